@@ -1,0 +1,74 @@
+package iface
+
+import (
+	"github.com/containernetworking/cni/pkg/skel"
+	"github.com/containernetworking/cni/pkg/types"
+	current "github.com/containernetworking/cni/pkg/types/100"
+
+	"github.com/containernetworking/plugins/pkg/ipam"
+	"github.com/containernetworking/plugins/pkg/plugin"
+)
+
+// add checks all that it can before it changes anything, makes the interface
+// (dhcp needs it, and a name that is taken must cost no address), gets its
+// addresses, and configures it.
+func (v verbs) add(args *skel.CmdArgs) error {
+	d, err := v.load(args.StdinData)
+	if err != nil {
+		return err
+	}
+	delegate, err := ipam.Find(d.base().IPAM.Type, args)
+	if err != nil {
+		return err
+	}
+	a, err := d.base().open(args)
+	if err != nil {
+		return err
+	}
+	defer a.close()
+	return plugin.Add(args, func(tx *plugin.Attachment) (*current.Result, error) {
+		a.Undo = tx.Undo
+		call := delegate.Start(tx.Context(), "ADD")
+		defer call.Abandon()
+		if err := d.Create(a); err != nil {
+			return nil, err
+		}
+		if err := a.address(delegate, call); err != nil {
+			return nil, err
+		}
+		if dns := d.base().DNS; isGiven(dns) {
+			a.Result.DNS = dns
+		}
+		if err := d.Configure(a); err != nil {
+			return nil, err
+		}
+		return a.Result, nil
+	})
+}
+
+// address lets the IPAM plugin, if there is one, do its work, and takes over its
+// result.
+func (a *Attachment) address(delegate *ipam.Delegate, call *ipam.Call) error {
+	if delegate == nil {
+		return nil
+	}
+	result, err := call.Result()
+	if err != nil {
+		return err
+	}
+	a.Undo(delegate.Del)
+	if len(result.IPs) == 0 {
+		return plugin.Errorf(types.ErrInternal, "IPAM plugin returned missing IP config")
+	}
+	a.Result.IPs, a.Result.Routes, a.Result.DNS = result.IPs, result.Routes, result.DNS
+	for _, ip := range a.Result.IPs {
+		ip.Interface = current.Int(a.index)
+	}
+	return nil
+}
+
+// isGiven reports whether a configuration has any field of dns, be it an empty
+// list: that overrides what the IPAM plugin returned.
+func isGiven(dns types.DNS) bool {
+	return dns.Nameservers != nil || dns.Domain != "" || dns.Search != nil || dns.Options != nil
+}

@@ -1,0 +1,104 @@
+package iface
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/containernetworking/cni/pkg/skel"
+	"github.com/containernetworking/cni/pkg/types"
+	current "github.com/containernetworking/cni/pkg/types/100"
+
+	"github.com/containernetworking/plugins/pkg/check"
+	"github.com/containernetworking/plugins/pkg/ipam"
+	"github.com/containernetworking/plugins/pkg/link"
+	"github.com/containernetworking/plugins/pkg/plugin"
+)
+
+// check asks the IPAM plugin, compares the kernel with what ADD made, and
+// reports all that differs. It changes nothing.
+func (v verbs) check(args *skel.CmdArgs) error {
+	d, err := v.load(args.StdinData)
+	if err != nil {
+		return err
+	}
+	delegate, err := ipam.Find(d.base().IPAM.Type, args)
+	if err != nil {
+		return err
+	}
+	result, err := d.base().prevResult()
+	if err != nil {
+		return err
+	}
+	a, err := d.base().open(args)
+	if err != nil {
+		return err
+	}
+	defer a.close()
+	a.Result = result
+	if a.index, err = containerInterface(result, args); err != nil {
+		return err
+	}
+	if a.link, err = a.Container.LinkByName(args.IfName); err != nil && !link.IsNotFound(err) {
+		return fmt.Errorf("look %q up: %w", args.IfName, err)
+	}
+	container, host, err := d.Expect(a)
+	if err != nil {
+		return err
+	}
+	return plugin.Join(delegate.Check(), compare(a.Container, container), compare(a.Host, host))
+}
+
+func compare(n *link.Namespace, expected []check.Expect) error {
+	var errs []error
+	for _, e := range expected {
+		errs = append(errs, e.Compare(n))
+	}
+	return plugin.Join(errs...)
+}
+
+// containerInterface returns the index of the attachment's interface in the
+// result.
+func containerInterface(result *current.Result, args *skel.CmdArgs) (int, error) {
+	for i, reported := range result.Interfaces {
+		if reported.Name == args.IfName && reported.Sandbox != "" {
+			if !sameFile(reported.Sandbox, args.Netns) {
+				return 0, plugin.Errorf(types.ErrInvalidNetworkConfig,
+					"sandbox in prevResult %s doesn't match configured netns: %s", reported.Sandbox, args.Netns)
+			}
+			return i, nil
+		}
+	}
+	return 0, plugin.Errorf(types.ErrInvalidNetworkConfig, "container interface %s not found in prevResult", args.IfName)
+}
+
+// sameFile compares paths of a namespace, which may have several.
+func sameFile(a, b string) bool {
+	if a == b {
+		return true
+	}
+	infoA, errA := os.Stat(a)
+	infoB, errB := os.Stat(b)
+	return errA == nil && errB == nil && os.SameFile(infoA, infoB)
+}
+
+// Expect describes the container's interface as the result reports it.
+func (a *Attachment) Expect(kind string) check.Expect {
+	reported := a.Result.Interfaces[a.index]
+	return check.Expect{Name: reported.Name, Kind: kind, MAC: reported.Mac, MTU: reported.Mtu}
+}
+
+// ExpectPeer describes the host's end of a veth pair: the result's interface
+// that is in no sandbox.
+func (a *Attachment) ExpectPeer() (check.Expect, error) {
+	for _, reported := range a.Result.Interfaces {
+		if reported.Sandbox != "" {
+			continue
+		}
+		e := check.Expect{Name: reported.Name, Kind: "veth", MAC: reported.Mac, MTU: reported.Mtu}
+		if a.link != nil {
+			e.Peer = a.link.Attrs().Index
+		}
+		return e, nil
+	}
+	return check.Expect{}, plugin.Errorf(types.ErrInvalidNetworkConfig, "no host interface found in prevResult")
+}

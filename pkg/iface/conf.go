@@ -1,0 +1,81 @@
+package iface
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+
+	"github.com/containernetworking/cni/pkg/types"
+	current "github.com/containernetworking/cni/pkg/types/100"
+	"github.com/containernetworking/cni/pkg/version"
+
+	"github.com/containernetworking/plugins/pkg/link"
+	"github.com/containernetworking/plugins/pkg/owner"
+	"github.com/containernetworking/plugins/pkg/plugin"
+)
+
+// Conf has the keys that all interface plugins know.
+type Conf struct {
+	types.PluginConf
+	RuntimeConfig struct {
+		// MAC is the value of the capability "mac".
+		MAC string `json:"mac"`
+	} `json:"runtimeConfig"`
+}
+
+func (c *Conf) base() *Conf { return c }
+
+// Collect does nothing: most interfaces vanish with the container's namespace.
+func (c *Conf) Collect(*link.Namespace, string, []owner.Attachment) error { return nil }
+
+// Available finds that nothing is missing.
+func (c *Conf) Available() error { return nil }
+
+// load reads and checks a configuration.
+func (v verbs) load(stdin []byte) (Driver, error) {
+	d := v.newDriver()
+	if err := json.Unmarshal(stdin, d); err != nil {
+		return nil, plugin.Errorf(types.ErrDecodingFailure, "failed to load netconf: %w", err)
+	}
+	if err := d.Validate(); err != nil {
+		return nil, plugin.Errorf(types.ErrInvalidNetworkConfig, "%w", err)
+	}
+	return d, nil
+}
+
+// loadForDel reads what it can: DEL must succeed with a configuration that ADD
+// would refuse today. Keys of the wrong type are as good as absent.
+func (v verbs) loadForDel(stdin []byte) Driver {
+	d := v.newDriver()
+	_ = json.Unmarshal(stdin, d)
+	_ = d.Validate()
+	return d
+}
+
+// prevResult returns the result of the ADD that CHECK is about.
+func (c *Conf) prevResult() (*current.Result, error) {
+	if c.RawPrevResult == nil {
+		return nil, plugin.Errorf(types.ErrInvalidNetworkConfig, "required prevResult missing")
+	}
+	if err := version.ParsePrevResult(&c.PluginConf); err != nil {
+		return nil, plugin.Errorf(types.ErrDecodingFailure, "could not parse prevResult: %w", err)
+	}
+	result, err := current.NewResultFromResult(c.PrevResult)
+	if err != nil {
+		return nil, plugin.Errorf(types.ErrDecodingFailure, "could not convert result to current version: %w", err)
+	}
+	return result, nil
+}
+
+// ParseMAC reads a hardware address that somebody configured; the empty text
+// stands for none.
+func ParseMAC(text string) (net.HardwareAddr, error) {
+	if text == "" {
+		return nil, nil
+	}
+	mac, err := net.ParseMAC(text)
+	if err != nil {
+		return nil, fmt.Errorf("invalid args %v for MAC addr: %w", text, err)
+	}
+	return mac, nil
+}

@@ -1,0 +1,92 @@
+package iface
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/containernetworking/cni/pkg/skel"
+	"github.com/containernetworking/cni/pkg/types"
+	current "github.com/containernetworking/cni/pkg/types/100"
+
+	"github.com/containernetworking/plugins/pkg/ipam"
+	"github.com/containernetworking/plugins/pkg/link"
+	"github.com/containernetworking/plugins/pkg/owner"
+	"github.com/containernetworking/plugins/pkg/plugin"
+)
+
+// del removes the interface and what belongs to it on the host, and gives the
+// addresses back when nothing uses them any longer. It goes on after an error:
+// what it can release, it releases.
+func (v verbs) del(args *skel.CmdArgs) error {
+	conf, err := plugin.Network(args.StdinData)
+	if err != nil {
+		return err
+	}
+	host, err := link.Host()
+	if err != nil {
+		return err
+	}
+	a := &Attachment{
+		Attachment: owner.Attachment{Network: conf.Name, ContainerID: args.ContainerID, IfName: args.IfName},
+		Args:       args,
+		Host:       host,
+		Container:  openIfThere(args.Netns),
+		Result:     &current.Result{},
+	}
+	defer a.close()
+	d := v.loadForDel(args.StdinData)
+	delegate, err := ipam.Find(d.base().IPAM.Type, args)
+	call := delegate.Start(context.Background(), "DEL")
+	removed := d.Remove(a)
+	return plugin.Join(removed, err, call.Wait())
+}
+
+// openIfThere opens the container's namespace. What is at the path may be a
+// plain file or nothing by now; all that was in the namespace is gone with it.
+func openIfThere(path string) *link.Namespace {
+	if path == "" {
+		return nil
+	}
+	container, err := link.Open(path)
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "go on without the container's namespace: %v\n", err)
+		return nil
+	}
+	return container
+}
+
+// gc does for the whole network what DEL does for an attachment that is not
+// among the valid ones.
+func (v verbs) gc(args *skel.CmdArgs) error {
+	d := v.loadForDel(args.StdinData)
+	valid, err := plugin.ValidAttachments(args.StdinData)
+	if err != nil {
+		return err
+	}
+	host, err := link.Host()
+	if err != nil {
+		return err
+	}
+	defer host.Close()
+	collected := d.Collect(host, d.base().Name, valid)
+	delegate, err := ipam.Find(d.base().IPAM.Type, args)
+	return plugin.Join(collected, err, delegate.GC())
+}
+
+// status tells whether an ADD could succeed now (CNI specification 1.1,
+// "STATUS"), with code 50 if not.
+func (v verbs) status(args *skel.CmdArgs) error {
+	d, err := v.load(args.StdinData)
+	if err != nil {
+		return err
+	}
+	delegate, err := ipam.Find(d.base().IPAM.Type, args)
+	if err != nil {
+		return err
+	}
+	if err := d.Available(); err != nil {
+		return plugin.Errorf(types.ErrPluginNotAvailable, "%w", err)
+	}
+	return delegate.Status()
+}

@@ -1,0 +1,116 @@
+//go:build linux
+
+package ip
+
+import (
+	"fmt"
+	"net"
+	"slices"
+
+	"github.com/vishvananda/netlink"
+
+	"github.com/containernetworking/plugins/pkg/link"
+	"github.com/containernetworking/plugins/pkg/utils/sysctl"
+)
+
+// Config is what one interface has of addresses and routes: ADD applies it,
+// CHECK compares it with what the kernel has.
+type Config struct {
+	// Addrs need IPNet; Flags, Scope and Broadcast as the kernel takes them.
+	Addrs []netlink.Addr
+	// Routes leave the interface (LinkIndex) open. Table 0 is the main table.
+	Routes []netlink.Route
+}
+
+// HasIPv6 reports whether any address is an IPv6 one.
+func (c Config) HasIPv6() bool {
+	return slices.ContainsFunc(c.Addrs, func(a netlink.Addr) bool { return a.IP.To4() == nil })
+}
+
+// Apply gives the interface its addresses, sets it up and adds its routes.
+// Addresses come first: an interface announces those it has when it goes up
+// (arp_notify, ndisc_notify).
+func (c Config) Apply(n *link.Namespace, l netlink.Link) error {
+	name := l.Attrs().Name
+	if c.HasIPv6() {
+		if err := n.Do(func() error { return enableIPv6(name) }); err != nil {
+			return err
+		}
+	}
+	for _, addr := range c.Addrs {
+		if err := n.AddrAdd(l, &addr); err != nil {
+			return fmt.Errorf("add address %v to %q: %w", addr.IPNet, name, err)
+		}
+	}
+	if err := n.LinkSetUp(l); err != nil {
+		return fmt.Errorf("set %q up: %w", name, err)
+	}
+	for _, route := range c.Routes {
+		if err := n.RouteAdd(on(l, route)); err != nil {
+			return fmt.Errorf("add route %s dev %s: %w", RouteText(route), name, err)
+		}
+	}
+	return nil
+}
+
+// on returns the route through l.
+func on(l netlink.Link, route netlink.Route) *netlink.Route {
+	if len(route.MultiPath) == 0 {
+		route.LinkIndex = l.Attrs().Index
+		return &route
+	}
+	hops := make([]*netlink.NexthopInfo, len(route.MultiPath))
+	for i, hop := range route.MultiPath {
+		copied := *hop
+		copied.LinkIndex = l.Attrs().Index
+		hops[i] = &copied
+	}
+	route.MultiPath = hops
+	return &route
+}
+
+// enableIPv6 makes the kernel accept IPv6 addresses on the interface, and keep
+// them while it is down. A kernel without IPv6 has no such sysctls; what it
+// says to the address is the better error.
+func enableIPv6(name string) error {
+	for _, device := range []string{"lo", name} {
+		key := "net/ipv6/conf/" + device + "/disable_ipv6"
+		value, err := sysctl.Sysctl(key)
+		if err != nil || value == "0" {
+			continue
+		}
+		if _, err := sysctl.Sysctl(key, "0"); err != nil {
+			return fmt.Errorf("enable IPv6 on %q: %w", device, err)
+		}
+	}
+	if _, err := sysctl.Sysctl("net/ipv6/conf/"+name+"/keep_addr_on_down", "1"); err != nil {
+		return fmt.Errorf("keep addresses of %q while down: %w", name, err)
+	}
+	return nil
+}
+
+// RouteText names a route in the words of `ip route`.
+func RouteText(r netlink.Route) string {
+	text := "default"
+	if !IsIPNetZero(r.Dst) {
+		text = r.Dst.String()
+	}
+	if r.Gw != nil {
+		text += " via " + r.Gw.String()
+	}
+	for _, hop := range r.MultiPath {
+		text += " nexthop via " + hop.Gw.String()
+	}
+	if r.Table != 0 {
+		text += fmt.Sprintf(" table %d", r.Table)
+	}
+	return text
+}
+
+// HostNet returns the network that consists of one address: /32 or /128.
+func HostNet(ip net.IP) *net.IPNet {
+	if v4 := ip.To4(); v4 != nil {
+		return &net.IPNet{IP: v4, Mask: net.CIDRMask(32, 32)}
+	}
+	return &net.IPNet{IP: ip.To16(), Mask: net.CIDRMask(128, 128)}
+}

@@ -1,0 +1,106 @@
+//go:build linux
+
+package ip
+
+import (
+	"bytes"
+	"net"
+
+	"github.com/containernetworking/cni/pkg/types"
+	current "github.com/containernetworking/cni/pkg/types/100"
+	"github.com/vishvananda/netlink"
+)
+
+// FirstGateways returns the first IPv4 and the first IPv6 gateway of a result's
+// addresses, nil where there is none: next hops for routes that name none (CNI
+// specification, section 5, "Success", routes.gw).
+func FirstGateways(ips []*current.IPConfig) (v4, v6 net.IP) {
+	for _, ip := range ips {
+		switch {
+		case ip.Gateway == nil:
+		case ip.Gateway.To4() != nil && v4 == nil:
+			v4 = ip.Gateway
+		case ip.Gateway.To4() == nil && v6 == nil:
+			v6 = ip.Gateway
+		}
+	}
+	return v4, v6
+}
+
+// Routes turns a result's routes into the kernel's. A route without gateway
+// goes through the given one of its family or, if that is nil, directly to the
+// link. Routes to one destination that differ in nothing but the gateway become
+// one with several next hops; repeated ones are taken once.
+func Routes(routes []*types.Route, gateway4, gateway6 net.IP) []netlink.Route {
+	var out []netlink.Route
+	for _, r := range routes {
+		gw := r.GW
+		if gw == nil && r.Dst.IP.To4() != nil {
+			gw = gateway4
+		} else if gw == nil {
+			gw = gateway6
+		}
+		out = addRoute(out, r, gw)
+	}
+	return out
+}
+
+func addRoute(routes []netlink.Route, r *types.Route, gw net.IP) []netlink.Route {
+	route := netlink.Route{
+		Dst: &net.IPNet{IP: r.Dst.IP, Mask: r.Dst.Mask}, Gw: gw,
+		MTU: r.MTU, AdvMSS: r.AdvMSS, Priority: r.Priority,
+	}
+	if r.Table != nil {
+		route.Table = *r.Table
+	}
+	if r.Scope != nil {
+		route.Scope = netlink.Scope(*r.Scope)
+	}
+	for i := range routes {
+		if !SameDestination(routes[i], route) {
+			continue
+		}
+		if gw == nil || hasHop(routes[i], gw) {
+			return routes
+		}
+		routes[i] = withHop(routes[i], gw)
+		return routes
+	}
+	return append(routes, route)
+}
+
+// SameDestination compares what the kernel tells routes apart by.
+func SameDestination(a, b netlink.Route) bool {
+	return a.Dst.String() == b.Dst.String() && a.Table == b.Table && a.Priority == b.Priority
+}
+
+func hasHop(r netlink.Route, gw net.IP) bool {
+	if r.Gw.Equal(gw) {
+		return true
+	}
+	for _, hop := range r.MultiPath {
+		if hop.Gw.Equal(gw) {
+			return true
+		}
+	}
+	return false
+}
+
+// withHop adds a next hop; a route has either a gateway or several next hops.
+func withHop(r netlink.Route, gw net.IP) netlink.Route {
+	if r.Gw != nil {
+		r.MultiPath = []*netlink.NexthopInfo{{Gw: r.Gw}}
+		r.Gw = nil
+	}
+	r.MultiPath = append(r.MultiPath, &netlink.NexthopInfo{Gw: gw})
+	return r
+}
+
+// SameNet reports whether two networks are equal; nil stands for the default
+// route of either family.
+func SameNet(a, b *net.IPNet) bool {
+	if IsIPNetZero(a) || IsIPNetZero(b) {
+		return IsIPNetZero(a) && IsIPNetZero(b)
+	}
+	return a.IP.Equal(b.IP) && bytes.Equal(a.Mask, b.Mask)
+}

@@ -1,0 +1,26 @@
+//go:build linux
+
+package ip
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/containernetworking/plugins/pkg/utils/sysctl"
+)
+
+// IgnoreAdvertisements makes an interface of the current namespace ignore IPv6
+// router advertisements (accept_ra), as the host must those of its containers.
+// A kernel without IPv6 ignores them anyway.
+func IgnoreAdvertisements(name string) error {
+	key := "net/ipv6/conf/" + name + "/accept_ra"
+	value, err := sysctl.Sysctl(key)
+	if errors.Is(err, fs.ErrNotExist) || value == "0" {
+		return nil
+	}
+	if _, err = sysctl.Sysctl(key, "0"); err != nil {
+		return fmt.Errorf("ignore router advertisements on %q: %w", name, err)
+	}
+	return nil
+}

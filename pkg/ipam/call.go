@@ -1,0 +1,175 @@
+package ipam
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/containernetworking/cni/pkg/types"
+	current "github.com/containernetworking/cni/pkg/types/100"
+	"github.com/containernetworking/cni/pkg/types/create"
+
+	"github.com/containernetworking/plugins/pkg/plugin"
+)
+
+// termination is how long a plugin gets to undo what it did when we are told to
+// terminate, before it is killed.
+const termination = 5 * time.Second
+
+// Call is a verb of an IPAM plugin under way. A plugin reads all of its
+// configuration before it does anything; Start withholds it, so that the
+// process, whose start takes longer than its work, starts beside what its
+// caller does first.
+type Call struct {
+	delegate *Delegate
+	ctx      context.Context
+	started  chan started
+}
+
+type started struct {
+	*process
+	error
+}
+
+// Start starts the process for a verb. One of Result, Wait and Abandon must
+// follow; Abandon may also follow one of the others, for use with defer. The
+// end of ctx asks the plugin to terminate. The nil Delegate starts the nil Call,
+// which does nothing.
+func (d *Delegate) Start(ctx context.Context, command string) *Call {
+	if d == nil {
+		return nil
+	}
+	c := &Call{delegate: d, ctx: ctx, started: make(chan started, 1)}
+	go func() {
+		p, err := startProcess(d.path, d.environ(command))
+		c.started <- started{p, err}
+	}()
+	return c
+}
+
+// Abandon ends a plugin that has not got its configuration.
+func (c *Call) Abandon() {
+	if c == nil || c.started == nil {
+		return
+	}
+	if p := <-c.started; p.error == nil {
+		p.discard()
+	}
+	c.started = nil
+}
+
+// Wait lets the plugin do its work and returns its error.
+func (c *Call) Wait() error {
+	if c == nil {
+		return nil
+	}
+	_, err := c.finish()
+	return err
+}
+
+// Result lets the plugin do the work of an ADD and returns what it printed.
+// When it seems to have succeeded, but what it printed cannot be used, or when
+// it was killed, its DEL runs too: it may hold an address that nobody would
+// release.
+func (c *Call) Result() (*current.Result, error) {
+	if c == nil {
+		return &current.Result{}, nil
+	}
+	out, err := c.finish()
+	if err == nil {
+		var result *current.Result
+		if result, err = parseResult(c.delegate.args.StdinData, out); err == nil {
+			return result, nil
+		}
+	} else if !mayHoldAddress(err) {
+		return nil, err
+	}
+	return nil, plugin.Join(err, c.delegate.Del())
+}
+
+// finish hands the configuration over and waits for the end. What the plugin
+// says on standard error is passed on.
+func (c *Call) finish() ([]byte, error) {
+	p := <-c.started
+	c.started = nil
+	if p.error != nil {
+		code := types.ErrPluginNotAvailable
+		if errors.Is(p.error, syscall.ETXTBSY) {
+			code = types.ErrTryAgainLater // it is being replaced at this moment
+		}
+		return nil, plugin.Errorf(code, "run IPAM plugin %s: %w", c.delegate.path, p.error)
+	}
+	stop := context.AfterFunc(c.ctx, func() { p.terminate(termination) })
+	stdout, stderr, err := p.communicate(c.delegate.args.StdinData)
+	stop()
+	os.Stderr.Write(stderr)
+	if err != nil {
+		return nil, failure(err, stdout, stderr)
+	}
+	return stdout, c.ctx.Err()
+}
+
+// failure is the error object that the plugin printed, or says why there is
+// none. The texts of the latter are those of the CNI library.
+func failure(err error, stdout, stderr []byte) error {
+	var printed types.Error
+	switch {
+	case len(stdout) > 0 && json.Unmarshal(stdout, &printed) == nil:
+		return &printed
+	case len(stdout) > 0:
+		return fmt.Errorf("netplugin failed but error parsing its diagnostic message %q: %w", stdout, err)
+	case len(stderr) > 0:
+		return fmt.Errorf("netplugin failed: %q: %w", stderr, err)
+	default:
+		return fmt.Errorf("netplugin failed with no error message: %w", err)
+	}
+}
+
+// mayHoldAddress reports whether the plugin had no chance to tell or to undo
+// what it did: it was killed, or it succeeded when nobody waited any longer.
+func mayHoldAddress(err error) bool {
+	var exit exitError
+	return errors.As(err, &exit) && exit.Signaled() || errors.Is(err, context.Canceled)
+}
+
+// parseResult reads a result in the version that it names itself or, as some
+// plugins leave that out, in the version of the configuration.
+func parseResult(config, result []byte) (*current.Result, error) {
+	var keys map[string]json.RawMessage
+	if err := json.Unmarshal(result, &keys); err != nil {
+		return nil, plugin.Errorf(types.ErrDecodingFailure, "failed to unmarshal raw result: %w", err)
+	}
+	var version string
+	if json.Unmarshal(keys["cniVersion"], &version) != nil || version == "" {
+		conf, err := plugin.Network(config)
+		if err != nil {
+			return nil, err
+		}
+		version = conf.CNIVersion
+		if result, err = withVersion(keys, version); err != nil {
+			return nil, err
+		}
+	}
+	parsed, err := create.Create(version, result)
+	if err != nil {
+		return nil, plugin.Errorf(types.ErrDecodingFailure, "read result of IPAM plugin: %w", err)
+	}
+	return current.NewResultFromResult(parsed)
+}
+
+// withVersion writes a result down again, as one of the given version.
+func withVersion(keys map[string]json.RawMessage, version string) ([]byte, error) {
+	if keys == nil { // the plugin printed null
+		keys = make(map[string]json.RawMessage)
+	}
+	text, err := json.Marshal(version)
+	if err != nil {
+		return nil, err
+	}
+	keys["cniVersion"] = text
+	return json.Marshal(keys)
+}

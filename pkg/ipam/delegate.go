@@ -1,0 +1,93 @@
+// Package ipam runs the plugin that a network configuration names under
+// ipam.type (CNI specification, section 4, "Delegation"), and applies what it
+// returns.
+package ipam
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/containernetworking/cni/pkg/skel"
+	"github.com/containernetworking/cni/pkg/types"
+	current "github.com/containernetworking/cni/pkg/types/100"
+
+	"github.com/containernetworking/plugins/pkg/plugin"
+)
+
+// Delegate is an IPAM plugin, to be run for one call of its caller. The nil
+// Delegate is that of a network without IPAM: its verbs do nothing.
+type Delegate struct {
+	path string
+	args *skel.CmdArgs
+}
+
+// Find looks for the plugin called name in the directories of args.Path. An
+// empty name gives the nil Delegate. Its errors have code 7 for a name that can
+// be no plugin's, and 50 (not available) for one that is not there.
+func Find(name string, args *skel.CmdArgs) (*Delegate, error) {
+	if name == "" {
+		return nil, nil
+	}
+	if strings.ContainsRune(name, os.PathSeparator) {
+		return nil, plugin.Errorf(types.ErrInvalidNetworkConfig, "invalid plugin name: %s", name)
+	}
+	dirs := filepath.SplitList(args.Path)
+	for _, dir := range dirs {
+		path := filepath.Join(dir, name)
+		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
+			return &Delegate{path, args}, nil
+		}
+	}
+	if len(dirs) == 0 {
+		return nil, plugin.Errorf(types.ErrInvalidEnvironmentVariables, "no paths provided")
+	}
+	return nil, plugin.Errorf(types.ErrPluginNotAvailable, "failed to find plugin %q in path %s", name, dirs)
+}
+
+// Add runs ADD; see Call.Result.
+func (d *Delegate) Add(ctx context.Context) (*current.Result, error) {
+	return d.Start(ctx, "ADD").Result()
+}
+
+// Check runs CHECK.
+func (d *Delegate) Check() error { return d.run("CHECK") }
+
+// Del runs DEL, also after a signal to terminate: it is what undoes Add.
+func (d *Delegate) Del() error { return d.run("DEL") }
+
+// GC runs GC.
+func (d *Delegate) GC() error { return d.run("GC") }
+
+// Status runs STATUS.
+func (d *Delegate) Status() error { return d.run("STATUS") }
+
+func (d *Delegate) run(command string) error {
+	return d.Start(context.Background(), command).Wait()
+}
+
+// environ is the environment of the caller with the CNI variables of its call,
+// which differ from the environment's where a program calls a plugin's verbs.
+func (d *Delegate) environ(command string) []string {
+	env := make([]string, 0, 32)
+	for _, variable := range os.Environ() {
+		if !strings.HasPrefix(variable, "CNI_") || strings.HasPrefix(variable, plugin.LogVariable+"=") {
+			env = append(env, variable)
+		}
+	}
+	for _, variable := range []struct{ name, value string }{
+		{"CNI_COMMAND", command},
+		{"CNI_CONTAINERID", d.args.ContainerID},
+		{"CNI_NETNS", d.args.Netns},
+		{"CNI_IFNAME", d.args.IfName},
+		{"CNI_ARGS", d.args.Args},
+		{"CNI_PATH", d.args.Path},
+		{"CNI_NETNS_OVERRIDE", d.args.NetnsOverride},
+	} {
+		if variable.value != "" {
+			env = append(env, variable.name+"="+variable.value)
+		}
+	}
+	return env
+}

@@ -1,0 +1,78 @@
+// Package link makes, finds and deletes network interfaces. An interface is
+// made where it will live, under its final name, in one message: moving a
+// device between namespaces waits for an RCU grace period (about 20 ms).
+package link
+
+import (
+	"fmt"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/containernetworking/plugins/pkg/netlinksafe"
+	"github.com/containernetworking/plugins/pkg/ns"
+)
+
+// Namespace is a network namespace and one rtnetlink connection to it, over
+// which everything is done that rtnetlink can do. Only sysctls need a thread
+// inside the namespace: see Do.
+type Namespace struct {
+	netlinksafe.Handle
+	NetNS ns.NetNS
+}
+
+// Host opens the namespace that the calling thread is in.
+func Host() (*Namespace, error) {
+	current, err := ns.GetCurrentNS()
+	if err != nil {
+		return nil, err
+	}
+	return connect(current, func(f func() error) error { return f() })
+}
+
+// Open opens the namespace at path, which is what the runtime passes as
+// CNI_NETNS. The error for a path that does not exist wraps
+// ns.NSPathNotExistErr.
+func Open(path string) (*Namespace, error) {
+	target, err := ns.GetNS(path)
+	if err != nil {
+		return nil, fmt.Errorf("failed to open netns %q: %w", path, err)
+	}
+	return At(target)
+}
+
+// At takes over an open namespace, which Close closes; so does an error.
+func At(netNS ns.NetNS) (*Namespace, error) {
+	return connect(netNS, func(f func() error) error {
+		return netNS.Do(func(ns.NetNS) error { return f() })
+	})
+}
+
+// connect makes the connection inside the namespace: a socket belongs to the
+// one in which it was made.
+func connect(netNS ns.NetNS, inside func(func() error) error) (*Namespace, error) {
+	n := &Namespace{NetNS: netNS}
+	err := inside(func() (err error) {
+		n.Handle, err = netlinksafe.NewHandle(unix.NETLINK_ROUTE)
+		return err
+	})
+	if err != nil {
+		netNS.Close()
+		return nil, fmt.Errorf("connect to netns %q: %w", netNS.Path(), err)
+	}
+	// Kernels since 4.20 then apply the filters of dumps themselves; for older
+	// ones the library does it.
+	_ = n.SetStrictCheck(true)
+	return n, nil
+}
+
+// Close releases the connection and the namespace.
+func (n *Namespace) Close() {
+	n.Handle.Close()
+	n.NetNS.Close()
+}
+
+// Do runs f on a thread inside the namespace, for what rtnetlink cannot do:
+// /proc/sys/net shows the namespace of the thread that opens it.
+func (n *Namespace) Do(f func() error) error {
+	return n.NetNS.Do(func(ns.NetNS) error { return f() })
+}

@@ -1,0 +1,117 @@
+package link
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/vishvananda/netlink"
+
+	"github.com/containernetworking/plugins/pkg/owner"
+)
+
+// AddOwnedVeth makes the pair as AddVeth does, gives the host's end a name made
+// from its owner's and writes the owner's tag into its alias (`ip link` shows
+// it), so that DEL finds it without the container's namespace and GC without
+// its name. If the name is taken, as by what an interrupted ADD left, another
+// is tried.
+func AddOwnedVeth(host, container *Namespace, v Veth, a owner.Attachment) (hostEnd, containerEnd netlink.Link, err error) {
+	for try := range maxNameTries {
+		v.HostName = hostName(a, try)
+		hostEnd, containerEnd, err = AddVeth(host, container, v)
+		var exists *VethExistsError
+		if !errors.As(err, &exists) {
+			break
+		}
+		if _, missing := container.LinkByName(v.Name); !IsNotFound(missing) {
+			break
+		}
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := host.LinkSetAlias(hostEnd, a.Tag()); err != nil {
+		return nil, nil, errors.Join(
+			fmt.Errorf("set alias of %q: %w", hostEnd.Attrs().Name, err),
+			host.delete(hostEnd))
+	}
+	return hostEnd, containerEnd, nil
+}
+
+// hostName is of upstream's form, "veth" and eight digits.
+func hostName(a owner.Attachment, try int) string { return a.DeviceName(12, "veth", try) }
+
+// DeleteOwnedVeth deletes the attachment's pair. container may be nil if its
+// namespace is gone.
+func DeleteOwnedVeth(host, container *Namespace, a owner.Attachment) error {
+	for try := range maxNameTries {
+		l, err := host.LinkByName(hostName(a, try))
+		if IsNotFound(err) {
+			break
+		}
+		if err != nil {
+			return fmt.Errorf("look %q up: %w", hostName(a, try), err)
+		}
+		if !a.Owns(l.Attrs().Alias) {
+			continue
+		}
+		if err := host.delete(l); err != nil {
+			return err
+		}
+	}
+	if container == nil {
+		return nil
+	}
+	return deleteUntagged(host, container, a)
+}
+
+// deleteUntagged deletes the container's end of a pair that bears no tag, as
+// upstream makes them. One with the tag of another attachment is left alone:
+// the path of a dead container's namespace may be in use again.
+func deleteUntagged(host, container *Namespace, a owner.Attachment) error {
+	l, err := container.LinkByName(a.IfName)
+	if IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("look %q up: %w", a.IfName, err)
+	}
+	if l.Type() != "veth" {
+		return nil
+	}
+	peer, err := host.LinkByIndex(PeerIndex(l))
+	if err == nil && owner.IsTag(peer.Attrs().Alias) && !a.Owns(peer.Attrs().Alias) {
+		return nil
+	}
+	return container.delete(l)
+}
+
+// Tagged returns the links that bear a tag of the network.
+func (n *Namespace) Tagged(network string) ([]netlink.Link, error) {
+	links, err := n.LinkList()
+	if err != nil {
+		return nil, fmt.Errorf("list links: %w", err)
+	}
+	prefix := owner.NetworkPrefix(network)
+	return slices.DeleteFunc(links, func(l netlink.Link) bool {
+		return !strings.HasPrefix(l.Attrs().Alias, prefix)
+	}), nil
+}
+
+// CollectOwned deletes the network's tagged links whose attachment is not among
+// the valid ones.
+func (n *Namespace) CollectOwned(network string, valid []owner.Attachment) error {
+	links, err := n.Tagged(network)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, l := range links {
+		owned := func(a owner.Attachment) bool { return a.Owns(l.Attrs().Alias) }
+		if !slices.ContainsFunc(valid, owned) {
+			errs = append(errs, n.delete(l))
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,99 @@
+package link
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// Veth describes a pair of virtual Ethernet devices: one end in the container,
+// its peer on the host.
+type Veth struct {
+	// Name of the container's end.
+	Name string
+	// HostName of the peer. Default: a random one.
+	HostName string
+	// MTU of both ends in bytes. Default: the kernel's, 1500.
+	MTU int
+	// MAC of the container's end. Default: a random one.
+	MAC net.HardwareAddr
+}
+
+// maxNameTries bounds the search for a free random name, of which there are 2³².
+const maxNameTries = 10
+
+// RandomName returns prefix with eight random hexadecimal digits behind it.
+func RandomName(prefix string) (string, error) {
+	var digits [4]byte
+	if _, err := io.ReadFull(rand.Reader, digits[:]); err != nil {
+		return "", fmt.Errorf("failed to generate random veth name: %w", err)
+	}
+	return fmt.Sprintf("%s%08x", prefix, digits), nil
+}
+
+// AddVeth makes the pair, both ends down, and returns the host's end and the
+// container's. A name that is taken is an error: a device that somebody else
+// made is never touched (NLM_F_EXCL). Only the default HostName tries others.
+func AddVeth(host, container *Namespace, v Veth) (hostEnd, containerEnd netlink.Link, err error) {
+	name, tries := v.HostName, 1
+	if name == "" {
+		tries = maxNameTries
+	}
+	for range tries {
+		if v.HostName == "" {
+			if name, err = RandomName("veth"); err != nil {
+				return nil, nil, err
+			}
+		}
+		err = container.LinkAdd(v.pair(name, host))
+		if !errors.Is(err, unix.EEXIST) {
+			break
+		}
+		if _, found := container.LinkByName(v.Name); found == nil || v.HostName != "" {
+			return nil, nil, &VethExistsError{v.Name, name}
+		}
+	}
+	switch {
+	case errors.Is(err, unix.EEXIST):
+		return nil, nil, errors.New("failed to find a unique veth name")
+	case err != nil:
+		return nil, nil, fmt.Errorf("failed to make veth pair: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			container.Delete(v.Name, "veth")
+		}
+	}()
+	if containerEnd, err = container.LinkByName(v.Name); err != nil {
+		return nil, nil, fmt.Errorf("failed to lookup %q: %w", v.Name, err)
+	}
+	if hostEnd, err = host.LinkByName(name); err != nil {
+		return nil, nil, fmt.Errorf("failed to lookup %q in %q: %w", name, host.NetNS.Path(), err)
+	}
+	return hostEnd, containerEnd, nil
+}
+
+// pair is the request for the kernel. The transmit queue lengths are left to
+// it: 1000 on both ends, where a length of 0 would make qdiscs drop bursts.
+func (v Veth) pair(hostName string, host *Namespace) *netlink.Veth {
+	attrs := netlink.NewLinkAttrs()
+	attrs.Name = v.Name
+	attrs.MTU = v.MTU
+	attrs.HardwareAddr = v.MAC
+	pair := netlink.NewVeth(attrs)
+	pair.PeerName = hostName
+	pair.PeerNamespace = netlink.NsFd(host.NetNS.Fd())
+	return pair
+}
+
+// VethExistsError says that one of a pair's names is taken.
+type VethExistsError struct{ Name, HostName string }
+
+func (e *VethExistsError) Error() string {
+	return fmt.Sprintf("container veth name (%q) peer provided (%q) already exists", e.Name, e.HostName)
+}

@@ -1,0 +1,47 @@
+package ns
+
+import (
+	"errors"
+	"fmt"
+
+	"golang.org/x/sys/unix"
+)
+
+// The kinds of filesystem a namespace path may be on (linux/magic.h).
+const (
+	// NSFS_MAGIC is nsfs, which holds the namespaces since Linux 3.19.
+	NSFS_MAGIC = unix.NSFS_MAGIC
+	// PROCFS_MAGIC is procfs, which held them before.
+	PROCFS_MAGIC = unix.PROC_SUPER_MAGIC
+)
+
+// NSPathNotExistErr is the error for a path that does not exist. It is
+// returned by value.
+type NSPathNotExistErr struct{ msg string }
+
+func (e NSPathNotExistErr) Error() string { return e.msg }
+
+// NSPathNotNSErr is the error for a path that is something else than a
+// namespace. It is returned by value.
+type NSPathNotNSErr struct{ msg string }
+
+func (e NSPathNotNSErr) Error() string { return e.msg }
+
+// IsNSorErr returns nil if nspath is a namespace, judged by its filesystem,
+// [NSPathNotExistErr] if it does not exist and [NSPathNotNSErr] if it is on
+// another filesystem.
+func IsNSorErr(nspath string) error {
+	var stat unix.Statfs_t
+	if err := unix.Statfs(nspath, &stat); err != nil {
+		err = fmt.Errorf("failed to Statfs %q: %w", nspath, err)
+		if errors.Is(err, unix.ENOENT) {
+			return NSPathNotExistErr{msg: err.Error()}
+		}
+		return err
+	}
+	switch stat.Type {
+	case NSFS_MAGIC, PROCFS_MAGIC:
+		return nil
+	}
+	return NSPathNotNSErr{msg: fmt.Sprintf("unknown FS magic on %q: %x", nspath, stat.Type)}
+}

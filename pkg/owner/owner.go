@@ -1,0 +1,85 @@
+// Package owner names the owner of a piece of host state, and the state after
+// its owner: tags and comments, chain names, device names. Whoever finds such
+// state later, on DEL or GC, can tell from the name alone whose it is.
+package owner
+
+import (
+	"crypto/sha512"
+	"encoding/hex"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// maxTag is the longest tag in bytes. nftables keeps user data of a rule in at
+// most 256 bytes; upstream cuts its comments here, and so must we to find them.
+const maxTag = 128
+
+// Attachment is one interface of one container in one network: the key under
+// which all state on the host is kept (CNI specification, section 2, "ADD").
+type Attachment struct {
+	Network     string
+	ContainerID string
+	IfName      string
+}
+
+// Name returns prefix followed by the hexadecimal SHA-512 of key, cut to length
+// characters altogether. It never returns more than prefix and 128 digits.
+func Name(length int, prefix, key string) string {
+	sum := sha512.Sum512([]byte(key))
+	name := prefix + hex.EncodeToString(sum[:])
+	return name[:min(length, len(name))]
+}
+
+// ChainName returns the name of the attachment's iptables chain: "CNI-", infix
+// and as much of the hash of network and container as fits into 28 characters,
+// one less than iptables' limit. The interface is not part of it, as in
+// upstream, so that attachments of one container to one network share a chain.
+func (a Attachment) ChainName(infix string) string {
+	return Name(28, "CNI-"+infix, a.Network+a.ContainerID)
+}
+
+// Comment returns the comment of the attachment's iptables rules.
+func (a Attachment) Comment() string {
+	return fmt.Sprintf("name: %q id: %q", a.Network, a.ContainerID)
+}
+
+// DeviceName returns a name for a host device of the attachment: prefix and hash
+// digits, length characters altogether (15 is the most that Linux takes). It
+// differs for each network, container and interface, and for each try, as a
+// short hash may be taken by somebody else.
+func (a Attachment) DeviceName(length int, prefix string, try int) string {
+	key := strings.Join([]string{a.Network, a.ContainerID, a.IfName, strconv.Itoa(try)}, "/")
+	return Name(length, prefix, key)
+}
+
+// Tag returns the text that marks state as the attachment's where the kernel
+// offers a free text: nftables comments and interface aliases. It begins with
+// Prefix and is at most 128 bytes long.
+func (a Attachment) Tag() string {
+	tag := fmt.Sprintf("%s, net: %s, if: %s, id: %s", a.Prefix(), a.Network, a.IfName, a.ContainerID)
+	tag = strings.ReplaceAll(tag, `"`, "")
+	return tag[:min(maxTag, len(tag))]
+}
+
+// Prefix returns the fixed-length start of Tag, which identifies the attachment
+// also where the rest of the tag was cut off.
+func (a Attachment) Prefix() string {
+	return NetworkPrefix(a.Network) + Name(16, "", a.IfName+":"+a.ContainerID)
+}
+
+// NetworkPrefix returns what the tags of all attachments of a network start with.
+func NetworkPrefix(network string) string {
+	return Name(16, "", network) + "-"
+}
+
+// Owns reports whether tag marks state of this attachment.
+func (a Attachment) Owns(tag string) bool {
+	return strings.HasPrefix(tag, a.Prefix())
+}
+
+// IsTag reports whether a text has the form of a Tag, whoever owns it.
+func IsTag(text string) bool {
+	network, rest, ok := strings.Cut(text, "-")
+	return ok && len(network) == 16 && len(rest) > 16 && strings.HasPrefix(rest[16:], ", net: ")
+}

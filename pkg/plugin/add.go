@@ -1,0 +1,116 @@
+package plugin
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"slices"
+	"syscall"
+
+	"github.com/containernetworking/cni/pkg/skel"
+	"github.com/containernetworking/cni/pkg/types"
+	current "github.com/containernetworking/cni/pkg/types/100"
+
+	"github.com/containernetworking/plugins/pkg/owner"
+)
+
+// Attachment is the interface that an ADD in progress makes, together with the
+// way back.
+type Attachment struct {
+	owner.Attachment
+	Args *skel.CmdArgs
+
+	ctx   context.Context
+	undos []func() error
+}
+
+// Context ends when the process is told to terminate. Whatever waits, waits for
+// it as well.
+func (a *Attachment) Context() context.Context { return a.ctx }
+
+// Undo registers what takes back the change that was just made, or that is just
+// being tried and may be half done when it fails.
+func (a *Attachment) Undo(undo func() error) { a.undos = append(a.undos, undo) }
+
+// Add runs an ADD so that it either prints its result or leaves nothing behind:
+// if add fails or panics, if the result cannot be converted to the version of
+// the configuration or be printed, and if SIGTERM or SIGINT arrives meanwhile,
+// the registered undos run, the last one first.
+func Add(args *skel.CmdArgs, add func(*Attachment) (*current.Result, error)) error {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	// Go lets a process die of a broken pipe on standard output unless someone
+	// listens; the write's error is what we want.
+	pipe := make(chan os.Signal, 1)
+	signal.Notify(pipe, syscall.SIGPIPE)
+	defer signal.Stop(pipe)
+
+	network, err := Network(args.StdinData)
+	if err != nil {
+		return err
+	}
+	a := &Attachment{
+		Attachment: owner.Attachment{Network: network.Name, ContainerID: args.ContainerID, IfName: args.IfName},
+		Args:       args,
+		ctx:        ctx,
+	}
+	err = a.run(add, network.CNIVersion)
+	if err != nil {
+		a.undo()
+	}
+	return err
+}
+
+// run calls add and prints its result.
+func (a *Attachment) run(add func(*Attachment) (*current.Result, error), version string) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			debug.PrintStack()
+			err = Errorf(types.ErrInternal, "panic: %v", r)
+		}
+	}()
+	result, err := add(a)
+	if err != nil {
+		return err
+	}
+	if a.ctx.Err() != nil {
+		return Errorf(types.ErrInternal, "terminated by a signal")
+	}
+	converted, err := result.GetAsVersion(version)
+	if err != nil {
+		return err
+	}
+	if err := converted.Print(); err != nil {
+		return Errorf(types.ErrIOFailure, "print result: %w", err)
+	}
+	return nil
+}
+
+// undo takes back all changes. What cannot be taken back is told on standard
+// error: the runtime needs to know why the ADD failed, not this.
+func (a *Attachment) undo() {
+	for _, undo := range slices.Backward(a.undos) {
+		if err := undo(); err != nil {
+			fmt.Fprintf(os.Stderr, "undo ADD of %s for container %s: %v\n", a.IfName, a.ContainerID, err)
+		}
+	}
+}
+
+// NetConf is what all verbs need of the network configuration.
+type NetConf struct {
+	Name       string `json:"name"`
+	CNIVersion string `json:"cniVersion"`
+}
+
+// Network reads the name and version of a network configuration. Other keys may
+// have any type and value: DEL must work with what ADD would refuse.
+func Network(stdin []byte) (NetConf, error) {
+	var conf NetConf
+	if err := json.Unmarshal(stdin, &conf); err != nil {
+		return conf, Errorf(types.ErrDecodingFailure, "failed to load netconf: %w", err)
+	}
+	return conf, nil
+}

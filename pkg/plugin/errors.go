@@ -1,0 +1,91 @@
+package plugin
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/containernetworking/cni/pkg/types"
+)
+
+// coded is an error that knows its CNI code.
+type coded struct {
+	error
+	code uint
+}
+
+func (e coded) Unwrap() error { return e.error }
+
+// Errorf formats an error as fmt.Errorf does and gives it a code of the CNI
+// specification (section 5, "Error"), one of the types.Err… constants. An error
+// without one is reported with code 999, types.ErrInternal.
+func Errorf(code uint, format string, args ...any) error {
+	return coded{fmt.Errorf(format, args...), code}
+}
+
+// Code returns the CNI code of the outermost error in err's chain that has one,
+// or types.ErrInternal.
+func Code(err error) uint {
+	if code, ok := code(err); ok {
+		return code
+	}
+	return types.ErrInternal
+}
+
+func code(err error) (uint, bool) {
+	var c coded
+	if errors.As(err, &c) {
+		return c.code, true
+	}
+	var e *types.Error
+	if errors.As(err, &e) {
+		return e.Code, true
+	}
+	return 0, false
+}
+
+// joined is several errors at once, on one line.
+type joined []error
+
+func (e joined) Error() string {
+	texts := make([]string, len(e))
+	for i, err := range e {
+		texts[i] = err.Error()
+	}
+	return strings.Join(texts, "; ")
+}
+
+func (e joined) Unwrap() []error { return e }
+
+// Join returns one error for all of errs that are not nil, whose text has them
+// in order, separated by semicolons, and whose code is that of the first that
+// has one. It returns nil if there is none.
+func Join(errs ...error) error {
+	var all joined
+	for _, err := range errs {
+		if err != nil {
+			all = append(all, err)
+		}
+	}
+	switch len(all) {
+	case 0:
+		return nil
+	case 1:
+		return all[0]
+	}
+	return all
+}
+
+// cniError turns err into the object that is printed for the runtime. An error
+// object that a delegate printed passes through unchanged, with its details.
+func cniError(err error) *types.Error {
+	if e, ok := err.(*types.Error); ok {
+		return e
+	}
+	var details string
+	var delegate *types.Error
+	if errors.As(err, &delegate) {
+		details = delegate.Details
+	}
+	return types.NewError(Code(err), err.Error(), details)
+}

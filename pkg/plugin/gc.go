@@ -1,0 +1,35 @@
+package plugin
+
+import (
+	"encoding/json"
+
+	"github.com/containernetworking/cni/pkg/types"
+
+	"github.com/containernetworking/plugins/pkg/owner"
+)
+
+// ValidAttachments returns the attachments that a GC must leave alone: those of
+// the key "cni.dev/valid-attachments" (CNI specification 1.1, section 4, "GC").
+// A configuration without that key is an error with code 7, since nothing says
+// then that an attachment is not valid; an empty list means that none is.
+func ValidAttachments(stdin []byte) ([]owner.Attachment, error) {
+	var conf struct {
+		Name  string          `json:"name"`
+		Valid json.RawMessage `json:"cni.dev/valid-attachments"`
+	}
+	if err := json.Unmarshal(stdin, &conf); err != nil {
+		return nil, Errorf(types.ErrDecodingFailure, "failed to load netconf: %w", err)
+	}
+	if conf.Valid == nil {
+		return nil, Errorf(types.ErrInvalidNetworkConfig, "missing key %q", "cni.dev/valid-attachments")
+	}
+	var listed []types.GCAttachment
+	if err := json.Unmarshal(conf.Valid, &listed); err != nil {
+		return nil, Errorf(types.ErrDecodingFailure, "read cni.dev/valid-attachments: %w", err)
+	}
+	valid := make([]owner.Attachment, len(listed))
+	for i, a := range listed {
+		valid[i] = owner.Attachment{Network: conf.Name, ContainerID: a.ContainerID, IfName: a.IfName}
+	}
+	return valid, nil
+}

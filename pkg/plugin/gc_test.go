@@ -1,0 +1,36 @@
+package plugin
+
+import (
+	"testing"
+
+	"github.com/containernetworking/cni/pkg/types"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/containernetworking/plugins/pkg/owner"
+)
+
+func TestValidAttachments(t *testing.T) {
+	for name, c := range map[string]struct {
+		conf string
+		want []owner.Attachment
+		code uint
+	}{
+		"two": {
+			`{"name":"n","cni.dev/valid-attachments":[{"containerID":"a","ifname":"eth0"},{"containerID":"b","ifname":"net1"}]}`,
+			[]owner.Attachment{{Network: "n", ContainerID: "a", IfName: "eth0"}, {Network: "n", ContainerID: "b", IfName: "net1"}}, 0,
+		},
+		"none":       {`{"name":"n","cni.dev/valid-attachments":[]}`, []owner.Attachment{}, 0},
+		"null":       {`{"name":"n","cni.dev/valid-attachments":null}`, []owner.Attachment{}, 0},
+		"no key":     {`{"name":"n"}`, nil, types.ErrInvalidNetworkConfig},
+		"wrong type": {`{"name":"n","cni.dev/valid-attachments":{}}`, nil, types.ErrDecodingFailure},
+		"no JSON":    {`{`, nil, types.ErrDecodingFailure},
+	} {
+		got, err := ValidAttachments([]byte(c.conf))
+		if diff := cmp.Diff(c.want, got); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+		if (err == nil) != (c.code == 0) || err != nil && Code(err) != c.code {
+			t.Errorf("%s: error %v", name, err)
+		}
+	}
+}

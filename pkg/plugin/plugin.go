@@ -1,0 +1,104 @@
+// Package plugin is what the commands of this suite have in common: how they
+// are called, how an ADD takes back what it did when it cannot finish, and how
+// an error reaches the runtime.
+package plugin
+
+import (
+	"os"
+	"runtime/debug"
+	"strings"
+
+	"github.com/containernetworking/cni/pkg/skel"
+	"github.com/containernetworking/cni/pkg/types"
+	"github.com/containernetworking/cni/pkg/version"
+
+	"github.com/containernetworking/plugins/pkg/ns"
+	"github.com/containernetworking/plugins/pkg/utils/buildversion"
+)
+
+// Plugin is a CNI plugin as a library. Its verbs take what a runtime passes
+// (CNI specification, section 2) and print their result to os.Stdout, so that a
+// program may call them as well as Main. A verb that is nil does nothing.
+type Plugin struct {
+	// Name of the command, "ptp".
+	Name string
+	// Versions of the specification that the plugin supports. Default: all.
+	Versions version.PluginInfo
+	// Add, Check, Del, GC and Status return an error that has a CNI code if it
+	// comes from Errorf, and stands for code 999 (internal) otherwise.
+	skel.CNIFuncs
+}
+
+// Main runs the verb that the environment asks for and exits: with status 0, or
+// with status 1 and an error in JSON on standard output.
+func Main(p Plugin) {
+	if p.Versions == nil {
+		p.Versions = version.All
+	}
+	verbs := skel.CNIFuncs{
+		Add:    p.verb("ADD", outsideOnly(p.Add)),
+		Check:  p.verb("CHECK", p.Check),
+		Del:    p.verb("DEL", outsideOnly(p.Del)),
+		GC:     p.verb("GC", p.GC),
+		Status: p.verb("STATUS", p.Status),
+	}
+	if err := skel.PluginMainFuncsWithError(verbs, p.Versions, buildversion.BuildString(p.Name)); err != nil {
+		if err.Print() != nil {
+			os.Stderr.WriteString(p.Name + ": " + err.Error() + "\n")
+		}
+		os.Exit(1)
+	}
+}
+
+type verb = func(*skel.CmdArgs) error
+
+// verb makes the errors and panics of one verb fit for the runtime.
+func (p Plugin) verb(name string, run verb) verb {
+	if run == nil {
+		run = func(*skel.CmdArgs) error { return nil }
+	}
+	return func(args *skel.CmdArgs) (err error) {
+		done := logCall(p.Name, name, args)
+		defer func() {
+			if r := recover(); r != nil {
+				debug.PrintStack()
+				err = Errorf(types.ErrInternal, "panic: %v", r)
+			}
+			done(err)
+			if err != nil {
+				err = cniError(err)
+			}
+		}()
+		return run(args)
+	}
+}
+
+// outsideOnly refuses to work on the namespace that the plugin itself runs in
+// (CNI specification, section 2), which a runtime names only by mistake: its
+// own links would be taken for the container's. skel makes the same test, but
+// after the verb has done its work; it is told that there is no need.
+func outsideOnly(run verb) verb {
+	if run == nil {
+		return nil
+	}
+	return func(args *skel.CmdArgs) error {
+		if overridden(args.NetnsOverride) {
+			return run(args)
+		}
+		own, err := ns.IsCurrent(args.Netns)
+		if err != nil {
+			return err
+		}
+		if own {
+			return Errorf(types.ErrInvalidNetNS, "plugin's netns and netns from CNI_NETNS should not be the same")
+		}
+		passedOn := *args
+		args.NetnsOverride = "1"
+		return run(&passedOn)
+	}
+}
+
+// overridden reads CNI_NETNS_OVERRIDE as skel does.
+func overridden(value string) bool {
+	return value == "1" || strings.EqualFold(value, "true")
+}

@@ -1,0 +1,9 @@
+// Command ptp is the CNI plugin that connects a container by a routed veth pair.
+package main
+
+import (
+	"github.com/containernetworking/plugins/pkg/plugin"
+	"github.com/containernetworking/plugins/plugins/main/ptp/ptp"
+)
+
+func main() { plugin.Main(ptp.Plugin) }

@@ -1,0 +1,123 @@
+package ptp
+
+import (
+	"net"
+	"slices"
+
+	"github.com/containernetworking/cni/pkg/types"
+	current "github.com/containernetworking/cni/pkg/types/100"
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"github.com/containernetworking/plugins/pkg/ip"
+	"github.com/containernetworking/plugins/pkg/plugin"
+)
+
+// The addresses of the host's end for container addresses that come without a
+// gateway: link-local, so that every container may have the same.
+var (
+	linkLocalGateway4 = net.IPv4(169, 254, 1, 1)
+	linkLocalGateway6 = net.IP{0: 0xfe, 1: 0x80, 15: 1}
+)
+
+// plan is what the two ends of the pair are to have.
+type plan struct{ container, host ip.Config }
+
+// newPlan makes, for each address of the result,
+//
+//	in the container: <address>, without the kernel's route to its subnet
+//	                  <gateway>/32 dev eth0 scope link src <address>
+//	                  <subnet> via <gateway> dev eth0 src <address>
+//	on the host:      <gateway>/32
+//	                  <address>/32 dev veth… scope host
+//
+// and in the container the result's own routes. What several addresses have in
+// common stands there once.
+func newPlan(result *current.Result) (*plan, error) {
+	p := new(plan)
+	ips := withGateways(result.IPs)
+	for _, address := range ips {
+		if address.Gateway.Equal(address.Address.IP) {
+			return nil, plugin.Errorf(types.ErrInvalidNetworkConfig,
+				"address %v is its own gateway, but the host's end needs that address", address.Gateway)
+		}
+		p.addAddress(address)
+	}
+	gateway4, gateway6 := ip.FirstGateways(ips)
+	for _, route := range ip.Routes(result.Routes, gateway4, gateway6) {
+		p.addRoute(p.reachable(route))
+	}
+	for _, address := range ips {
+		p.addRoute(netlink.Route{Dst: ip.Network(&address.Address), Gw: address.Gateway, Src: address.Address.IP})
+	}
+	return p, nil
+}
+
+// withGateways returns copies of ips with a gateway each.
+func withGateways(ips []*current.IPConfig) []*current.IPConfig {
+	all := make([]*current.IPConfig, len(ips))
+	for i, address := range ips {
+		all[i] = address.Copy()
+		switch {
+		case address.Gateway != nil:
+		case address.Address.IP.To4() != nil:
+			all[i].Gateway = linkLocalGateway4
+		default:
+			all[i].Gateway = linkLocalGateway6
+		}
+	}
+	return all
+}
+
+func (p *plan) addAddress(address *current.IPConfig) {
+	local := ip.HostNet(address.Address.IP)
+	p.container.Addrs = append(p.container.Addrs, netlink.Addr{
+		IPNet: &address.Address, Flags: unix.IFA_F_NOPREFIXROUTE | nodad(local),
+	})
+	p.host.Routes = append(p.host.Routes, netlink.Route{Dst: local, Scope: netlink.SCOPE_HOST})
+
+	gateway := ip.HostNet(address.Gateway)
+	p.addRoute(netlink.Route{Dst: gateway, Scope: netlink.SCOPE_LINK, Src: local.IP})
+	onHost := netlink.Addr{IPNet: gateway, Flags: nodad(gateway)}
+	if gateway.IP.IsLinkLocalUnicast() {
+		onHost.Scope = unix.RT_SCOPE_LINK
+	}
+	if !slices.ContainsFunc(p.host.Addrs, onHost.Equal) {
+		p.host.Addrs = append(p.host.Addrs, onHost)
+	}
+}
+
+// addRoute adds a route in the container unless there is one to its destination.
+func (p *plan) addRoute(route netlink.Route) {
+	same := func(r netlink.Route) bool { return ip.SameDestination(r, route) }
+	if !slices.ContainsFunc(p.container.Routes, same) {
+		p.container.Routes = append(p.container.Routes, route)
+	}
+}
+
+// reachable marks next hops that the host's end does not have as on the link:
+// with no route to the subnet, the kernel cannot know.
+func (p *plan) reachable(route netlink.Route) netlink.Route {
+	if route.Gw != nil && !p.onHost(route.Gw) {
+		route.Flags |= unix.RTNH_F_ONLINK
+	}
+	for _, hop := range route.MultiPath {
+		if !p.onHost(hop.Gw) {
+			hop.Flags |= unix.RTNH_F_ONLINK
+		}
+	}
+	return route
+}
+
+func (p *plan) onHost(address net.IP) bool {
+	return slices.ContainsFunc(p.host.Addrs, func(a netlink.Addr) bool { return a.IP.Equal(address) })
+}
+
+// nodad is the flag that leaves duplicate address detection out: the link has
+// two ends, both of them ours. IPv4 has no such thing.
+func nodad(address *net.IPNet) int {
+	if address.IP.To4() != nil {
+		return 0
+	}
+	return unix.IFA_F_NODAD
+}

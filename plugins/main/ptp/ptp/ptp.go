@@ -1,0 +1,78 @@
+// Package ptp connects a container to the host by a veth pair and routes: the
+// container reaches everything, its own subnet too, through the host's end.
+package ptp
+
+import (
+	"fmt"
+
+	"github.com/containernetworking/plugins/pkg/check"
+	"github.com/containernetworking/plugins/pkg/iface"
+	"github.com/containernetworking/plugins/pkg/ip"
+	"github.com/containernetworking/plugins/pkg/link"
+	"github.com/containernetworking/plugins/pkg/owner"
+)
+
+// Plugin answers the verbs for ptp.
+var Plugin = iface.New("ptp", func() iface.Driver { return new(Conf) })
+
+// Create makes the veth pair.
+func (c *Conf) Create(a *iface.Attachment) error {
+	pair := link.Veth{Name: a.IfName, MTU: c.MTU, MAC: c.mac}
+	hostEnd, containerEnd, err := link.AddOwnedVeth(a.Host, a.Container, pair, a.Attachment)
+	if err != nil {
+		return err
+	}
+	a.Undo(func() error { return c.Remove(a) })
+	a.ReportHost(hostEnd)
+	a.Report(containerEnd)
+	return nil
+}
+
+// Configure gives both ends their addresses and routes, the host's end first,
+// so that it answers the container's first packet.
+func (c *Conf) Configure(a *iface.Attachment) error {
+	plan, err := newPlan(a.Result)
+	if err != nil {
+		return err
+	}
+	host, err := a.Host.LinkByName(a.Result.Interfaces[0].Name)
+	if err != nil {
+		return err
+	}
+	if err := ip.IgnoreAdvertisements(host.Attrs().Name); err != nil {
+		return err
+	}
+	if err := plan.host.Apply(a.Host, host); err != nil {
+		return err
+	}
+	if err := plan.container.Apply(a.Container, a.Link()); err != nil {
+		return err
+	}
+	if err := ip.EnableForward(a.Result.IPs); err != nil {
+		return fmt.Errorf("enable IP forwarding: %w", err)
+	}
+	return nil
+}
+
+// Expect describes both ends.
+func (c *Conf) Expect(a *iface.Attachment) (container, host []check.Expect, err error) {
+	plan, err := newPlan(a.Result)
+	if err != nil {
+		return nil, nil, err
+	}
+	inside := a.Expect("veth")
+	inside.Config = plan.container
+	outside, err := a.ExpectPeer()
+	outside.Config = plan.host
+	return []check.Expect{inside}, []check.Expect{outside}, err
+}
+
+// Remove deletes the pair; addresses and routes go with it.
+func (c *Conf) Remove(a *iface.Attachment) error {
+	return link.DeleteOwnedVeth(a.Host, a.Container, a.Attachment)
+}
+
+// Collect deletes the pairs of the network's attachments that are not valid.
+func (c *Conf) Collect(host *link.Namespace, network string, valid []owner.Attachment) error {
+	return host.CollectOwned(network, valid)
+}
