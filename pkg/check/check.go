@@ -140,11 +140,11 @@ func familyOf(r netlink.Route) int {
 	return netlink.FAMILY_V6
 }
 
-// hasRoute looks for a route with the destination, table, metric and next hops
+// hasRoute looks for a route with the destination, table, metrics and next hops
 // of want.
 func hasRoute(have []netlink.Route, want netlink.Route, index int) bool {
 	for _, r := range have {
-		if ip.SameNet(r.Dst, want.Dst) && r.Table == tableOf(want) && sameMetric(r, want) && hops(r, index) == hops(want, index) {
+		if ip.SameNet(r.Dst, want.Dst) && r.Table == tableOf(want) && sameMetrics(r, want) && hops(r, index) == hops(want, index) {
 			return true
 		}
 	}
@@ -158,10 +158,12 @@ func tableOf(r netlink.Route) int {
 	return r.Table
 }
 
-// sameMetric takes into account that IPv6 routes get metric 1024 by default
-// (IP6_RT_PRIO_USER).
-func sameMetric(have, want netlink.Route) bool {
-	return have.Priority == want.Priority || want.Priority == 0 && have.Priority == 1024
+// sameMetrics compares the priority and what want limits. IPv6 routes get
+// priority 1024 by default (IP6_RT_PRIO_USER).
+func sameMetrics(have, want netlink.Route) bool {
+	return (have.Priority == want.Priority || want.Priority == 0 && have.Priority == 1024) &&
+		(want.MTU == 0 || have.MTU == want.MTU) &&
+		(want.AdvMSS == 0 || have.AdvMSS == want.AdvMSS)
 }
 
 // hops writes the next hops of a route down in a form to compare: those through

@@ -55,6 +55,7 @@ func TestCompare(t *testing.T) {
 	gateway4 := netlink.Route{Dst: network(t, "192.0.2.1/32"), Scope: netlink.SCOPE_LINK}
 	default4 := netlink.Route{Dst: network(t, "0.0.0.0/0"), Gw: net.ParseIP("192.0.2.1"), Flags: unix.RTNH_F_ONLINK}
 	default6 := netlink.Route{Dst: network(t, "::/0"), Gw: net.ParseIP("2001:db8::1")}
+	withMTU := netlink.Route{Dst: network(t, "198.51.100.0/24"), Gw: net.ParseIP("192.0.2.1"), MTU: 1300, AdvMSS: 1200, Flags: unix.RTNH_F_ONLINK}
 	inTable := netlink.Route{Dst: network(t, "198.51.100.0/24"), Gw: net.ParseIP("192.0.2.1"), Table: 77, Priority: 5, Flags: unix.RTNH_F_ONLINK}
 	twoHops := netlink.Route{Dst: network(t, "203.0.113.0/24"), MultiPath: []*netlink.NexthopInfo{
 		{Gw: net.ParseIP("192.0.2.1"), Flags: unix.RTNH_F_ONLINK}, {Gw: net.ParseIP("192.0.2.2"), Flags: unix.RTNH_F_ONLINK},
@@ -64,7 +65,7 @@ func TestCompare(t *testing.T) {
 		Peer: link.PeerIndex(l),
 		Config: ip.Config{
 			Addrs:  []netlink.Addr{v4, v6},
-			Routes: []netlink.Route{gateway4, default4, default6, inTable, twoHops},
+			Routes: []netlink.Route{gateway4, default4, default6, withMTU, inTable, twoHops},
 		},
 	}
 	if err := expect.Config.Apply(container, l); err != nil {
@@ -102,6 +103,15 @@ func TestCompare(t *testing.T) {
 			func() error { return container.RouteDel(withIndex(inTable)) },
 			func() error { return container.RouteAdd(withIndex(inTable)) },
 			"interface eth0 lacks route 198.51.100.0/24 via 192.0.2.1 table 77",
+		},
+		"MTU of a route": {
+			func() error {
+				r := withMTU
+				r.MTU = 1400
+				return container.RouteReplace(withIndex(r))
+			},
+			func() error { return container.RouteReplace(withIndex(withMTU)) },
+			"interface eth0 lacks route 198.51.100.0/24 via 192.0.2.1",
 		},
 		"MTU": {
 			func() error { return container.LinkSetMTU(l, 1400) },

@@ -60,7 +60,7 @@ func compare(n *link.Namespace, expected []check.Expect) error {
 // result.
 func containerInterface(result *current.Result, args *skel.CmdArgs) (int, error) {
 	for i, reported := range result.Interfaces {
-		if reported.Name == args.IfName && reported.Sandbox != "" {
+		if reported != nil && reported.Name == args.IfName && reported.Sandbox != "" {
 			if !sameFile(reported.Sandbox, args.Netns) {
 				return 0, plugin.Errorf(types.ErrInvalidNetworkConfig,
 					"sandbox in prevResult %s doesn't match configured netns: %s", reported.Sandbox, args.Netns)
@@ -91,7 +91,7 @@ func (a *Attachment) Expect(kind string) check.Expect {
 // that is in no sandbox.
 func (a *Attachment) ExpectPeer() (check.Expect, error) {
 	for _, reported := range a.Result.Interfaces {
-		if reported.Sandbox != "" {
+		if reported == nil || reported.Sandbox != "" {
 			continue
 		}
 		e := check.Expect{Name: reported.Name, Kind: "veth", MAC: reported.Mac, MTU: reported.Mtu}

@@ -58,7 +58,7 @@ func (c *Conf) prevResult() (*current.Result, error) {
 		return nil, plugin.Errorf(types.ErrInvalidNetworkConfig, "required prevResult missing")
 	}
 	if err := version.ParsePrevResult(&c.PluginConf); err != nil {
-		return nil, plugin.Errorf(types.ErrDecodingFailure, "could not parse prevResult: %w", err)
+		return nil, plugin.Errorf(types.ErrDecodingFailure, "%w", err)
 	}
 	result, err := current.NewResultFromResult(c.PrevResult)
 	if err != nil {
