@@ -1,0 +1,69 @@
+package main
+
+import "time"
+
+// scenario is a configuration to measure.
+type scenario struct {
+	name     string
+	plugin   string
+	conf     string // the configuration's members besides cniVersion, name and type
+	leases   int    // addresses that others have reserved before
+	slow     bool   // the other plugins take so long that an eleventh of the iterations must do
+	parallel int    // containers at once; 0 means one after the other
+}
+
+func scenarios() []scenario {
+	const (
+		v4   = `"ipam":{"type":"host-local","subnet":"10.1.0.0/16"}`
+		dual = `"ipam":{"type":"host-local","ranges":[[{"subnet":"10.1.0.0/16"}],[{"subnet":"fd00:1::/64"}]]}`
+		own  = `"ipam":{"type":"static","addresses":[{"address":"10.1.0.5/16","gateway":"10.1.0.1"}]}`
+	)
+	return []scenario{
+		{name: "ptp, host-local IPv4", plugin: "ptp", conf: v4},
+		{name: "ptp, host-local dual stack", plugin: "ptp", conf: dual, slow: true},
+		{name: "host-local", plugin: "host-local", conf: v4},
+		{name: "host-local, 10 000 leases", plugin: "host-local", conf: v4, leases: 10_000},
+		{name: "static", plugin: "static", conf: own},
+		{name: "loopback", plugin: "loopback"},
+		{name: "100 parallel ptp, host-local IPv4", plugin: "ptp", conf: v4, parallel: 100},
+	}
+}
+
+// requirement bounds the ratio of two medians.
+type requirement struct {
+	of, to series
+	atMost float64
+}
+
+func requirements() []requirement {
+	return []requirement{
+		{of: ours("ptp, host-local IPv4", "ADD"), to: other("ptp, host-local IPv4", "ADD"), atMost: 0.70},
+		{of: ours("ptp, host-local dual stack", "ADD"), to: other("ptp, host-local dual stack", "ADD"), atMost: 0.01},
+		{of: ours("ptp, host-local IPv4", "DEL"), to: floor(linkDel), atMost: 1.25},
+		{of: ours("ptp, host-local dual stack", "DEL"), to: floor(linkDel), atMost: 1.25},
+		{of: ours("host-local, 10 000 leases", "ADD"), to: ours("host-local", "ADD"), atMost: 1.3},
+		{of: ours("host-local, 10 000 leases", "DEL"), to: ours("host-local", "DEL"), atMost: 1.3},
+		{of: ours("100 parallel ptp, host-local IPv4", "ADD"), to: other("100 parallel ptp, host-local IPv4", "ADD"), atMost: 0.5},
+	}
+}
+
+// series names measurements of one kind: whose, of which scenario or floor, which verb.
+type series struct{ side, name, verb string }
+
+const (
+	oursSide  = "ours"
+	otherSide = "other"
+	floorSide = "floor"
+
+	idleProcess = "an idle static Go process"
+	linkDel     = "`ip link del` of a veth"
+)
+
+func ours(name, verb string) series  { return series{oursSide, name, verb} }
+func other(name, verb string) series { return series{otherSide, name, verb} }
+func floor(name string) series       { return series{floorSide, name, "run"} }
+
+// results are the measurements of each series.
+type results map[series][]time.Duration
+
+func (r results) add(s series, d time.Duration) { r[s] = append(r[s], d) }

@@ -1,0 +1,4 @@
+// Idle does nothing: what a plugin costs that does nothing either.
+package main
+
+func main() {}

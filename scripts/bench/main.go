@@ -1,0 +1,50 @@
+// Bench measures the CNI plugins; scripts/bench.sh is how to run it. It expects network
+// and mount namespaces of its own, with nothing in /run and /var/lib.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"regexp"
+)
+
+func main() {
+	var b bench
+	flag.IntVar(&b.iterations, "n", 100, "iterations")
+	flag.StringVar(&b.idle, "idle", "", "path of the idle program")
+	binaries := flag.String("ours", "", "folder of our plugins")
+	others := flag.String("other", "", "folder of the plugins to compare with")
+	only := flag.String("c", "", "regular expression for the cases")
+	flag.Parse()
+	b.sides = []side{{oursSide, *binaries}}
+	if *others != "" {
+		b.sides = append(b.sides, side{otherSide, *others})
+	}
+	if err := b.run(*only); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+	b.print(os.Stdout)
+}
+
+func (b *bench) run(only string) error {
+	pattern, err := regexp.Compile(only)
+	if err != nil {
+		return err
+	}
+	b.results = results{}
+	if err := b.measureFloors(); err != nil {
+		return err
+	}
+	for _, s := range scenarios() {
+		if !pattern.MatchString(s.name) {
+			continue
+		}
+		fmt.Fprintln(os.Stderr, s.name)
+		if err := b.measure(s); err != nil {
+			return fmt.Errorf("%s: %w", s.name, err)
+		}
+	}
+	return nil
+}

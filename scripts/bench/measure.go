@@ -1,0 +1,179 @@
+package main
+
+import (
+	"fmt"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+)
+
+const netnsFolder = "/run/netns"
+
+// warmUps are calls that are not counted: they fill the page cache, and build the index
+// beside leases that were there before.
+const warmUps = 3
+
+type bench struct {
+	sides      []side
+	idle       string
+	iterations int
+	results    results
+}
+
+// side is a set of plugins.
+type side struct{ name, bin string }
+
+// measure takes the sides in turns, and each first as often as the other, so that
+// whatever changes on the machine meanwhile meets all alike.
+func (b *bench) measure(s scenario) error {
+	for _, side := range b.sides {
+		if err := reserve(networkName(side.name, s), s.leases); err != nil {
+			return err
+		}
+	}
+	ids, err := addNamespaces(max(s.parallel, 1))
+	if err != nil {
+		return err
+	}
+	for i := range warmUps + b.rounds(s) {
+		for _, side := range b.order(i) {
+			// An odd step, so that each side is still the first as often as the other.
+			if s.slow && side.name == otherSide && i%11 != 0 {
+				continue
+			}
+			if err := b.cycle(side, s, ids, i >= warmUps); err != nil {
+				return err
+			}
+		}
+	}
+	return deleteNamespaces(ids)
+}
+
+// rounds is how often a scenario runs: many containers at once are many calls in a round.
+func (b *bench) rounds(s scenario) int {
+	if s.parallel > 0 {
+		return max(b.iterations/10, 1)
+	}
+	return b.iterations
+}
+
+func (b *bench) order(i int) []side {
+	sides := slices.Clone(b.sides)
+	if i%2 == 1 {
+		slices.Reverse(sides)
+	}
+	return sides
+}
+
+// cycle runs each verb for all containers at once, and counts how long all took.
+func (b *bench) cycle(side side, s scenario, ids []string, count bool) error {
+	attachments := make([]*attachment, len(ids))
+	for i, id := range ids {
+		attachments[i] = newAttachment(side.name, side.bin, id, s)
+	}
+	for _, verb := range []string{"ADD", "CHECK", "DEL"} {
+		took, err := callAll(attachments, verb)
+		if err != nil {
+			return err
+		}
+		if count {
+			b.results.add(series{side.name, s.name, verb}, took)
+		}
+	}
+	return nil
+}
+
+// callAll returns the time of the call, or from the first call's start to the last's end.
+func callAll(attachments []*attachment, verb string) (time.Duration, error) {
+	if len(attachments) == 1 {
+		return attachments[0].call(verb)
+	}
+	var group sync.WaitGroup
+	errs := make([]error, len(attachments))
+	start := time.Now()
+	for i, a := range attachments {
+		group.Go(func() { _, errs[i] = a.call(verb) })
+	}
+	group.Wait()
+	took := time.Since(start)
+	for _, err := range errs {
+		if err != nil {
+			return 0, err
+		}
+	}
+	return took, nil
+}
+
+// reserve writes host-local's reservations for containers that this run knows nothing of,
+// from the top of the range.
+func reserve(network string, leases int) error {
+	folder := filepath.Join("/var/lib/cni/networks", network)
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return err
+	}
+	address := netip.MustParseAddr("10.1.255.254")
+	for i := range leases {
+		content := fmt.Sprintf("somebody-%d\r\neth0", i)
+		if err := os.WriteFile(filepath.Join(folder, address.String()), []byte(content), 0o600); err != nil {
+			return err
+		}
+		address = address.Prev()
+	}
+	return nil
+}
+
+func addNamespaces(n int) ([]string, error) {
+	var ids []string
+	for i := range n {
+		id := fmt.Sprintf("bench%d", i)
+		if err := command("ip", "netns", "add", id).Run(); err != nil {
+			return nil, fmt.Errorf("add network namespace %q: %w", id, err)
+		}
+		ids = append(ids, id)
+	}
+	return ids, nil
+}
+
+func deleteNamespaces(ids []string) error {
+	for _, id := range ids {
+		if err := command("ip", "netns", "del", id).Run(); err != nil {
+			return fmt.Errorf("delete network namespace %q: %w", id, err)
+		}
+	}
+	return nil
+}
+
+// measureFloors measures what no plugin can go below: its process, and the kernel's work
+// to delete a veth pair between two namespaces.
+func (b *bench) measureFloors() error {
+	ids, err := addNamespaces(1)
+	if err != nil {
+		return err
+	}
+	for range b.iterations {
+		took, err := timed(command(b.idle))
+		if err != nil {
+			return err
+		}
+		b.results.add(floor(idleProcess), took)
+
+		if err := command("ip", "link", "add", "bench", "up", "type", "veth", "peer", "name", "eth0", "netns", ids[0]).Run(); err != nil {
+			return fmt.Errorf("add a veth: %w", err)
+		}
+		if took, err = timed(command("ip", "link", "del", "bench")); err != nil {
+			return fmt.Errorf("delete a veth: %w", err)
+		}
+		b.results.add(floor(linkDel), took)
+	}
+	return deleteNamespaces(ids)
+}
+
+func command(name string, args ...string) *exec.Cmd {
+	cmd := exec.Command(name, args...)
+	cmd.Stderr = os.Stderr
+	return cmd
+}

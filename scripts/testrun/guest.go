@@ -1,0 +1,86 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+)
+
+// guestSeconds bounds the whole run under User-mode Linux.
+const guestSeconds = "900"
+
+// runInGuest runs the tests in one boot of User-mode Linux. The binaries are compiled
+// here, in work, where the guest sees them.
+func runInGuest(r *report, tests []testName, work string) error {
+	converter, err := output("go", "tool", "-n", "test2json")
+	if err != nil {
+		return err
+	}
+	var script strings.Builder
+	for i, pkg := range byPackage(tests) {
+		binary := filepath.Join(work, fmt.Sprintf("%d.test", i))
+		if _, err := output("go", "test", "-c", "-o", binary, pkg.path); err != nil {
+			return err
+		}
+		folder, err := output("go", "list", "-f", "{{.Dir}}", pkg.path)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(&script, "cd %s && %s -t -p %s %s -test.v=test2json -test.timeout=10m -test.run=%s\n",
+			quote(folder), quote(converter), quote(pkg.path), quote(binary), quote(pkg.pattern()))
+	}
+	script.WriteString("exit 0\n")
+	return readFrom(exec.Command("scripts/uml.sh", "-t", guestSeconds, "sh", "-c", script.String()), r)
+}
+
+// packageTests are the tests to run of one package.
+type packageTests struct {
+	path  string
+	tests []testName
+}
+
+// byPackage splits a sorted list.
+func byPackage(tests []testName) []packageTests {
+	var packages []packageTests
+	for _, test := range tests {
+		if n := len(packages); n == 0 || packages[n-1].path != test.Package {
+			packages = append(packages, packageTests{path: test.Package})
+		}
+		last := &packages[len(packages)-1]
+		last.tests = append(last.tests, test)
+	}
+	return packages
+}
+
+// pattern is the value of -test.run that selects the tests and no others: alternatives of
+// slash-separated expressions, one for each level of subtests.
+func (p packageTests) pattern() string {
+	var alternatives []string
+	for _, test := range p.tests {
+		var levels []string
+		for level := range strings.SplitSeq(test.Name, "/") {
+			levels = append(levels, "^"+regexp.QuoteMeta(level)+"$")
+		}
+		alternatives = append(alternatives, strings.Join(levels, "/"))
+	}
+	return strings.Join(alternatives, "|")
+}
+
+// output runs a command and returns its standard output without the last newline.
+func output(name string, args ...string) (string, error) {
+	cmd := exec.Command(name, args...)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("run %q: %w", cmd.Args, err)
+	}
+	return strings.TrimRight(string(out), "\n"), nil
+}
+
+// quote protects a word from the shell.
+func quote(word string) string {
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}

@@ -1,0 +1,88 @@
+// Testrun runs the tests of the module on every kernel they need. Tests run on the
+// machine's kernel first; those that skip there with a reason that begins with "kernel
+// lacks " run again under User-mode Linux, all in one boot. A test that ran on neither
+// counts as failed, unless the list of allowed skips names it. So does a change that the
+// tests made to the machine's own network.
+//
+//	testrun -work DIR -skips FILE PACKAGE...
+//
+// It runs in the top folder of the module. The last line of its output reads "N passed,
+// N failed, N skipped"; the exit status is 1 if anything failed.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+)
+
+func main() {
+	work := flag.String("work", os.TempDir(), "directory for the test binaries")
+	skips := flag.String("skips", "scripts/allowed-skips", "list of the tests that may skip everywhere")
+	flag.Parse()
+	ok, err := run(*work, *skips, flag.Args())
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "testrun:", err)
+	}
+	if err != nil || !ok {
+		os.Exit(1)
+	}
+}
+
+// run reports whether all tests passed.
+func run(work, skips string, packages []string) (bool, error) {
+	allowed, err := readSkips(skips)
+	if err != nil {
+		return false, err
+	}
+	before, err := readMachine()
+	if err != nil {
+		return false, err
+	}
+	r := newReport(os.Stdout)
+	if err := runOnHost(r, packages); err != nil {
+		return false, err
+	}
+	if again := r.lacking(); len(again) > 0 {
+		fmt.Printf("\nUser-mode Linux, %d tests that this kernel lacks drivers for\n", len(again))
+		if err := runInGuest(r, again, work); err != nil {
+			fmt.Fprintln(os.Stderr, "testrun:", err)
+		}
+	}
+	after, err := readMachine()
+	if err != nil {
+		return false, err
+	}
+	before.compare(after, r)
+	return r.summarize(allowed), nil
+}
+
+// runOnHost runs every test of the packages. The tests look at the kernel, which the
+// test cache does not know about, so nothing is taken from there.
+func runOnHost(r *report, packages []string) error {
+	args := append([]string{"test", "-json", "-count=1", "-timeout=15m"}, packages...)
+	return readFrom(exec.Command("go", args...), r)
+}
+
+// readFrom runs cmd and reads its standard output into the report. That the command
+// fails is no error: the events say what failed, and so does what is missing.
+func readFrom(cmd *exec.Cmd, r *report) error {
+	cmd.Stderr = os.Stderr
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	if err := r.read(stdout); err != nil {
+		return err
+	}
+	_, _ = io.Copy(io.Discard, stdout)
+	if err := cmd.Wait(); err != nil && r.failures() == 0 {
+		return fmt.Errorf("run %q: %w", cmd.Args[0], err)
+	}
+	return nil
+}

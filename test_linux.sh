@@ -1,0 +1,100 @@
+#!/usr/bin/env bash
+# test_linux.sh [--bundle] [PACKAGE]...
+#
+# Builds the plugins and runs every test, on this kernel and, where this kernel lacks a
+# driver, under User-mode Linux. Installs through apt-get what tests need and the machine
+# lacks. With --bundle, tests of real binaries run the one binary that holds all plugins.
+# With packages (as ./pkg/ip or ./plugins/...) only their tests run, without the static
+# checks.
+#
+# The last line counts the tests that passed, failed and were skipped on both kernels.
+# The exit status is 0 if nothing failed.
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/scripts/lib.sh"
+
+readonly staticcheck_version=v0.8.2
+readonly architectures=(amd64 arm64 arm ppc64le s390x riscv64 mips64le)
+
+# What tests need: a command or file, and Debian's package that has it. The last is
+# for the tests that exchange state with other builds of the plugins.
+readonly requirements=(
+	ip:iproute2
+	iptables-legacy:iptables
+	nft:nftables
+	modprobe:kmod
+	linux.uml:user-mode-linux
+	ping:iputils-ping
+	shellcheck:shellcheck
+	/usr/lib/cni/ptp:containernetworking-plugins
+)
+
+install_missing() {
+	local requirement missing=()
+	for requirement in "${requirements[@]}"; do
+		command -v "${requirement%:*}" >/dev/null || missing+=("${requirement#*:}")
+	done
+	((${#missing[@]} > 0)) || return 0
+	command -v apt-get >/dev/null || die "the tests need (Debian's names): ${missing[*]}"
+	announce "Installing ${missing[*]}"
+	export DEBIAN_FRONTEND=noninteractive
+	apt-get update -qq
+	apt-get install -qq --no-install-recommends "${missing[@]}"
+}
+
+announce() {
+	printf '\n%s\n' "$*"
+}
+
+check_statically() {
+	announce "Static checks"
+	check_format
+	go vet ./...
+	run_staticcheck
+	shellcheck -x ./*.sh scripts/*.sh scripts/uml-init .ci/run
+	check_architectures
+}
+
+check_format() {
+	local unformatted
+	unformatted=$(find . -name '*.go' -not -path './vendor/*' -exec gofmt -l {} +)
+	[[ ! $unformatted ]] || die "not formatted by gofmt: $unformatted"
+}
+
+# run_staticcheck installs the tool outside the module, once per version of Go, since one
+# that an older Go built cannot read what a newer one compiles.
+run_staticcheck() {
+	local directory
+	directory=${XDG_CACHE_HOME:-$HOME/.cache}/cni-plugins/staticcheck-$staticcheck_version-$(go env GOVERSION)
+	[[ -x $directory/staticcheck ]] ||
+		GOBIN=$directory go install "honnef.co/go/tools/cmd/staticcheck@$staticcheck_version"
+	"$directory/staticcheck" ./...
+}
+
+check_architectures() {
+	local architecture
+	for architecture in "${architectures[@]}"; do
+		GOARCH=$architecture go build ./pkg/... ./plugins/...
+	done
+}
+
+bundle=()
+case ${1-} in
+--bundle) bundle=(--bundle) && shift ;;
+-h | --help) usage 0 ;;
+-*) usage 2 ;;
+esac
+need_root "tests make network namespaces"
+need_go
+cd "$repo"
+install_missing
+./build_linux.sh "${bundle[@]}"
+(($# > 0)) || check_statically
+(($# > 0)) || set -- ./...
+
+announce "Tests"
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+export CNI_TEST_BIN=$repo/bin
+go build -o "$work/testrun" ./scripts/testrun
+"$work/testrun" -work "$work" "$@" </dev/null
