@@ -9,6 +9,7 @@ import (
 	"github.com/containernetworking/cni/pkg/types"
 	current "github.com/containernetworking/cni/pkg/types/100"
 	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 )
 
 // FirstGateways returns the first IPv4 and the first IPv6 gateway of a result's
@@ -28,21 +29,28 @@ func FirstGateways(ips []*current.IPConfig) (v4, v6 net.IP) {
 }
 
 // Routes turns a result's routes into the kernel's. A route without gateway
-// goes through the given one of its family or, if that is nil, directly to the
-// link. Routes to one destination that differ in nothing but the gateway become
+// goes through the given one of its family or, if that is nil or the route has
+// scope link or host, directly to the link. Routes to one destination that differ in nothing but the gateway become
 // one with several next hops; repeated ones are taken once.
 func Routes(routes []*types.Route, gateway4, gateway6 net.IP) []netlink.Route {
 	var out []netlink.Route
 	for _, r := range routes {
 		gw := r.GW
-		if gw == nil && r.Dst.IP.To4() != nil {
+		switch {
+		case gw != nil || !needsGateway(r):
+		case r.Dst.IP.To4() != nil:
 			gw = gateway4
-		} else if gw == nil {
+		default:
 			gw = gateway6
 		}
 		out = addRoute(out, r, gw)
 	}
 	return out
+}
+
+// needsGateway reports whether a route leads further than the link.
+func needsGateway(r *types.Route) bool {
+	return r.Scope == nil || netlink.Scope(*r.Scope) == netlink.SCOPE_UNIVERSE || netlink.Scope(*r.Scope) == netlink.SCOPE_SITE
 }
 
 func addRoute(routes []netlink.Route, r *types.Route, gw net.IP) []netlink.Route {
@@ -71,7 +79,15 @@ func addRoute(routes []netlink.Route, r *types.Route, gw net.IP) []netlink.Route
 
 // SameDestination compares what the kernel tells routes apart by.
 func SameDestination(a, b netlink.Route) bool {
-	return a.Dst.String() == b.Dst.String() && a.Table == b.Table && a.Priority == b.Priority
+	return a.Dst.String() == b.Dst.String() && TableOf(a) == TableOf(b) && a.Priority == b.Priority
+}
+
+// TableOf returns the number of a route's table, where 0 stands for main.
+func TableOf(r netlink.Route) int {
+	if r.Table == unix.RT_TABLE_UNSPEC {
+		return unix.RT_TABLE_MAIN
+	}
+	return r.Table
 }
 
 func hasHop(r netlink.Route, gw net.IP) bool {
@@ -93,6 +109,20 @@ func withHop(r netlink.Route, gw net.IP) netlink.Route {
 		r.Gw = nil
 	}
 	r.MultiPath = append(r.MultiPath, &netlink.NexthopInfo{Gw: gw})
+	return r
+}
+
+// OnLink marks the next hops of a route that are not reachable as on the link:
+// the kernel refuses those to which it has no route.
+func OnLink(r netlink.Route, reachable func(net.IP) bool) netlink.Route {
+	if r.Gw != nil && !reachable(r.Gw) {
+		r.Flags |= unix.RTNH_F_ONLINK
+	}
+	for _, hop := range r.MultiPath {
+		if !reachable(hop.Gw) {
+			hop.Flags |= unix.RTNH_F_ONLINK
+		}
+	}
 	return r
 }
 

@@ -11,7 +11,6 @@ import (
 
 	"github.com/containernetworking/cni/pkg/types"
 	current "github.com/containernetworking/cni/pkg/types/100"
-	"github.com/containernetworking/cni/pkg/types/create"
 
 	"github.com/containernetworking/plugins/pkg/plugin"
 )
@@ -139,37 +138,22 @@ func mayHoldAddress(err error) bool {
 // parseResult reads a result in the version that it names itself or, as some
 // plugins leave that out, in the version of the configuration.
 func parseResult(config, result []byte) (*current.Result, error) {
-	var keys map[string]json.RawMessage
-	if err := json.Unmarshal(result, &keys); err != nil {
+	var named struct {
+		CNIVersion string `json:"cniVersion"`
+	}
+	if err := json.Unmarshal(result, &named); err != nil {
 		return nil, plugin.Errorf(types.ErrDecodingFailure, "failed to unmarshal raw result: %w", err)
 	}
-	var version string
-	if json.Unmarshal(keys["cniVersion"], &version) != nil || version == "" {
+	if named.CNIVersion == "" {
 		conf, err := plugin.Network(config)
 		if err != nil {
 			return nil, err
 		}
-		version = conf.CNIVersion
-		if result, err = withVersion(keys, version); err != nil {
-			return nil, err
-		}
+		named.CNIVersion = conf.CNIVersion
 	}
-	parsed, err := create.Create(version, result)
+	parsed, err := plugin.ReadResult(named.CNIVersion, result)
 	if err != nil {
 		return nil, plugin.Errorf(types.ErrDecodingFailure, "read result of IPAM plugin: %w", err)
 	}
-	return current.NewResultFromResult(parsed)
-}
-
-// withVersion writes a result down again, as one of the given version.
-func withVersion(keys map[string]json.RawMessage, version string) ([]byte, error) {
-	if keys == nil { // the plugin printed null
-		keys = make(map[string]json.RawMessage)
-	}
-	text, err := json.Marshal(version)
-	if err != nil {
-		return nil, err
-	}
-	keys["cniVersion"] = text
-	return json.Marshal(keys)
+	return parsed, nil
 }

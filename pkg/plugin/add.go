@@ -5,10 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"os/signal"
 	"runtime/debug"
 	"slices"
-	"syscall"
 
 	"github.com/containernetworking/cni/pkg/skel"
 	"github.com/containernetworking/cni/pkg/types"
@@ -37,17 +35,11 @@ func (a *Attachment) Undo(undo func() error) { a.undos = append(a.undos, undo) }
 
 // Add runs an ADD so that it either prints its result or leaves nothing behind:
 // if add fails or panics, if the result cannot be converted to the version of
-// the configuration or be printed, and if SIGTERM or SIGINT arrives meanwhile,
-// the registered undos run, the last one first.
+// the configuration or be printed, and if Main's process is told to terminate
+// meanwhile, the registered undos run, the last one first.
 func Add(args *skel.CmdArgs, add func(*Attachment) (*current.Result, error)) error {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
-	defer stop()
-	// Go lets a process die of a broken pipe on standard output unless someone
-	// listens; the write's error is what we want.
-	pipe := make(chan os.Signal, 1)
-	signal.Notify(pipe, syscall.SIGPIPE)
-	defer signal.Stop(pipe)
-
+	ctx, over := interruptible()
+	defer over()
 	network, err := Network(args.StdinData)
 	if err != nil {
 		return err

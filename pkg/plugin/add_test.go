@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -35,6 +36,9 @@ func printed(t *testing.T, f func()) string {
 	}
 	return string(out)
 }
+
+// catchOnce stands for Main, of which a process has one.
+var catchOnce = sync.OnceFunc(catchSignals)
 
 func args(version string) *skel.CmdArgs {
 	return &skel.CmdArgs{
@@ -89,6 +93,7 @@ func TestAddUndoes(t *testing.T) {
 		"panic":              {"1.0.0", func() (*current.Result, error) { panic("oh") }, "panic: oh"},
 		"unprintable result": {"0.2.0", func() (*current.Result, error) { return &current.Result{}, nil }, "cannot convert: no valid IP addresses"},
 		"signal": {"1.0.0", func() (*current.Result, error) {
+			catchOnce()
 			syscall.Kill(os.Getpid(), syscall.SIGTERM)
 			return nil, nil
 		}, "terminated by a signal"},
@@ -129,6 +134,7 @@ func TestAddUndoesWhenNobodyReadsTheResult(t *testing.T) {
 	stdout := os.Stdout
 	os.Stdout = w
 	defer func() { os.Stdout = stdout; w.Close() }()
+	catchOnce()
 	undone := false
 	err = Add(args("1.0.0"), func(a *Attachment) (*current.Result, error) {
 		a.Undo(func() error { undone = true; return nil })

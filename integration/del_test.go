@@ -1,0 +1,74 @@
+package integration
+
+import (
+	"testing"
+	"time"
+
+	"github.com/containernetworking/plugins/integration/hoststate"
+	"github.com/containernetworking/plugins/integration/node"
+)
+
+// cleaned waits until the state of the node is as before: the kernel deletes
+// the links of a namespace that is gone some time later.
+func cleaned(t *testing.T, n *node.Node, before hoststate.State) {
+	t.Helper()
+	diff := hoststate.Diff(before, n.State(t), node.Lasting())
+	for end := time.Now().Add(5 * time.Second); diff != "" && time.Now().Before(end); {
+		time.Sleep(10 * time.Millisecond)
+		diff = hoststate.Diff(before, n.State(t), node.Lasting())
+	}
+	if diff != "" {
+		t.Errorf("after DEL:\n%s", diff)
+	}
+}
+
+// lost are the ways in which a runtime knows less at DEL than it did at ADD.
+func lost() map[string]func(node.Call) node.Call {
+	netns := func(path string) func(node.Call) node.Call {
+		return func(c node.Call) node.Call { c.Netns = path; return c }
+	}
+	return map[string]func(node.Call) node.Call{
+		"netns absent":            netns(""),
+		"netns missing":           netns("/run/netns/missing"),
+		"netns plain file":        netns("/run/netns/plain"),
+		"netns of a dead process": netns("/proc/4194304/ns/net"), // beyond the largest process id
+		"netns empty": func(c node.Call) node.Call {
+			c.Netns, c.Env = "", []string{"CNI_NETNS="}
+			return c
+		},
+		"no prevResult":        func(c node.Call) node.Call { return c.With("prevResult", nil) },
+		"configuration broken": func(c node.Call) node.Call { return c.With("dns", []byte(`"no object"`)) },
+	}
+}
+
+// DEL, twice, gives back all of an attachment whose namespace is gone, or that
+// the runtime has forgotten while it is still there.
+func TestDelWithoutNetns(t *testing.T) {
+	each(t, func(t *testing.T, s subject) {
+		for name, lose := range lost() {
+			for _, alive := range []bool{false, true} {
+				if alive {
+					name += ", container alive"
+				}
+				t.Run(name, func(t *testing.T) {
+					t.Parallel()
+					n := node.New(t)
+					n.Exec(t, "touch", "/run/netns/plain")
+					before := n.State(t)
+					c := n.Container(t, "c")
+					if alive {
+						before = n.State(t)
+					}
+					call := s.call(latest, c.Path)
+					call = lose(call.With("prevResult", n.Must(t, "ADD", call)))
+					if !alive {
+						c.Remove(t)
+					}
+					n.Must(t, "DEL", call)
+					n.Must(t, "DEL", call)
+					cleaned(t, n, before)
+				})
+			}
+		}
+	})
+}

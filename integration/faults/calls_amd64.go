@@ -1,0 +1,195 @@
+package faults
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// entry is a system call that a traced thread is about to make.
+type entry struct {
+	tid  int
+	nr   uint64
+	args [6]uint64
+}
+
+// kinds of system calls by number, each with its name, what it fails with, and
+// what describes its object: "" means that the call does not count.
+type callKind struct {
+	name   string
+	errno  syscall.Errno
+	object func(entry) string
+}
+
+// callKinds are the calls that count. Go's syscall package uses the *at forms
+// throughout.
+func callKinds() map[uint64]callKind {
+	return map[uint64]callKind{
+		unix.SYS_OPENAT:    {"openat", unix.EMFILE, pathAt(1)},
+		unix.SYS_MKDIRAT:   {"mkdirat", unix.ENOSPC, pathAt(1)},
+		unix.SYS_LINKAT:    {"linkat", unix.ENOSPC, pathAt(3)},
+		unix.SYS_RENAMEAT:  {"renameat", unix.ENOSPC, pathAt(3)},
+		unix.SYS_RENAMEAT2: {"renameat2", unix.ENOSPC, pathAt(3)},
+		unix.SYS_UNLINKAT:  {"unlinkat", unix.EIO, pathAt(1)},
+		unix.SYS_WRITE:     {"write", unix.ENOSPC, written},
+		unix.SYS_PWRITE64:  {"pwrite64", unix.ENOSPC, written},
+		unix.SYS_FTRUNCATE: {"ftruncate", unix.ENOSPC, file},
+		unix.SYS_FSYNC:     {"fsync", unix.EIO, file},
+		unix.SYS_FDATASYNC: {"fdatasync", unix.EIO, file},
+		unix.SYS_FLOCK:     {"flock", unix.ENOLCK, file},
+		unix.SYS_SETNS:     {"setns", unix.EPERM, file},
+		unix.SYS_CLONE:     {"clone", unix.EAGAIN, forked},
+		unix.SYS_EXECVE:    {"execve", unix.ENOMEM, pathAt(0)},
+		unix.SYS_SOCKET:    {"socket", unix.EMFILE, netlinkFamily},
+		unix.SYS_SENDTO:    {"sendto", unix.ENOBUFS, netlinkMessage},
+		unix.SYS_SENDMSG:   {"sendmsg", unix.ENOBUFS, netlinkMessage},
+	}
+}
+
+// pathAt describes a call by the path in its i-th argument. What the Go runtime
+// reads before main, and does without if need be, does not count.
+func pathAt(i int) func(entry) string {
+	return func(e entry) string {
+		path := e.text(e.args[i])
+		for _, prefix := range []string{"/sys/kernel/mm/", "/sys/fs/cgroup", "/proc/self/auxv", "/proc/self/cgroup", "/proc/self/mountinfo", "/dev/null"} {
+			if strings.HasPrefix(path, prefix) {
+				return ""
+			}
+		}
+		return path
+	}
+}
+
+// written describes a write to standard output or to a file. Standard error,
+// pipes and wake-ups of the runtime do not count.
+func written(e entry) string {
+	switch e.args[0] {
+	case 1:
+		return "standard output"
+	case 2:
+		return ""
+	}
+	return file(e)
+}
+
+// file describes a call by the file of the descriptor in its first argument.
+func file(e entry) string {
+	target, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/%d", e.tid, e.args[0]))
+	switch {
+	case err != nil, target == "/dev/null":
+		return ""
+	case strings.HasPrefix(target, "/"), strings.HasPrefix(target, "net:"), strings.HasPrefix(target, "mnt:"):
+		return target
+	}
+	return ""
+}
+
+// forked describes a clone that makes a process. New threads are the runtime's.
+func forked(e entry) string {
+	if e.args[0]&unix.CLONE_THREAD != 0 {
+		return ""
+	}
+	return "new process"
+}
+
+func netlinkFamily(e entry) string {
+	if e.args[0] != unix.AF_NETLINK {
+		return ""
+	}
+	return fmt.Sprintf("netlink protocol %d", e.args[2])
+}
+
+// netlinkMessage describes the first message that a call sends over netlink.
+// Both calls have the message's address in their second argument, sendmsg in
+// the first vector of a struct msghdr.
+func netlinkMessage(e entry) string {
+	if !e.isNetlink() {
+		return ""
+	}
+	address := e.args[1]
+	if e.nr == unix.SYS_SENDMSG {
+		const iovOffset = 16 // of msg_iov in struct msghdr on 64-bit systems
+		address = e.word(e.word(address + iovOffset))
+	}
+	const typeOffset = 4 // of nlmsg_type in struct nlmsghdr
+	return fmt.Sprintf("netlink message type %#x", e.word(address+typeOffset)&0xffff)
+}
+
+// isNetlink looks at a copy of the socket in the first argument.
+func (e entry) isNetlink() bool {
+	process, err := unix.PidfdOpen(e.process(), 0)
+	if err != nil {
+		return false
+	}
+	defer unix.Close(process)
+	socket, err := unix.PidfdGetfd(process, int(e.args[0]), 0)
+	if err != nil {
+		return false
+	}
+	defer unix.Close(socket)
+	domain, err := unix.GetsockoptInt(socket, unix.SOL_SOCKET, unix.SO_DOMAIN)
+	return err == nil && domain == unix.AF_NETLINK
+}
+
+// process returns the id of the process that the thread belongs to.
+func (e entry) process() int {
+	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", e.tid))
+	for line := range strings.Lines(string(status)) {
+		var id int
+		if n, _ := fmt.Sscanf(line, "Tgid: %d", &id); n == 1 {
+			return id
+		}
+	}
+	return e.tid
+}
+
+// program returns the base name of the program that the thread runs.
+func (e entry) program() string {
+	path, _ := os.Readlink(fmt.Sprintf("/proc/%d/exe", e.tid))
+	return filepath.Base(path)
+}
+
+// text reads a string that ends with a zero byte.
+func (e entry) text(address uint64) string {
+	// A string near the end of a page must not be read beyond it.
+	var text []byte
+	for len(text) < unix.PathMax {
+		room := int(4096 - (address+uint64(len(text)))%4096)
+		part := e.read(address+uint64(len(text)), room)
+		if end := bytes.IndexByte(part, 0); end >= 0 {
+			return string(append(text, part[:end]...))
+		}
+		if len(part) == 0 {
+			break
+		}
+		text = append(text, part...)
+	}
+	return string(text)
+}
+
+func (e entry) word(address uint64) uint64 {
+	data := e.read(address, 8)
+	if len(data) < 8 {
+		return 0
+	}
+	return binary.NativeEndian.Uint64(data)
+}
+
+// read returns size bytes of the thread's memory, or none.
+func (e entry) read(address uint64, size int) []byte {
+	data := make([]byte, size)
+	local := []unix.Iovec{{Base: &data[0]}}
+	local[0].SetLen(size)
+	remote := []unix.RemoteIovec{{Base: uintptr(address), Len: size}}
+	n, err := unix.ProcessVMReadv(e.tid, local, remote, 0)
+	if err != nil {
+		return nil
+	}
+	return data[:n]
+}

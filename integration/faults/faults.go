@@ -1,0 +1,99 @@
+// Package faults runs a program and lets one system call go wrong: the N-th of
+// those in which the state of a host changes hands. The program needs no hooks:
+// it is traced with ptrace(2), with all its threads and child processes.
+//
+// Walk calls a test with N = 1, 2, 3 … until the program ends before the N-th
+// call, so that each step fails once.
+package faults
+
+import (
+	"errors"
+	"fmt"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// ErrUnsupported says that the kernel cannot trace system calls, or that this
+// package cannot on this architecture.
+var ErrUnsupported = errors.New("kernel lacks ptrace of system calls")
+
+// Kind is what happens at the N-th call.
+type Kind int
+
+const (
+	// Fail lets the call fail without having run, with the errno that it would
+	// have on a host in trouble: no space, no memory, no file descriptors.
+	Fail Kind = iota
+	// Terminate sends SIGTERM to the program, which the call then precedes.
+	Terminate
+	// Kill sends SIGKILL to the program. A child in the middle of the call
+	// goes on alone.
+	Kill
+	// KillChild sends SIGKILL to the process whose call it is, if that is a
+	// child of the program. Calls of the program itself do not count.
+	KillChild
+)
+
+func (k Kind) String() string {
+	return [...]string{"fail", "terminate", "kill", "kill child"}[k]
+}
+
+// Fault is what goes wrong, and where.
+type Fault struct {
+	Kind Kind
+	// N is the number of the call, from 1. Nothing goes wrong at 0.
+	N int
+}
+
+// Point is the call at which a fault happened.
+type Point struct {
+	// N is the number of the call, from 1.
+	N int
+	// Process is the base name of the program that made the call.
+	Process string
+	// Call is the system call with its object.
+	Call string
+	// Errno is what it fails with in a fault of kind Fail.
+	Errno syscall.Errno
+}
+
+func (p *Point) String() string {
+	return fmt.Sprintf("call %d, %s: %s (%v)", p.N, p.Process, p.Call, p.Errno)
+}
+
+// Program is what to run.
+type Program struct {
+	// Path of the executable, absolute.
+	Path string
+	// Env is the whole environment, "NAME=value".
+	Env []string
+	// Stdin is all of standard input.
+	Stdin []byte
+	// Timeout after which the program and its children are killed, and Run
+	// returns an error. Default: 30 seconds.
+	Timeout time.Duration
+}
+
+// Outcome is how the program ended.
+type Outcome struct {
+	Stdout, Stderr []byte
+	Status         syscall.WaitStatus
+	// Points are the calls that count, up to and with the one at which the
+	// fault happened; after that there are none.
+	Points []Point
+	// Hit is where the fault happened, nil if the program ended before.
+	Hit *Point
+}
+
+// Walk calls step with a fault at the first call, the second and so on, until
+// step returns nil for the point where the fault happened. It returns how many
+// there were.
+func Walk(t *testing.T, kind Kind, step func(Fault) *Point) int {
+	t.Helper()
+	for n := 1; ; n++ {
+		if step(Fault{kind, n}) == nil {
+			return n - 1
+		}
+	}
+}

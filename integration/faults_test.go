@@ -1,0 +1,151 @@
+package integration
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"syscall"
+	"testing"
+
+	"github.com/containernetworking/plugins/integration/faults"
+	"github.com/containernetworking/plugins/integration/hoststate"
+	"github.com/containernetworking/plugins/integration/node"
+)
+
+// maxBadFaults is after how many faults with a bad end a walk gives up.
+const maxBadFaults = 5
+
+// site is a host with a container on which faults happen, again and again as
+// long as each leaves it as it was.
+type site struct {
+	node      *node.Node
+	container *node.Container
+	call      node.Call
+	before    hoststate.State
+	// lasting is what a failed ADD may leave different.
+	lasting *regexp.Regexp
+}
+
+// newSite makes a site on which the plugin has run before, so that what it makes
+// once for all attachments is there.
+func newSite(t *testing.T, s subject) *site {
+	n := node.New(t)
+	c := n.Container(t, "c")
+	at := &site{node: n, container: c, call: s.call(latest, c.Path), lasting: node.Lasting()}
+	if s.exact {
+		at.lasting = index()
+	}
+	at.node.Must(t, "ADD", at.call)
+	at.node.Must(t, "DEL", at.call)
+	at.before = n.State(t, c)
+	return at
+}
+
+// changed tells how the site differs from before.
+func (at *site) changed(t *testing.T, ignore *regexp.Regexp) error {
+	t.Helper()
+	if diff := hoststate.Diff(at.before, at.node.State(t, at.container), ignore); diff != "" {
+		return errors.New("left behind:\n" + diff)
+	}
+	return nil
+}
+
+// del calls DEL, which must restore the site but for what lasts: that is new
+// for the next fault.
+func (at *site) del(t *testing.T) error {
+	t.Helper()
+	if err := at.node.Run(t, "DEL", at.call).Err(); err != nil {
+		return fmt.Errorf("DEL: %w", err)
+	}
+	if err := at.changed(t, node.Lasting()); err != nil {
+		return fmt.Errorf("DEL: %w", err)
+	}
+	at.before = at.node.State(t, at.container)
+	return nil
+}
+
+// walk lets each step of a plugin fail in turn and reports the faults whose end
+// is bad.
+func walk(t *testing.T, s subject, kind faults.Kind, step func(*testing.T, *site, faults.Fault) (*faults.Point, error)) {
+	t.Parallel()
+	at, bad := newSite(t, s), 0
+	count := faults.Walk(t, kind, func(f faults.Fault) *faults.Point {
+		hit, err := step(t, at, f)
+		if err != nil {
+			t.Errorf("%v at %v: %v", kind, hit, err)
+			if bad++; bad == maxBadFaults {
+				t.Fatal("too many bad ends")
+			}
+			at = newSite(t, s)
+		}
+		return hit
+	})
+	t.Logf("%d faults", count)
+}
+
+// An ADD in which one step fails, or that is told to terminate, reports it in
+// one error and leaves nothing behind, or does without the step and succeeds.
+// One that is killed leaves nothing that DEL does not remove.
+func TestFaultsInAdd(t *testing.T) {
+	each(t, func(t *testing.T, s subject) {
+		for _, kind := range []faults.Kind{faults.Fail, faults.Terminate, faults.Kill, faults.KillChild} {
+			t.Run(kind.String(), func(t *testing.T) { walk(t, s, kind, addStep) })
+		}
+	})
+}
+
+func addStep(t *testing.T, at *site, f faults.Fault) (*faults.Point, error) {
+	out, hit := at.node.Disturb(t, "ADD", at.call, f)
+	err := out.Err()
+	switch {
+	case err == nil:
+		if err := at.node.Run(t, "CHECK", at.call.With("prevResult", out.Stdout)).Err(); err != nil {
+			return hit, fmt.Errorf("success, but CHECK: %w", err)
+		}
+	case f.Kind == faults.Kill && out.Status.Signal() == syscall.SIGKILL:
+		// What is left is for DEL.
+	case f.Kind == faults.Terminate && out.Status.Signal() == syscall.SIGTERM, node.IsError(err):
+		ignore := at.lasting
+		if f.Kind == faults.KillChild {
+			ignore = node.Lasting()
+		}
+		if left := at.changed(t, ignore); left != nil {
+			return hit, fmt.Errorf("%w: %w", err, left)
+		}
+	default:
+		return hit, err
+	}
+	return hit, at.del(t)
+}
+
+// A DEL in which one step fails reports it in one error, unless it has restored
+// the host all the same. However it was cut off, the next DEL completes it.
+func TestFaultsInDel(t *testing.T) {
+	each(t, func(t *testing.T, s subject) {
+		for _, kind := range []faults.Kind{faults.Fail, faults.Terminate, faults.Kill, faults.KillChild} {
+			t.Run(kind.String(), func(t *testing.T) { walk(t, s, kind, delStep) })
+		}
+	})
+}
+
+func delStep(t *testing.T, at *site, f faults.Fault) (*faults.Point, error) {
+	result := at.node.Must(t, "ADD", at.call)
+	out, hit := at.node.Disturb(t, "DEL", at.call.With("prevResult", result), f)
+	err := out.Err()
+	switch {
+	case err == nil:
+		if left := at.changed(t, node.Lasting()); left != nil {
+			return hit, fmt.Errorf("success, but %w", left)
+		}
+	case out.Status.Signaled() && f.Kind != faults.Fail:
+		// What is left is for the next DEL.
+	case !node.IsError(err):
+		return hit, err
+	}
+	return hit, at.del(t)
+}
+
+// index matches host-local's index of its files, which is no state of its own.
+func index() *regexp.Regexp {
+	return regexp.MustCompile(`^files: /var/lib/cni/networks/[^/]+/\.index `)
+}

@@ -1,0 +1,41 @@
+package integration
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/containernetworking/plugins/integration/hoststate"
+	"github.com/containernetworking/plugins/integration/node"
+)
+
+// GC takes away what belongs to an attachment that the runtime does not list as
+// valid, and leaves the valid one and other networks alone.
+func TestGC(t *testing.T) {
+	each(t, func(t *testing.T, s subject) {
+		n := node.New(t)
+		valid, other, stale := n.Container(t, "valid"), n.Container(t, "other"), n.Container(t, "stale")
+		keep := s.call(latest, valid.Path)
+		foreign := s.call(latest, other.Path).With("name", []byte(`"other"`))
+		// Two networks of a host have no address in common.
+		foreign.Config = strings.NewReplacer("10.1.2.", "10.1.3.", "fd00:1:2:", "fd00:1:3:").Replace(foreign.Config)
+		forgotten := s.call(latest, stale.Path)
+		forgotten.ContainerID = "forgotten"
+		result := n.Must(t, "ADD", keep)
+		n.Must(t, "ADD", foreign)
+		before := n.State(t)
+		n.Must(t, "ADD", forgotten)
+
+		list := fmt.Appendf(nil, `[{"containerID": %q, "ifname": %q}]`, keep.ContainerID, keep.IfName)
+		gc := node.Call{Plugin: s.plugin, Config: keep.With("cni.dev/valid-attachments", list).Config}
+		for range 2 {
+			if out := n.Must(t, "GC", gc); len(out) > 0 {
+				t.Errorf("GC prints %q", out)
+			}
+			if diff := hoststate.Diff(before, n.State(t), node.Lasting(), linkLocal()); diff != "" {
+				t.Errorf("after GC:\n%s", diff)
+			}
+		}
+		check(t, n, valid, latest, keep.With("prevResult", result))
+	})
+}

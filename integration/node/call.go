@@ -1,0 +1,169 @@
+package node
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/containernetworking/cni/pkg/types"
+
+	"github.com/containernetworking/plugins/integration/faults"
+)
+
+// Call is what a runtime passes to a plugin (CNI specification, section 2). A
+// variable whose field is empty is absent from the environment.
+type Call struct {
+	Plugin      string
+	Config      string
+	ContainerID string
+	Netns       string
+	IfName      string
+	Args        string
+	// Env has further variables, "NAME=value", which come last.
+	Env []string
+}
+
+// With returns the call with a top-level key of its configuration set to raw
+// JSON, as a runtime inserts prevResult, or without the key if value is nil. It
+// panics if the configuration is not an object.
+func (c Call) With(key string, value []byte) Call {
+	var config map[string]json.RawMessage
+	err := json.Unmarshal([]byte(c.Config), &config)
+	if err == nil {
+		config[key] = value
+		if value == nil {
+			delete(config, key)
+		}
+		var raw []byte
+		raw, err = json.Marshal(config)
+		c.Config = string(raw)
+	}
+	if err != nil {
+		panic(fmt.Sprintf("set %s of %s: %v", key, c.Config, err))
+	}
+	return c
+}
+
+// environ is the whole environment of the plugin.
+func (c Call) environ(command, path string) []string {
+	env := []string{"PATH=" + os.Getenv("PATH")}
+	for _, v := range [][2]string{
+		{"CNI_COMMAND", command},
+		{"CNI_CONTAINERID", c.ContainerID},
+		{"CNI_NETNS", c.Netns},
+		{"CNI_IFNAME", c.IfName},
+		{"CNI_ARGS", c.Args},
+		{"CNI_PATH", path},
+	} {
+		if v[1] != "" {
+			env = append(env, v[0]+"="+v[1])
+		}
+	}
+	return slices.Concat(env, c.Env)
+}
+
+// Outcome is what a plugin answered.
+type Outcome struct {
+	Stdout, Stderr []byte
+	Status         syscall.WaitStatus
+}
+
+// Err returns nil if the plugin succeeded, and otherwise the error object that
+// it printed. If it did not print exactly one, the error says what it did.
+func (o Outcome) Err() error {
+	switch {
+	case o.Status == 0:
+		return nil
+	case o.Status.Signaled():
+		return fmt.Errorf("killed by %v, stdout %q, stderr %q", o.Status.Signal(), o.Stdout, o.Stderr)
+	case o.Status.ExitStatus() != 1:
+		return fmt.Errorf("exit status %d, stdout %q, stderr %q", o.Status.ExitStatus(), o.Stdout, o.Stderr)
+	}
+	var printed types.Error
+	decoder := json.NewDecoder(bytes.NewReader(o.Stdout))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&printed); err != nil {
+		return fmt.Errorf("exit status 1 without an error object: %w: stdout %q, stderr %q", err, o.Stdout, o.Stderr)
+	}
+	if rest := strings.TrimSpace(string(o.Stdout[decoder.InputOffset():])); rest != "" {
+		return fmt.Errorf("more behind the error object: %q", o.Stdout)
+	}
+	if printed.Msg == "" {
+		return fmt.Errorf("error object without a message: %q", o.Stdout)
+	}
+	return &printed
+}
+
+// IsError reports whether err is an error object of a plugin, and thus a proper
+// failure.
+func IsError(err error) bool {
+	var printed *types.Error
+	return errors.As(err, &printed)
+}
+
+// Run calls the plugin's binary with a command: "ADD", "CHECK", "DEL", "GC" or
+// "STATUS". Any goroutine may call it.
+func (n *Node) Run(t testing.TB, command string, c Call) Outcome {
+	t.Helper()
+	bin, err := Bin()
+	if err != nil {
+		t.Error(err)
+		return Outcome{Status: 255 << 8}
+	}
+	var stdout, stderr bytes.Buffer
+	cmd := exec.Command(filepath.Join(bin, c.Plugin))
+	cmd.Env = c.environ(command, bin)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(c.Config), &stdout, &stderr
+	err = n.Do(cmd.Run)
+	if err != nil && cmd.ProcessState == nil {
+		t.Errorf("run %s: %v", c.Plugin, err)
+		return Outcome{Status: 255 << 8}
+	}
+	return Outcome{stdout.Bytes(), stderr.Bytes(), cmd.ProcessState.Sys().(syscall.WaitStatus)}
+}
+
+// Must calls the plugin's binary and ends the test if it does not succeed. It
+// returns standard output.
+func (n *Node) Must(t testing.TB, command string, c Call) []byte {
+	t.Helper()
+	out := n.Run(t, command, c)
+	if err := out.Err(); err != nil {
+		t.Fatalf("%s %s: %v", c.Plugin, command, err)
+	}
+	return out.Stdout
+}
+
+// Disturb calls the plugin's binary with a fault and returns also the point at
+// which it happened, nil if the plugin had ended before. It skips the test where
+// there is no way to make faults.
+func (n *Node) Disturb(t testing.TB, command string, c Call, fault faults.Fault) (Outcome, *faults.Point) {
+	t.Helper()
+	bin, err := Bin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out faults.Outcome
+	err = n.Do(func() (err error) {
+		out, err = faults.Run(faults.Program{
+			Path:  filepath.Join(bin, c.Plugin),
+			Env:   c.environ(command, bin),
+			Stdin: []byte(c.Config),
+		}, fault)
+		return err
+	})
+	if errors.Is(err, faults.ErrUnsupported) {
+		t.Skip(faults.ErrUnsupported)
+	}
+	if err != nil {
+		t.Fatalf("run %s: %v", c.Plugin, err)
+	}
+	return Outcome{out.Stdout, out.Stderr, out.Status}, out.Hit
+}

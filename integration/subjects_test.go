@@ -1,0 +1,86 @@
+// Package integration tests the real binaries from end to end, each test on a
+// host of its own.
+package integration
+
+import (
+	"fmt"
+	"os"
+	"testing"
+
+	"github.com/containernetworking/plugins/integration/node"
+)
+
+func TestMain(m *testing.M) { os.Exit(node.Main(m)) }
+
+// versions are all versions of the specification, the oldest first.
+var versions = []string{"0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", latest}
+
+// latest is the newest of versions.
+const latest = "1.1.0"
+
+// subject is a plugin with the configuration in which it is tested. A plugin
+// joins the tests of this package by an entry in subjects.
+type subject struct {
+	plugin string
+	// config is the network configuration without cniVersion.
+	config string
+	// ifName is CNI_IFNAME.
+	ifName string
+	// exact means that an ADD that fails leaves even that as it was which
+	// otherwise lasts. It is so where no delegate has succeeded before.
+	exact bool
+}
+
+var subjects = []subject{
+	{
+		plugin: "ptp",
+		config: `{"name": "net", "type": "ptp", "ipam": {"type": "host-local",
+			"ranges": [[{"subnet": "10.1.2.0/24"}], [{"subnet": "fd00:1:2::/64"}]],
+			"routes": [{"dst": "0.0.0.0/0"}, {"dst": "::/0"}]}}`,
+		ifName: "eth0",
+	},
+	{
+		plugin: "bridge",
+		config: `{"name": "net", "type": "bridge", "bridge": "br0", "isDefaultGateway": true, "removeEmptyBridge": true,
+			"ipam": {"type": "host-local", "ranges": [[{"subnet": "10.1.2.0/24"}], [{"subnet": "fd00:1:2::/64"}]],
+			"routes": [{"dst": "0.0.0.0/0"}]}}`,
+		ifName: "eth0",
+	},
+	{
+		plugin: "loopback",
+		config: `{"name": "net", "type": "loopback"}`,
+		ifName: "lo",
+	},
+	{
+		plugin: "host-local",
+		config: `{"name": "net", "type": "any", "ipam": {"type": "host-local",
+			"ranges": [[{"subnet": "10.1.2.0/24"}], [{"subnet": "fd00:1:2::/64"}]],
+			"routes": [{"dst": "0.0.0.0/0"}]}}`,
+		ifName: "eth0",
+		exact:  true,
+	},
+	{
+		plugin: "static",
+		config: `{"name": "net", "type": "any", "ipam": {"type": "static",
+			"addresses": [{"address": "10.1.2.3/24", "gateway": "10.1.2.1"}, {"address": "fd00:1:2::3/64"}],
+			"routes": [{"dst": "0.0.0.0/0"}], "dns": {"nameservers": ["10.1.2.1"]}}}`,
+		ifName: "eth0",
+	},
+}
+
+// call is a call of the plugin for a container with a namespace at path.
+func (s subject) call(version, netns string) node.Call {
+	c := node.Call{Plugin: s.plugin, Config: s.config, ContainerID: "container", Netns: netns, IfName: s.ifName}
+	return c.With("cniVersion", fmt.Appendf(nil, "%q", version))
+}
+
+// each runs test for each subject in parallel.
+func each(t *testing.T, test func(*testing.T, subject)) {
+	t.Parallel()
+	for _, s := range subjects {
+		t.Run(s.plugin, func(t *testing.T) {
+			t.Parallel()
+			test(t, s)
+		})
+	}
+}

@@ -1,0 +1,52 @@
+//go:build linux
+
+package ip
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"github.com/containernetworking/plugins/pkg/link"
+)
+
+// localTime bounds the wait for an address to work, which takes the kernel less
+// than a millisecond without duplicate address detection.
+const localTime = 2 * time.Second
+
+// AwaitUse waits until the interface, with c applied and its other end up,
+// sends packets and takes those to its IPv6 addresses for its own. The kernel
+// adds an address at once, but its local route in a work queue
+// (addrconf_dad_work), also if there is no duplicate address detection to do
+// (IFA_F_NODAD), and only when the interface has a carrier. There is no error
+// if an interface does not get so far in 2 s: it may lack that.
+func (c Config) AwaitUse(ctx context.Context, n *link.Namespace, l netlink.Link) error {
+	if err := n.AwaitUp(ctx, l); err != nil {
+		return err
+	}
+	for _, addr := range c.Addrs {
+		if addr.IP.To4() != nil {
+			continue
+		}
+		look := func() (bool, error) { return isLocal(n, l, addr.IP), nil }
+		if _, err := n.Await(ctx, localTime, look, unix.RTNLGRP_IPV6_ROUTE); err != nil {
+			return fmt.Errorf("wait for address %v: %w", addr.IP, err)
+		}
+	}
+	return nil
+}
+
+// isLocal asks the kernel what it would do with a packet to the address. That
+// it finds no route at all is an answer as well.
+func isLocal(n *link.Namespace, l netlink.Link, address net.IP) bool {
+	options := &netlink.RouteGetOptions{FIBMatch: true}
+	if address.IsLinkLocalUnicast() {
+		options.OifIndex = l.Attrs().Index
+	}
+	routes, err := n.RouteGetWithOptions(address, options)
+	return err == nil && len(routes) > 0 && routes[0].Type == unix.RTN_LOCAL
+}

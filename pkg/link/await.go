@@ -1,0 +1,94 @@
+package link
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+)
+
+// Await waits until look returns true, for at most the given time, and reports
+// whether it did. It looks at once, and again whenever the kernel notifies one
+// of the rtnetlink groups (unix.RTNLGRP_…). The end of ctx is an error.
+func (n *Namespace) Await(ctx context.Context, timeout time.Duration, look func() (bool, error), groups ...uint) (bool, error) {
+	if done, err := look(); done || err != nil {
+		return done, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	var socket *nl.NetlinkSocket
+	err := n.Do(func() (err error) {
+		socket, err = nl.Subscribe(unix.NETLINK_ROUTE, groups...)
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("subscribe to changes: %w", err)
+	}
+	defer socket.Close()
+	// A change between the first look and the subscription sends nothing.
+	for {
+		if done, err := look(); done || err != nil {
+			return done, err
+		}
+		if err := receive(ctx, socket); errors.Is(err, context.DeadlineExceeded) {
+			return false, nil
+		} else if err != nil {
+			return false, fmt.Errorf("wait for a change: %w", err)
+		}
+	}
+}
+
+// receive waits for a notification, whatever it says.
+func receive(ctx context.Context, socket *nl.NetlinkSocket) error {
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		// The library's wait knows no context, and takes 0 for "for ever".
+		patience := unix.NsecToTimeval(max(untilDeadline(ctx), time.Microsecond).Nanoseconds())
+		if err := socket.SetReceiveTimeout(&patience); err != nil {
+			return err
+		}
+		_, _, err := socket.Receive()
+		switch {
+		case errors.Is(err, unix.EAGAIN):
+			continue
+		case errors.Is(err, unix.ENOBUFS): // some were lost
+			return nil
+		default:
+			return err
+		}
+	}
+}
+
+// signalLatency is how long a wait may go on after a signal to terminate.
+const signalLatency = 100 * time.Millisecond
+
+func untilDeadline(ctx context.Context) time.Duration {
+	deadline, _ := ctx.Deadline()
+	return min(time.Until(deadline), signalLatency)
+}
+
+// upTime bounds the wait for an interface whose other end is up: the kernel
+// takes milliseconds, or 1 s when it thinks that links change too fast
+// (net/core/link_watch.c).
+const upTime = 2 * time.Second
+
+// AwaitUp waits until the kernel sends packets through the link: until then it
+// drops them, although both ends are set up. Since 6.8 the kernel does this by
+// itself when it is asked for the link. It returns the link as it is then, and
+// no error if it does not become operational in time: it may lack a carrier.
+func (n *Namespace) AwaitUp(ctx context.Context, l netlink.Link) error {
+	_, err := n.Await(ctx, upTime, func() (bool, error) {
+		now, err := n.LinkByIndex(l.Attrs().Index)
+		if err != nil {
+			return false, fmt.Errorf("look %q up: %w", l.Attrs().Name, err)
+		}
+		return now.Attrs().OperState == netlink.OperUp, nil
+	}, unix.RTNLGRP_LINK)
+	return err
+}

@@ -1,0 +1,109 @@
+// Package loopback sets a container's interface lo up and down.
+package loopback
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/containernetworking/cni/pkg/skel"
+	current "github.com/containernetworking/cni/pkg/types/100"
+
+	"github.com/containernetworking/plugins/pkg/ns"
+	"github.com/containernetworking/plugins/pkg/plugin"
+)
+
+// Plugin answers the verbs for loopback. It needs nothing that STATUS could
+// find missing, and leaves nothing that GC could collect.
+var Plugin = plugin.Plugin{
+	Name:     "loopback",
+	CNIFuncs: skel.CNIFuncs{Add: add, Check: check, Del: del},
+}
+
+// add sets lo up, and down again if something fails then and it was down.
+func add(args *skel.CmdArgs) error {
+	prev, err := plugin.PrevResult(args.StdinData)
+	if err != nil {
+		return err
+	}
+	lo, err := open(args.Netns)
+	if err != nil {
+		return err
+	}
+	defer lo.close()
+	return plugin.Add(args, func(a *plugin.Attachment) (*current.Result, error) {
+		up, err := lo.isUp()
+		if err != nil {
+			return nil, err
+		}
+		if !up {
+			a.Undo(lo.setDown)
+			if err := lo.setUp(); err != nil {
+				return nil, err
+			}
+		}
+		if prev != nil {
+			return prev, nil
+		}
+		return report(lo, args.Netns)
+	})
+}
+
+// report returns the result: the interface and its first loopback address of
+// each family. Other addresses of lo are none of ours.
+func report(lo *device, sandbox string) (*current.Result, error) {
+	addresses, err := lo.addresses()
+	if err != nil {
+		return nil, err
+	}
+	var v4, v6 *current.IPConfig
+	for _, address := range addresses {
+		ip := &current.IPConfig{Interface: current.Int(0), Address: *address}
+		switch {
+		case !address.IP.IsLoopback():
+		case address.IP.To4() != nil && v4 == nil:
+			v4 = ip
+		case address.IP.To4() == nil && v6 == nil:
+			v6 = ip
+		}
+	}
+	result := &current.Result{
+		Interfaces: []*current.Interface{{Name: name, Mac: "00:00:00:00:00:00", Sandbox: sandbox}},
+	}
+	for _, ip := range []*current.IPConfig{v4, v6} {
+		if ip != nil {
+			result.IPs = append(result.IPs, ip)
+		}
+	}
+	return result, nil
+}
+
+// del sets lo down. It reads no configuration, and does nothing if the
+// namespace is gone, or is the one that the plugin itself runs in.
+func del(args *skel.CmdArgs) error {
+	if args.Netns == "" {
+		return nil
+	}
+	lo, err := open(args.Netns)
+	if isGone(err) {
+		fmt.Fprintf(os.Stderr, "nothing to set down: %v\n", err)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer lo.close()
+	own, err := ns.IsCurrent(args.Netns)
+	if err != nil || own {
+		return err
+	}
+	return lo.setDown()
+}
+
+// isGone reports whether err says that there is no namespace at the path, or
+// something else in its place.
+func isGone(err error) bool {
+	var missing ns.NSPathNotExistErr
+	var other ns.NSPathNotNSErr
+	return errors.As(err, &missing) || errors.As(err, &other)
+}

@@ -1,0 +1,9 @@
+// Command loopback is the CNI plugin that sets up a container's interface lo.
+package main
+
+import (
+	"github.com/containernetworking/plugins/pkg/plugin"
+	"github.com/containernetworking/plugins/plugins/main/loopback/loopback"
+)
+
+func main() { plugin.Main(loopback.Plugin) }
