@@ -27,7 +27,7 @@ func (v verbs) add(args *skel.CmdArgs) error {
 	}
 	defer a.close()
 	return plugin.Add(args, func(tx *plugin.Attachment) (*current.Result, error) {
-		a.Undo = tx.Undo
+		a.Undo, a.Context = tx.Undo, tx.Context()
 		call := delegate.Start(tx.Context(), "ADD")
 		defer call.Abandon()
 		if err := d.Create(a); err != nil {

@@ -3,6 +3,7 @@ package iface
 import (
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/containernetworking/cni/pkg/skel"
 	"github.com/containernetworking/cni/pkg/types"
@@ -25,9 +26,12 @@ func (v verbs) check(args *skel.CmdArgs) error {
 	if err != nil {
 		return err
 	}
-	result, err := d.base().prevResult()
+	result, err := plugin.PrevResult(args.StdinData)
 	if err != nil {
 		return err
+	}
+	if result == nil {
+		return plugin.Errorf(types.ErrInvalidNetworkConfig, "required prevResult missing")
 	}
 	a, err := d.base().open(args)
 	if err != nil {
@@ -42,10 +46,7 @@ func (v verbs) check(args *skel.CmdArgs) error {
 		return fmt.Errorf("look %q up: %w", args.IfName, err)
 	}
 	container, host, err := d.Expect(a)
-	if err != nil {
-		return err
-	}
-	return plugin.Join(delegate.Check(), compare(a.Container, container), compare(a.Host, host))
+	return plugin.Join(err, delegate.Check(), compare(a.Container, container), compare(a.Host, host))
 }
 
 func compare(n *link.Namespace, expected []check.Expect) error {
@@ -60,7 +61,7 @@ func compare(n *link.Namespace, expected []check.Expect) error {
 // result.
 func containerInterface(result *current.Result, args *skel.CmdArgs) (int, error) {
 	for i, reported := range result.Interfaces {
-		if reported != nil && reported.Name == args.IfName && reported.Sandbox != "" {
+		if reported.Name == args.IfName && reported.Sandbox != "" {
 			if !sameFile(reported.Sandbox, args.Netns) {
 				return 0, plugin.Errorf(types.ErrInvalidNetworkConfig,
 					"sandbox in prevResult %s doesn't match configured netns: %s", reported.Sandbox, args.Netns)
@@ -87,18 +88,28 @@ func (a *Attachment) Expect(kind string) check.Expect {
 	return check.Expect{Name: reported.Name, Kind: kind, MAC: reported.Mac, MTU: reported.Mtu}
 }
 
-// ExpectPeer describes the host's end of a veth pair: the result's interface
-// that is in no sandbox.
-func (a *Attachment) ExpectPeer() (check.Expect, error) {
+// ExpectHost describes an interface of the host that the result has to report.
+func (a *Attachment) ExpectHost(name, kind string) (check.Expect, error) {
 	for _, reported := range a.Result.Interfaces {
-		if reported == nil || reported.Sandbox != "" {
+		if reported.Sandbox == "" && reported.Name == name {
+			return check.Expect{Name: name, Kind: kind, MAC: reported.Mac, MTU: reported.Mtu}, nil
+		}
+	}
+	return check.Expect{}, plugin.Errorf(types.ErrInvalidNetworkConfig, "interface %s not found in prevResult", name)
+}
+
+// ExpectPeer describes the host's end of a veth pair: the result's interface
+// that is in no sandbox and is none of the others.
+func (a *Attachment) ExpectPeer(others ...string) (check.Expect, error) {
+	for _, reported := range a.Result.Interfaces {
+		if reported.Sandbox != "" || slices.Contains(others, reported.Name) {
 			continue
 		}
-		e := check.Expect{Name: reported.Name, Kind: "veth", MAC: reported.Mac, MTU: reported.Mtu}
+		e, err := a.ExpectHost(reported.Name, "veth")
 		if a.link != nil {
 			e.Peer = a.link.Attrs().Index
 		}
-		return e, nil
+		return e, err
 	}
 	return check.Expect{}, plugin.Errorf(types.ErrInvalidNetworkConfig, "no host interface found in prevResult")
 }

@@ -6,8 +6,6 @@ import (
 	"net"
 
 	"github.com/containernetworking/cni/pkg/types"
-	current "github.com/containernetworking/cni/pkg/types/100"
-	"github.com/containernetworking/cni/pkg/version"
 
 	"github.com/containernetworking/plugins/pkg/link"
 	"github.com/containernetworking/plugins/pkg/owner"
@@ -50,21 +48,6 @@ func (v verbs) loadForDel(stdin []byte) Driver {
 	_ = json.Unmarshal(stdin, d)
 	_ = d.Validate()
 	return d
-}
-
-// prevResult returns the result of the ADD that CHECK is about.
-func (c *Conf) prevResult() (*current.Result, error) {
-	if c.RawPrevResult == nil {
-		return nil, plugin.Errorf(types.ErrInvalidNetworkConfig, "required prevResult missing")
-	}
-	if err := version.ParsePrevResult(&c.PluginConf); err != nil {
-		return nil, plugin.Errorf(types.ErrDecodingFailure, "%w", err)
-	}
-	result, err := current.NewResultFromResult(c.PrevResult)
-	if err != nil {
-		return nil, plugin.Errorf(types.ErrDecodingFailure, "could not convert result to current version: %w", err)
-	}
-	return result, nil
 }
 
 // ParseMAC reads a hardware address that somebody configured; the empty text

@@ -13,36 +13,6 @@ import (
 	"github.com/containernetworking/plugins/pkg/plugin"
 )
 
-func TestPrevResult(t *testing.T) {
-	for name, c := range map[string]struct {
-		conf, want string
-		code       uint
-	}{
-		"missing": {`{"cniVersion":"1.0.0"}`, "required prevResult missing", types.ErrInvalidNetworkConfig},
-		"other version": {
-			`{"cniVersion":"1.0.0","prevResult":{"cniVersion":"0.4.0"}}`,
-			`could not parse prevResult: result type supports [1.0.0 1.1.0] but unmarshalled CNIVersion is "0.4.0"`,
-			types.ErrDecodingFailure,
-		},
-		"good": {`{"cniVersion":"0.4.0","prevResult":{"interfaces":[{"name":"eth0"}]}}`, "", 0},
-	} {
-		conf := new(Conf)
-		if err := json.Unmarshal([]byte(c.conf), conf); err != nil {
-			t.Fatal(err)
-		}
-		result, err := conf.prevResult()
-		if c.want == "" {
-			if err != nil || result.Interfaces[0].Name != "eth0" {
-				t.Errorf("%s: %v, %v", name, result, err)
-			}
-			continue
-		}
-		if err == nil || err.Error() != c.want || plugin.Code(err) != c.code {
-			t.Errorf("%s: error %v", name, err)
-		}
-	}
-}
-
 // Any field of dns overrides what the IPAM plugin returned, also an empty list.
 func TestIsGiven(t *testing.T) {
 	for text, want := range map[string]bool{

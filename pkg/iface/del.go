@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"sync"
 
 	"github.com/containernetworking/cni/pkg/skel"
 	"github.com/containernetworking/cni/pkg/types"
@@ -42,6 +43,19 @@ func (v verbs) del(args *skel.CmdArgs) error {
 	return plugin.Join(removed, err, call.Wait())
 }
 
+// Together runs the parts of a Remove at the same time and joins their errors:
+// the deletion of a link and that of a rule each wait for an RCU grace period,
+// and may wait for the same one.
+func Together(parts ...func() error) error {
+	errs := make([]error, len(parts))
+	var running sync.WaitGroup
+	for i, part := range parts {
+		running.Go(func() { errs[i] = part() })
+	}
+	running.Wait()
+	return plugin.Join(errs...)
+}
+
 // openIfThere opens the container's namespace. What is at the path may be a
 // plain file or nothing by now; all that was in the namespace is gone with it.
 func openIfThere(path string) *link.Namespace {
@@ -61,7 +75,7 @@ func openIfThere(path string) *link.Namespace {
 func (v verbs) gc(args *skel.CmdArgs) error {
 	d := v.loadForDel(args.StdinData)
 	valid, err := plugin.ValidAttachments(args.StdinData)
-	if err != nil {
+	if err != nil || valid == nil {
 		return err
 	}
 	host, err := link.Host()

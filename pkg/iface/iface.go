@@ -4,6 +4,9 @@
 package iface
 
 import (
+	"context"
+	"net"
+
 	"github.com/containernetworking/cni/pkg/skel"
 	"github.com/containernetworking/cni/pkg/types"
 	current "github.com/containernetworking/cni/pkg/types/100"
@@ -33,7 +36,8 @@ type Driver interface {
 	// a.Undo what takes back changes outside the interface.
 	Configure(a *Attachment) error
 	// Expect returns what CHECK compares: the container's interface and those
-	// on the host. a.Result is the result of the ADD.
+	// on the host. a.Result is the result of the ADD. Differences in what is no
+	// interface are its error.
 	Expect(a *Attachment) (container, host []check.Expect, err error)
 	// Remove removes what Create and Configure made, as far as it is there. It
 	// must not rely on a.Container, nor on a valid configuration.
@@ -57,6 +61,8 @@ type Attachment struct {
 	Result *current.Result
 	// Undo registers what takes a change back. In ADD only.
 	Undo func(func() error)
+	// Context ends when the process is told to terminate. In ADD only.
+	Context context.Context
 
 	// link is the container's interface, and index its place in
 	// Result.Interfaces.
@@ -97,6 +103,15 @@ func (a *Attachment) close() {
 
 // Link is the container's interface, once Create has reported it.
 func (a *Attachment) Link() netlink.Link { return a.link }
+
+// Networks returns the addresses of the result.
+func (a *Attachment) Networks() []*net.IPNet {
+	networks := make([]*net.IPNet, len(a.Result.IPs))
+	for i, ip := range a.Result.IPs {
+		networks[i] = &ip.Address
+	}
+	return networks
+}
 
 // ReportHost adds an interface of the host to the result.
 func (a *Attachment) ReportHost(l netlink.Link) {

@@ -33,7 +33,7 @@ func (c Config) HasIPv6() bool {
 func (c Config) Apply(n *link.Namespace, l netlink.Link) error {
 	name := l.Attrs().Name
 	if c.HasIPv6() {
-		if err := n.Do(func() error { return enableIPv6(name) }); err != nil {
+		if err := n.Do(func() error { return EnableIPv6(name) }); err != nil {
 			return err
 		}
 	}
@@ -69,10 +69,10 @@ func on(l netlink.Link, route netlink.Route) *netlink.Route {
 	return &route
 }
 
-// enableIPv6 makes the kernel accept IPv6 addresses on the interface, and keep
+// EnableIPv6 makes the kernel accept IPv6 addresses on the interface, and keep
 // them while it is down. A kernel without IPv6 has no such sysctls; what it
 // says to the address is the better error.
-func enableIPv6(name string) error {
+func EnableIPv6(name string) error {
 	for _, device := range []string{"lo", name} {
 		key := "net/ipv6/conf/" + device + "/disable_ipv6"
 		value, err := sysctl.Sysctl(key)

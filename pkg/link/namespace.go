@@ -6,6 +6,7 @@ package link
 import (
 	"fmt"
 
+	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
 	"github.com/containernetworking/plugins/pkg/netlinksafe"
@@ -18,6 +19,9 @@ import (
 type Namespace struct {
 	netlinksafe.Handle
 	NetNS ns.NetNS
+
+	inside func(func() error) error
+	raw    *nl.SocketHandle
 }
 
 // Host opens the namespace that the calling thread is in.
@@ -50,7 +54,7 @@ func At(netNS ns.NetNS) (*Namespace, error) {
 // connect makes the connection inside the namespace: a socket belongs to the
 // one in which it was made.
 func connect(netNS ns.NetNS, inside func(func() error) error) (*Namespace, error) {
-	n := &Namespace{NetNS: netNS}
+	n := &Namespace{NetNS: netNS, inside: inside}
 	err := inside(func() (err error) {
 		n.Handle, err = netlinksafe.NewHandle(unix.NETLINK_ROUTE)
 		return err
@@ -59,15 +63,15 @@ func connect(netNS ns.NetNS, inside func(func() error) error) (*Namespace, error
 		netNS.Close()
 		return nil, fmt.Errorf("connect to netns %q: %w", netNS.Path(), err)
 	}
-	// Kernels since 4.20 then apply the filters of dumps themselves; for older
-	// ones the library does it.
-	_ = n.SetStrictCheck(true)
 	return n, nil
 }
 
 // Close releases the connection and the namespace.
 func (n *Namespace) Close() {
 	n.Handle.Close()
+	if n.raw != nil {
+		n.raw.Close()
+	}
 	n.NetNS.Close()
 }
 

@@ -9,9 +9,10 @@ import (
 )
 
 // ValidAttachments returns the attachments that a GC must leave alone: those of
-// the key "cni.dev/valid-attachments" (CNI specification 1.1, section 4, "GC").
-// A configuration without that key is an error with code 7, since nothing says
-// then that an attachment is not valid; an empty list means that none is.
+// the key "cni.dev/valid-attachments" (CNI specification 1.1, section 2, "GC").
+// Without that key the result is nil, and GC does nothing: the runtime has sent
+// no list, which is no order to delete everything. An empty list is one, and so
+// is null.
 func ValidAttachments(stdin []byte) ([]owner.Attachment, error) {
 	var conf struct {
 		Name  string          `json:"name"`
@@ -21,7 +22,7 @@ func ValidAttachments(stdin []byte) ([]owner.Attachment, error) {
 		return nil, Errorf(types.ErrDecodingFailure, "failed to load netconf: %w", err)
 	}
 	if conf.Valid == nil {
-		return nil, Errorf(types.ErrInvalidNetworkConfig, "missing key %q", "cni.dev/valid-attachments")
+		return nil, nil
 	}
 	var listed []types.GCAttachment
 	if err := json.Unmarshal(conf.Valid, &listed); err != nil {

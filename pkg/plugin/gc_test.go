@@ -21,7 +21,7 @@ func TestValidAttachments(t *testing.T) {
 		},
 		"none":       {`{"name":"n","cni.dev/valid-attachments":[]}`, []owner.Attachment{}, 0},
 		"null":       {`{"name":"n","cni.dev/valid-attachments":null}`, []owner.Attachment{}, 0},
-		"no key":     {`{"name":"n"}`, nil, types.ErrInvalidNetworkConfig},
+		"no key":     {`{"name":"n"}`, nil, 0},
 		"wrong type": {`{"name":"n","cni.dev/valid-attachments":{}}`, nil, types.ErrDecodingFailure},
 		"no JSON":    {`{`, nil, types.ErrDecodingFailure},
 	} {

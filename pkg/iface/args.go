@@ -1,0 +1,34 @@
+package iface
+
+import (
+	"net"
+
+	"github.com/containernetworking/cni/pkg/types"
+
+	"github.com/containernetworking/plugins/pkg/plugin"
+)
+
+// RequestedMAC returns the hardware address that somebody asked for: the last of
+// overrides that is not empty or, if all are, the value of MAC in CNI_ARGS.
+// Nobody having asked is no error. CNI_ARGS may have the keys MAC and
+// IgnoreUnknown; others are an error (code 7) unless the latter is true.
+func RequestedMAC(cniArgs string, overrides ...string) (net.HardwareAddr, error) {
+	args := struct {
+		types.CommonArgs
+		MAC types.UnmarshallableString
+	}{}
+	if err := types.LoadArgs(cniArgs, &args); err != nil {
+		return nil, plugin.Errorf(types.ErrInvalidNetworkConfig, "%w", err)
+	}
+	text := string(args.MAC)
+	for _, override := range overrides {
+		if override != "" {
+			text = override
+		}
+	}
+	mac, err := ParseMAC(text)
+	if err != nil {
+		return nil, plugin.Errorf(types.ErrInvalidNetworkConfig, "%w", err)
+	}
+	return mac, nil
+}

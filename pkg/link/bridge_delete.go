@@ -1,0 +1,119 @@
+package link
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// DeleteBridge deletes the bridge called name, and the inner pairs connected to
+// it, if AddBridge has made it and it has no other ports.
+//
+// Nobody who attaches a port meanwhile loses the bridge, if only he sets it up
+// after that, and begins anew where that fails because it is gone: the bridge is
+// set down before the ports are looked at, and the kernel deletes it by ioctl
+// only while it is down.
+func (n *Namespace) DeleteBridge(name string) error {
+	bridge, err := n.Bridge(name)
+	if err != nil {
+		return unlessNotFound(err)
+	}
+	if bridge.Alias != MadeAlias {
+		return nil
+	}
+	ports, _, err := n.sortPorts(bridge)
+	if err != nil || len(ports) > 0 {
+		return err
+	}
+	if err := n.LinkSetDown(bridge); err != nil {
+		return unlessNotFound(fmt.Errorf("set %q down: %w", name, err))
+	}
+	ports, inner, err := n.sortPorts(bridge)
+	if err != nil || len(ports) > 0 {
+		return errors.Join(err, unlessNotFound(n.LinkSetUp(bridge)))
+	}
+	if deleted, err := n.deleteDownBridge(name); err != nil || !deleted {
+		return err
+	}
+	var errs []error
+	for _, l := range inner {
+		errs = append(errs, n.delete(l))
+	}
+	return errors.Join(errs...)
+}
+
+func unlessNotFound(err error) error {
+	if IsNotFound(err) {
+		return nil
+	}
+	return err
+}
+
+// deleteDownBridge leaves a bridge alone that is up: unlike RTM_DELLINK, this
+// ioctl of bridge-utils refuses it with EBUSY.
+func (n *Namespace) deleteDownBridge(name string) (deleted bool, err error) {
+	request, err := unix.NewIfreq(name)
+	if err != nil {
+		return false, err
+	}
+	err = n.inside(func() error {
+		socket, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+		if err != nil {
+			return err
+		}
+		defer unix.Close(socket)
+		return unix.IoctlIfreq(socket, unix.SIOCBRDELBR, request)
+	})
+	switch err {
+	case nil, unix.ENXIO: // ENXIO: somebody else was faster
+		return true, nil
+	case unix.EBUSY:
+		return false, nil
+	}
+	return false, fmt.Errorf("delete bridge %q: %w", name, err)
+}
+
+// IsShared reports whether the bridge has ports other than port and those of
+// inner pairs.
+func (n *Namespace) IsShared(bridge, port netlink.Link) (bool, error) {
+	ports, _, err := n.sortPorts(bridge)
+	for _, p := range ports {
+		if p.Attrs().Index != port.Attrs().Index {
+			return true, err
+		}
+	}
+	return false, err
+}
+
+// sortPorts returns the ports of a bridge, and the other ends of those that
+// belong to inner pairs.
+func (n *Namespace) sortPorts(bridge netlink.Link) (ports, inner []netlink.Link, err error) {
+	all, err := n.Ports(bridge)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, port := range all {
+		if l := n.innerEnd(bridge, port); l != nil {
+			inner = append(inner, l)
+		} else {
+			ports = append(ports, port)
+		}
+	}
+	return ports, inner, nil
+}
+
+// innerEnd returns the other end of the inner pair that a port belongs to, or
+// nil.
+func (n *Namespace) innerEnd(bridge, port netlink.Link) netlink.Link {
+	if port.Type() != "veth" || port.Attrs().NetNsID >= 0 {
+		return nil
+	}
+	l, err := n.LinkByIndex(PeerIndex(port))
+	if err != nil || !strings.HasPrefix(l.Attrs().Name, bridge.Attrs().Name+".") {
+		return nil
+	}
+	return l
+}

@@ -1,0 +1,71 @@
+package hostlocal
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+
+	"github.com/containernetworking/cni/pkg/skel"
+	"github.com/containernetworking/cni/pkg/types"
+
+	"github.com/containernetworking/plugins/pkg/plugin"
+	"github.com/containernetworking/plugins/plugins/ipam/host-local/backend/allocator"
+)
+
+// load reads all of the configuration, as ADD and CHECK need it.
+func load(args *skel.CmdArgs) (*allocator.IPAMConfig, error) {
+	conf, _, err := allocator.LoadIPAMConfig(args.StdinData, args.Args)
+	var wrongType *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &wrongType):
+		return nil, plugin.Errorf(types.ErrDecodingFailure, "%w", err)
+	case err != nil:
+		return nil, plugin.Errorf(types.ErrInvalidNetworkConfig, "%w", err)
+	}
+	return conf, nil
+}
+
+// place is where the reservations of a network are. It is all that DEL and GC
+// need to know, so that they work where the rest of the configuration has become
+// invalid since ADD.
+type place struct {
+	Name string `json:"name"`
+	IPAM struct {
+		DataDir string `json:"dataDir"`
+	} `json:"ipam"`
+}
+
+func loadPlace(stdin []byte) (place, error) {
+	var p place
+	if err := json.Unmarshal(stdin, &p); err != nil {
+		return p, plugin.Errorf(types.ErrDecodingFailure, "%w", err)
+	}
+	return p, nil
+}
+
+// wantsExhaustion reports whether STATUS is to fail when a range set has no
+// address left: the key "statusExhausted" of "ipam". Default: false, as a runtime
+// that gets this error takes the whole node for not ready.
+func wantsExhaustion(stdin []byte) bool {
+	var conf struct {
+		IPAM struct {
+			StatusExhausted bool `json:"statusExhausted"`
+		} `json:"ipam"`
+	}
+	return json.Unmarshal(stdin, &conf) == nil && conf.IPAM.StatusExhausted
+}
+
+// unavailable is an error of STATUS.
+func unavailable(err error) error {
+	return plugin.Errorf(types.ErrPluginNotAvailable, "%w", err)
+}
+
+// allRequested is the error for requested addresses that no range set has.
+func allRequested(left []net.IP) error {
+	text := "failed to allocate all requested IPs:"
+	for _, ip := range left {
+		text = fmt.Sprintf("%s %s", text, ip)
+	}
+	return plugin.Errorf(types.ErrInternal, "%s", text)
+}

@@ -1,0 +1,93 @@
+package hostlocal_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
+)
+
+// TestReboot changes the boot id that processes see.
+func TestReboot(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	const small = `"ranges":[[{"subnet":"10.1.2.0/29","rangeEnd":"10.1.2.5"}]]`
+	c := conf("1.1.0", dir, small)
+	for _, id := range []string{"a", "b", "c"} {
+		call{id: id, conf: c}.add(t) // .2, .3, .4
+	}
+	privateMounts(t, func() {
+		path := filepath.Join(t.TempDir(), "boot_id")
+		write(t, path, "11111111-2222-3333-4444-555555555555\n")
+		if err := unix.Mount(path, "/proc/sys/kernel/random/boot_id", "", unix.MS_BIND, ""); err != nil {
+			t.Error(err)
+			return
+		}
+		age(t, dir)
+		add := func(id, args, want string) {
+			t.Helper()
+			stdout, err := call{verb: "ADD", id: id, conf: c, args: args}.run(t)
+			if err != nil {
+				t.Errorf("%s: %v", id, err)
+			} else if got := addresses(t, stdout); got != want {
+				t.Errorf("%s has %s, want %s", id, got, want)
+			}
+		}
+		verb := func(verb, id, ipam, want string) {
+			t.Helper()
+			_, err := call{verb: verb, id: id, conf: conf("1.1.0", dir, ipam)}.run(t)
+			if err != nil && err.Msg != want || err == nil && want != "" {
+				t.Errorf("%s %s: %v, want %q", verb, id, err, want)
+			}
+		}
+		add("b", "", "10.1.2.3") // its own, once
+		verb("ADD", "b", small, "failed to allocate for range 0: 10.1.2.3 has been allocated to b, duplicate allocation is not allowed")
+		add("d", "", "10.1.2.5") // the only one that is free
+		verb("STATUS", "", small+`,"statusExhausted":true`, "")
+		add("e", "", "10.1.2.2") // the oldest
+		add("c", "", "10.1.2.4") // still there
+		verb("ADD", "f", small, "failed to allocate for range 0: no IP addresses available in range set: 10.1.2.1-10.1.2.5")
+		verb("STATUS", "", small+`,"statusExhausted":true`, "no IP addresses available in range set: 10.1.2.1-10.1.2.5")
+		verb("CHECK", "a", small, "host-local: Failed to find address added by container a")
+		want := map[string]string{
+			"net/10.1.2.2": "e\r\neth0", "net/10.1.2.3": "b\r\neth0", "net/10.1.2.4": "c\r\neth0", "net/10.1.2.5": "d\r\neth0",
+			"net/last_reserved_ip.0": "10.1.2.2",
+		}
+		if diff := cmp.Diff(want, state(t, dir)); diff != "" {
+			t.Error(diff)
+		}
+
+		// The next boot: a container comes back with another address.
+		write(t, path, "22222222-2222-3333-4444-555555555555\n")
+		age(t, dir)
+		verb("DEL", "d", small, "")
+		add("b", "IP=10.1.2.5", "10.1.2.5")
+		add("f", "IP=10.1.2.4", "10.1.2.4") // of c, which has not come back
+		want = map[string]string{
+			"net/10.1.2.2": "e\r\neth0", "net/10.1.2.4": "f\r\neth0", "net/10.1.2.5": "b\r\neth0",
+			"net/last_reserved_ip.0": "10.1.2.4",
+		}
+		if diff := cmp.Diff(want, state(t, dir)); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+// age makes all files older by the time that a boot takes, which the plugin
+// relies on.
+func age(t *testing.T, dir string) {
+	t.Helper()
+	for name := range state(t, dir) {
+		path := filepath.Join(dir, name)
+		info, err := os.Stat(path)
+		if err == nil {
+			err = os.Chtimes(path, time.Time{}, info.ModTime().Add(-time.Minute))
+		}
+		if err != nil {
+			t.Error(err)
+		}
+	}
+}

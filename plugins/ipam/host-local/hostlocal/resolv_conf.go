@@ -1,0 +1,38 @@
+package hostlocal
+
+import (
+	"bufio"
+	"os"
+	"strings"
+
+	"github.com/containernetworking/cni/pkg/types"
+)
+
+// readResolvConf reads a file like /etc/resolv.conf (resolv.conf(5)).
+func readResolvConf(path string) (types.DNS, error) {
+	var dns types.DNS
+	file, err := os.Open(path)
+	if err != nil {
+		return dns, err
+	}
+	defer file.Close()
+	lines := bufio.NewScanner(file)
+	for lines.Scan() {
+		line := strings.TrimSpace(lines.Text())
+		fields := strings.Fields(line)
+		if len(fields) < 2 || line[0] == '#' || line[0] == ';' {
+			continue
+		}
+		switch fields[0] {
+		case "nameserver":
+			dns.Nameservers = append(dns.Nameservers, fields[1])
+		case "domain":
+			dns.Domain = fields[1]
+		case "search":
+			dns.Search = append(dns.Search, fields[1:]...)
+		case "options":
+			dns.Options = append(dns.Options, fields[1:]...)
+		}
+	}
+	return dns, lines.Err()
+}

@@ -1,0 +1,10 @@
+// Command host-local is a CNI plugin that gives out addresses of configured
+// ranges and keeps them on the host's disk.
+package main
+
+import (
+	"github.com/containernetworking/plugins/pkg/plugin"
+	"github.com/containernetworking/plugins/plugins/ipam/host-local/hostlocal"
+)
+
+func main() { plugin.Main(hostlocal.Plugin) }
