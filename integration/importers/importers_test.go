@@ -96,6 +96,7 @@ var (
 	_ func([]*types.Route) error                                                        = ip.ValidateExpectedRoute
 )
 
+//lint:ignore SA1019 importers may still use it
 const _ time.Duration = ip.SETTLE_INTERVAL
 
 // pkg/netlinksafe

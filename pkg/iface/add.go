@@ -21,6 +21,8 @@ func (v verbs) add(args *skel.CmdArgs) error {
 	if err != nil {
 		return err
 	}
+	call := delegate.Start("ADD")
+	defer call.Abandon()
 	a, err := d.base().open(args)
 	if err != nil {
 		return err
@@ -28,8 +30,6 @@ func (v verbs) add(args *skel.CmdArgs) error {
 	defer a.close()
 	return plugin.Add(args, func(tx *plugin.Attachment) (*current.Result, error) {
 		a.Undo, a.Context = tx.Undo, tx.Context()
-		call := delegate.Start(tx.Context(), "ADD")
-		defer call.Abandon()
 		if err := d.Create(a); err != nil {
 			return nil, err
 		}
@@ -52,7 +52,7 @@ func (a *Attachment) address(delegate *ipam.Delegate, call *ipam.Call) error {
 	if delegate == nil {
 		return nil
 	}
-	result, err := call.Result()
+	result, err := call.Result(a.Context)
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,6 @@
 package iface
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"sync"
@@ -38,7 +37,7 @@ func (v verbs) del(args *skel.CmdArgs) error {
 	defer a.close()
 	d := v.loadForDel(args.StdinData)
 	delegate, err := ipam.Find(d.base().IPAM.Type, args)
-	call := delegate.Start(context.Background(), "DEL")
+	call := delegate.Start("DEL")
 	removed := d.Remove(a)
 	return plugin.Join(removed, err, call.Wait())
 }

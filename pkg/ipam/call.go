@@ -25,8 +25,8 @@ const termination = 5 * time.Second
 // caller does first.
 type Call struct {
 	delegate *Delegate
-	ctx      context.Context
-	started  chan started
+	command  string
+	started  chan started // nil for a sibling, and after the end
 }
 
 type started struct {
@@ -35,14 +35,17 @@ type started struct {
 }
 
 // Start starts the process for a verb. One of Result, Wait and Abandon must
-// follow; Abandon may also follow one of the others, for use with defer. The
-// end of ctx asks the plugin to terminate. The nil Delegate starts the nil Call,
-// which does nothing.
-func (d *Delegate) Start(ctx context.Context, command string) *Call {
+// follow; Abandon may also follow one of the others, for use with defer. The nil
+// Delegate starts the nil Call, which does nothing.
+func (d *Delegate) Start(command string) *Call {
 	if d == nil {
 		return nil
 	}
-	c := &Call{delegate: d, ctx: ctx, started: make(chan started, 1)}
+	c := &Call{delegate: d, command: command}
+	if d.sibling != nil {
+		return c
+	}
+	c.started = make(chan started, 1)
 	go func() {
 		p, err := startProcess(d.path, d.environ(command))
 		c.started <- started{p, err}
@@ -61,24 +64,25 @@ func (c *Call) Abandon() {
 	c.started = nil
 }
 
-// Wait lets the plugin do its work and returns its error.
+// Wait lets the plugin do its work and returns its error. It goes on when the
+// process is told to terminate: what is to be undone must be.
 func (c *Call) Wait() error {
 	if c == nil {
 		return nil
 	}
-	_, err := c.finish()
+	_, err := c.finish(context.Background())
 	return err
 }
 
 // Result lets the plugin do the work of an ADD and returns what it printed.
 // When it seems to have succeeded, but what it printed cannot be used, or when
 // it was killed, its DEL runs too: it may hold an address that nobody would
-// release.
-func (c *Call) Result() (*current.Result, error) {
+// release. The end of ctx asks the plugin to terminate.
+func (c *Call) Result(ctx context.Context) (*current.Result, error) {
 	if c == nil {
 		return &current.Result{}, nil
 	}
-	out, err := c.finish()
+	out, err := c.finish(ctx)
 	if err == nil {
 		var result *current.Result
 		if result, err = parseResult(c.delegate.args.StdinData, out); err == nil {
@@ -92,7 +96,10 @@ func (c *Call) Result() (*current.Result, error) {
 
 // finish hands the configuration over and waits for the end. What the plugin
 // says on standard error is passed on.
-func (c *Call) finish() ([]byte, error) {
+func (c *Call) finish(ctx context.Context) ([]byte, error) {
+	if c.delegate.sibling != nil {
+		return c.delegate.sibling.Run(c.command, c.delegate.args)
+	}
 	p := <-c.started
 	c.started = nil
 	if p.error != nil {
@@ -102,14 +109,14 @@ func (c *Call) finish() ([]byte, error) {
 		}
 		return nil, plugin.Errorf(code, "run IPAM plugin %s: %w", c.delegate.path, p.error)
 	}
-	stop := context.AfterFunc(c.ctx, func() { p.terminate(termination) })
+	stop := context.AfterFunc(ctx, func() { p.terminate(termination) })
 	stdout, stderr, err := p.communicate(c.delegate.args.StdinData)
 	stop()
 	os.Stderr.Write(stderr)
 	if err != nil {
 		return nil, failure(err, stdout, stderr)
 	}
-	return stdout, c.ctx.Err()
+	return stdout, ctx.Err()
 }
 
 // failure is the error object that the plugin printed, or says why there is

@@ -69,9 +69,9 @@ func TestNoIPAM(t *testing.T) {
 	if d != nil || err != nil {
 		t.Fatal(d, err)
 	}
-	call := d.Start(context.Background(), "ADD")
+	call := d.Start("ADD")
 	defer call.Abandon()
-	if result, err := call.Result(); err != nil || len(result.IPs) != 0 {
+	if result, err := call.Result(context.Background()); err != nil || len(result.IPs) != 0 {
 		t.Error(result, err)
 	}
 	if err := plugin.Join(d.Check(), d.Del(), d.GC(), d.Status()); err != nil {
@@ -188,7 +188,7 @@ func TestAddInterrupted(t *testing.T) {
 
 func TestAbandonedCallDoesNothing(t *testing.T) {
 	d, dir := fake(t, `test -n "$(cat)" && touch $DIR/done`)
-	call := d.Start(context.Background(), "ADD")
+	call := d.Start("ADD")
 	call.Abandon()
 	call.Abandon()
 	if _, err := os.Stat(filepath.Join(dir, "done")); err == nil {

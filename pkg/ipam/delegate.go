@@ -19,8 +19,9 @@ import (
 // Delegate is an IPAM plugin, to be run for one call of its caller. The nil
 // Delegate is that of a network without IPAM: its verbs do nothing.
 type Delegate struct {
-	path string
-	args *skel.CmdArgs
+	path    string
+	sibling *plugin.Plugin // the same, if it need not be started as a process
+	args    *skel.CmdArgs
 }
 
 // Find looks for the plugin called name in the directories of args.Path. An
@@ -37,7 +38,7 @@ func Find(name string, args *skel.CmdArgs) (*Delegate, error) {
 	for _, dir := range dirs {
 		path := filepath.Join(dir, name)
 		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
-			return &Delegate{path, args}, nil
+			return &Delegate{path, plugin.Sibling(path), args}, nil
 		}
 	}
 	if len(dirs) == 0 {
@@ -48,7 +49,7 @@ func Find(name string, args *skel.CmdArgs) (*Delegate, error) {
 
 // Add runs ADD; see Call.Result.
 func (d *Delegate) Add(ctx context.Context) (*current.Result, error) {
-	return d.Start(ctx, "ADD").Result()
+	return d.Start("ADD").Result(ctx)
 }
 
 // Check runs CHECK.
@@ -64,7 +65,7 @@ func (d *Delegate) GC() error { return d.run("GC") }
 func (d *Delegate) Status() error { return d.run("STATUS") }
 
 func (d *Delegate) run(command string) error {
-	return d.Start(context.Background(), command).Wait()
+	return d.Start(command).Wait()
 }
 
 // environ is the environment of the caller with the CNI variables of its call,

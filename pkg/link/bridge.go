@@ -14,9 +14,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// MadeAlias is the alias of bridges that AddBridge has made: only those may be
-// deleted again.
-const MadeAlias = "made by the CNI plugin bridge"
+// madeGroup is the link group (`ip link show group 4410953`) of bridges that
+// AddBridge has made: only those may be deleted again. The kernel has a bridge
+// with that mark or none, whereas an alias would come in a message of its own.
+const madeGroup = 'C'<<16 | 'N'<<8 | 'I'
 
 // BridgeFlags are settings of a bridge. Those that are nil are left as they are,
 // which is off in a new bridge, but for MulticastSnooping.
@@ -58,6 +59,7 @@ func (n *Namespace) AddBridge(name string, mtu int, flags BridgeFlags) (*netlink
 	req.AddData(nl.NewIfInfomsg(unix.AF_UNSPEC))
 	req.AddData(nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(name)))
 	req.AddData(nl.NewRtAttr(unix.IFLA_ADDRESS, mac))
+	req.AddData(nl.NewRtAttr(unix.IFLA_GROUP, nl.Uint32Attr(madeGroup)))
 	if mtu != 0 {
 		req.AddData(nl.NewRtAttr(unix.IFLA_MTU, nl.Uint32Attr(uint32(mtu))))
 	}
@@ -65,15 +67,7 @@ func (n *Namespace) AddBridge(name string, mtu int, flags BridgeFlags) (*netlink
 	if _, err := req.Execute(unix.NETLINK_ROUTE, 0); err != nil {
 		return nil, fmt.Errorf("could not add %q: %w", name, flags.explain(err))
 	}
-	bridge, err := n.Bridge(name)
-	if err != nil {
-		return nil, err
-	}
-	if err := n.LinkSetAlias(bridge, MadeAlias); err != nil {
-		return nil, errors.Join(fmt.Errorf("set alias of %q: %w", name, err), n.delete(bridge))
-	}
-	bridge.Alias = MadeAlias
-	return bridge, nil
+	return n.Bridge(name)
 }
 
 // SetBridgeFlags changes settings of a bridge that is there.
@@ -131,7 +125,7 @@ func number(on bool) byte {
 // Setting the address again is what the kernel takes for a choice; it also makes
 // it forget the bridge's neighbours, and so it is done only where need be.
 func (n *Namespace) PinMAC(bridge *netlink.Bridge) error {
-	if bridge.Alias == MadeAlias || isChosen(bridge) {
+	if bridge.Group == madeGroup || isChosen(bridge) {
 		return nil
 	}
 	if isZero(bridge.HardwareAddr) { // it lost its last port

@@ -21,7 +21,7 @@ func (n *Namespace) DeleteBridge(name string) error {
 	if err != nil {
 		return unlessNotFound(err)
 	}
-	if bridge.Alias != MadeAlias {
+	if bridge.Group != madeGroup {
 		return nil
 	}
 	ports, _, err := n.sortPorts(bridge)

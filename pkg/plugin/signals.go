@@ -46,12 +46,21 @@ func interrupt(s syscall.Signal) {
 }
 
 // interruptible returns a context that a signal ends, and what releases it when
-// the ADD is over. A signal after that changes nothing: the runtime must not
-// see a result and a process that was killed.
-func interruptible() (context.Context, context.CancelFunc) {
+// the ADD is over: then it is the turn of the ADD around it, if it is that of a
+// sibling. A signal after the last one changes nothing: the runtime must not see
+// a result and a process that was killed.
+func interruptible() (context.Context, func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	running.Lock()
 	defer running.Unlock()
+	around := running.cancel
 	running.cancel = cancel
-	return ctx, cancel
+	return ctx, func() {
+		running.Lock()
+		defer running.Unlock()
+		if around != nil {
+			running.cancel = around
+		}
+		cancel()
+	}
 }

@@ -37,20 +37,28 @@ func newPlan(result *current.Result) (*plan, error) {
 	p := new(plan)
 	ips := withGateways(result.IPs)
 	for _, address := range ips {
-		if address.Gateway.Equal(address.Address.IP) {
+		if isAddress(ips, address.Gateway) {
 			return nil, plugin.Errorf(types.ErrInvalidNetworkConfig,
-				"address %v is its own gateway, but the host's end needs that address", address.Gateway)
+				"gateway %v is an address of the container, but the host's end needs it", address.Gateway)
 		}
 		p.addAddress(address)
 	}
 	gateway4, gateway6 := ip.FirstGateways(ips)
 	for _, route := range ip.Routes(result.Routes, gateway4, gateway6) {
-		p.addRoute(p.reachable(route))
+		p.addRoute(ip.OnLink(route, p.onHost))
 	}
 	for _, address := range ips {
-		p.addRoute(netlink.Route{Dst: ip.Network(&address.Address), Gw: address.Gateway, Src: address.Address.IP})
+		// The subnet of a /32 or /128 is the address itself.
+		if ones, bits := address.Address.Mask.Size(); ones < bits {
+			p.addRoute(netlink.Route{Dst: ip.Network(&address.Address), Gw: address.Gateway, Src: address.Address.IP})
+		}
 	}
 	return p, nil
+}
+
+// isAddress reports whether one of ips has the address.
+func isAddress(ips []*current.IPConfig, address net.IP) bool {
+	return slices.ContainsFunc(ips, func(c *current.IPConfig) bool { return c.Address.IP.Equal(address) })
 }
 
 // withGateways returns copies of ips with a gateway each.
@@ -95,20 +103,8 @@ func (p *plan) addRoute(route netlink.Route) {
 	}
 }
 
-// reachable marks next hops that the host's end does not have as on the link:
-// with no route to the subnet, the kernel cannot know.
-func (p *plan) reachable(route netlink.Route) netlink.Route {
-	if route.Gw != nil && !p.onHost(route.Gw) {
-		route.Flags |= unix.RTNH_F_ONLINK
-	}
-	for _, hop := range route.MultiPath {
-		if !p.onHost(hop.Gw) {
-			hop.Flags |= unix.RTNH_F_ONLINK
-		}
-	}
-	return route
-}
-
+// onHost reports whether the host's end has the address. Other next hops have to
+// be marked as on the link: there is no route to the subnet.
 func (p *plan) onHost(address net.IP) bool {
 	return slices.ContainsFunc(p.host.Addrs, func(a netlink.Addr) bool { return a.IP.Equal(address) })
 }

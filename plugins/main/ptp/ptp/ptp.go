@@ -9,7 +9,9 @@ import (
 	"github.com/containernetworking/plugins/pkg/iface"
 	"github.com/containernetworking/plugins/pkg/ip"
 	"github.com/containernetworking/plugins/pkg/link"
+	"github.com/containernetworking/plugins/pkg/nat"
 	"github.com/containernetworking/plugins/pkg/owner"
+	"github.com/containernetworking/plugins/pkg/plugin"
 )
 
 // Plugin answers the verbs for ptp.
@@ -28,8 +30,8 @@ func (c *Conf) Create(a *iface.Attachment) error {
 	return nil
 }
 
-// Configure gives both ends their addresses and routes, the host's end first,
-// so that it answers the container's first packet.
+// Configure gives both ends their addresses and routes, and waits until the
+// first packet passes.
 func (c *Conf) Configure(a *iface.Attachment) error {
 	plan, err := newPlan(a.Result)
 	if err != nil {
@@ -51,7 +53,13 @@ func (c *Conf) Configure(a *iface.Attachment) error {
 	if err := ip.EnableForward(a.Result.IPs); err != nil {
 		return fmt.Errorf("enable IP forwarding: %w", err)
 	}
-	return nil
+	if err := c.masquerade.Add(a.Attachment, a.Networks()); err != nil {
+		return err
+	}
+	if err := plan.host.AwaitUse(a.Context, a.Host, host); err != nil {
+		return err
+	}
+	return plan.container.AwaitUse(a.Context, a.Container, a.Link())
 }
 
 // Expect describes both ends.
@@ -64,15 +72,26 @@ func (c *Conf) Expect(a *iface.Attachment) (container, host []check.Expect, err 
 	inside.Config = plan.container
 	outside, err := a.ExpectPeer()
 	outside.Config = plan.host
+	err = plugin.Join(err, c.masquerade.Check(a.Attachment, a.Networks()))
 	return []check.Expect{inside}, []check.Expect{outside}, err
 }
 
-// Remove deletes the pair; addresses and routes go with it.
+// Remove deletes the pair, with which addresses and routes go, and the
+// masquerade, whether or not the configuration still asks for one.
 func (c *Conf) Remove(a *iface.Attachment) error {
-	return link.DeleteOwnedVeth(a.Host, a.Container, a.Attachment)
+	return iface.Together(
+		func() error { return link.DeleteOwnedVeth(a.Host, a.Container, a.Attachment) },
+		func() error { return a.Host.Do(func() error { return nat.Del(a.Attachment) }) },
+	)
 }
 
-// Collect deletes the pairs of the network's attachments that are not valid.
+// Collect does the same for the network's attachments that are not valid.
 func (c *Conf) Collect(host *link.Namespace, network string, valid []owner.Attachment) error {
-	return host.CollectOwned(network, valid)
+	return iface.Together(
+		func() error { return host.CollectOwned(network, valid) },
+		func() error { return host.Do(func() error { return nat.GC(network, valid) }) },
+	)
 }
+
+// Available returns what masquerading would miss.
+func (c *Conf) Available() error { return c.masquerade.Available() }

@@ -1,0 +1,73 @@
+package iface
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/containernetworking/plugins/pkg/ip"
+	"github.com/containernetworking/plugins/pkg/utils/sysctl"
+)
+
+// detectionTime bounds duplicate address detection, which takes the kernel 1 to
+// 2 s.
+const detectionTime = 5 * time.Second
+
+// SetUp says how the container's interface treats IPv6.
+type SetUp struct {
+	// Detect makes the kernel look whether addresses are in use (RFC 4862,
+	// section 5.4), and Apply wait for that. Addresses with IFA_F_NODAD are
+	// exempt.
+	Detect bool
+	// AcceptRA says whether it accepts router advertisements. Default: as the
+	// namespace has it.
+	AcceptRA *bool
+}
+
+// Apply gives the container's interface, which is down, its addresses and
+// routes, sets it up, and waits until its addresses work. The neighbours hear of
+// them then and whenever they change. Without addresses there is no wait.
+func (s SetUp) Apply(a *Attachment, config ip.Config) error {
+	err := a.Container.Do(func() error { return s.setSysctls(a.IfName, len(config.Addrs) > 0) })
+	if err != nil {
+		return err
+	}
+	if err := config.Apply(a.Container, a.link); err != nil {
+		return err
+	}
+	if len(config.Addrs) == 0 {
+		return nil
+	}
+	if s.Detect && config.HasIPv6() {
+		err := a.Container.Do(func() error { return ip.SettleAddresses(a.IfName, detectionTime) })
+		if err != nil {
+			return fmt.Errorf("failed to settle addresses for %q: %w", a.IfName, err)
+		}
+	}
+	return config.AwaitUse(a.Context, a.Container, a.link)
+}
+
+// setSysctls works inside the container's namespace. Only what somebody asked
+// for may not fail.
+func (s SetUp) setSysctls(name string, addressed bool) error {
+	v6 := "net/ipv6/conf/" + name + "/"
+	if addressed {
+		detect := "0"
+		if s.Detect {
+			detect = "1"
+			sysctl.Sysctl(v6+"enhanced_dad", "1")
+		}
+		sysctl.Sysctl(v6+"accept_dad", detect)
+		ip.EnableAnnouncements(name)
+	}
+	if s.AcceptRA == nil {
+		return nil
+	}
+	accept := "0"
+	if *s.AcceptRA {
+		accept = "2" // also if the container forwards packets
+	}
+	if _, err := sysctl.Sysctl(v6+"accept_ra", accept); err != nil {
+		return fmt.Errorf("set whether %q accepts router advertisements: %w", name, err)
+	}
+	return nil
+}

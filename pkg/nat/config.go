@@ -1,0 +1,117 @@
+package nat
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+
+	"github.com/containernetworking/plugins/pkg/owner"
+)
+
+// Conf has the configuration keys of masquerading, for plugins to embed. Beside
+// upstream's values it takes a family for ipMasq, and masqRandomFully.
+type Conf struct {
+	// IPMasq says which addresses to masquerade. Default: none.
+	IPMasq Families `json:"ipMasq"`
+	// IPMasqBackend is "iptables" or "nftables". Default: see Open.
+	IPMasqBackend *string `json:"ipMasqBackend"`
+	// MasqRandomFully lets the kernel choose source ports at random.
+	MasqRandomFully bool `json:"masqRandomFully"`
+}
+
+// Families is the value of the key ipMasq: true for both families, or "ipv4" or
+// "ipv6" for one of them.
+type Families struct{ IPv4, IPv6 bool }
+
+var errFamilies = errors.New(`ipMasq must be true, false, "ipv4" or "ipv6"`)
+
+// UnmarshalJSON reads one of the four values.
+func (f *Families) UnmarshalJSON(data []byte) error {
+	var value any
+	if err := json.Unmarshal(data, &value); err != nil {
+		return err
+	}
+	switch value {
+	case nil:
+	case false:
+		*f = Families{}
+	case true:
+		*f = Families{IPv4: true, IPv6: true}
+	case "ipv4":
+		*f = Families{IPv4: true}
+	case "ipv6":
+		*f = Families{IPv6: true}
+	default:
+		return errFamilies
+	}
+	return nil
+}
+
+// MarshalJSON writes the value that UnmarshalJSON reads.
+func (f Families) MarshalJSON() ([]byte, error) {
+	switch {
+	case f.IPv4 && !f.IPv6:
+		return json.Marshal("ipv4")
+	case f.IPv6 && !f.IPv4:
+		return json.Marshal("ipv6")
+	}
+	return json.Marshal(f.IPv4)
+}
+
+// Validate checks the backend's name.
+func (c *Conf) Validate() error {
+	_, err := Open(c.IPMasqBackend)
+	return err
+}
+
+// Add masquerades those of the addresses that the configuration says.
+func (c *Conf) Add(a owner.Attachment, addresses []*net.IPNet) error {
+	addresses = c.choose(addresses)
+	if len(addresses) == 0 {
+		return nil
+	}
+	m, err := Open(c.IPMasqBackend)
+	if err != nil {
+		return err
+	}
+	return m.Add(a, addresses, Options{RandomFully: c.MasqRandomFully})
+}
+
+// Check returns one error for all that Add made and that is not there.
+func (c *Conf) Check(a owner.Attachment, addresses []*net.IPNet) error {
+	addresses = c.choose(addresses)
+	if len(addresses) == 0 {
+		return nil
+	}
+	m, err := Open(c.IPMasqBackend)
+	if err != nil {
+		return err
+	}
+	return m.Check(a, addresses)
+}
+
+// Available returns what Add would miss on this node.
+func (c *Conf) Available() error {
+	if c.IPMasq == (Families{}) {
+		return nil
+	}
+	m, err := Open(c.IPMasqBackend)
+	if err != nil {
+		return err
+	}
+	if err := m.Available(); err != nil {
+		return fmt.Errorf("ipMasq: %w", err)
+	}
+	return nil
+}
+
+func (c *Conf) choose(addresses []*net.IPNet) []*net.IPNet {
+	return slices.DeleteFunc(slices.Clone(addresses), func(n *net.IPNet) bool {
+		if n.IP.To4() != nil {
+			return !c.IPMasq.IPv4
+		}
+		return !c.IPMasq.IPv6
+	})
+}

@@ -1,0 +1,96 @@
+// Package nat hides containers behind the addresses of their node: packets that
+// leave the subnet of a container get the address of the interface they leave
+// by. iptables and nftables do so alike, and what one of them made for an
+// attachment is found and removed without its addresses.
+package nat
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+
+	"github.com/containernetworking/plugins/pkg/iptables"
+	"github.com/containernetworking/plugins/pkg/owner"
+)
+
+// Options change how addresses are translated.
+type Options struct {
+	// RandomFully lets the kernel choose source ports at random, which avoids
+	// collisions of connections that begin at the same time.
+	RandomFully bool
+}
+
+// Masquerade is one way to do it. All of its methods work in the network
+// namespace of the calling thread.
+type Masquerade interface {
+	// Add masquerades what the addresses send beyond their network and is not
+	// multicast. What the attachment had before is replaced.
+	Add(a owner.Attachment, addresses []*net.IPNet, o Options) error
+	// Del removes all that the attachment has. It is no error if that is
+	// nothing, or if the tools or the kernel's part for it are missing.
+	Del(a owner.Attachment) error
+	// Check returns one error for all that Add made and that is not there.
+	Check(a owner.Attachment, addresses []*net.IPNet) error
+	// GC does what Del does for all attachments of the network but the valid ones.
+	GC(network string, valid []owner.Attachment) error
+	// Available returns what Add would miss on this node.
+	Available() error
+}
+
+// Open returns the backend called "iptables" or "nftables". Nil stands for the
+// default: iptables where it is installed, as other programs on the node will
+// then use it too, else nftables.
+func Open(backend *string) (Masquerade, error) {
+	switch {
+	case backend == nil && iptables.Installed():
+		return viaIPTables{}, nil
+	case backend == nil, *backend == "nftables":
+		return viaNFTables{}, nil
+	case *backend == "iptables":
+		return viaIPTables{}, nil
+	}
+	return nil, fmt.Errorf("unknown ipmasq backend %q", *backend)
+}
+
+// Del removes what the attachment has in any backend. The default may have
+// changed since.
+func Del(a owner.Attachment) error {
+	return errors.Join(viaNFTables{}.Del(a), viaIPTables{}.Del(a))
+}
+
+// GC removes, from all backends, what attachments of the network have that are
+// not among the valid ones.
+func GC(network string, valid []owner.Attachment) error {
+	return errors.Join(viaNFTables{}.GC(network, valid), viaIPTables{}.GC(network, valid))
+}
+
+// attempts is how often a change is tried anew after others changed the same
+// things between the look and the change. Each failure means that somebody else
+// got on, and of what can collide there are only few steps.
+const attempts = 10
+
+// notMasqueraded is the error about addresses that Check misses, nil for none.
+func notMasqueraded(addresses []*net.IPNet) error {
+	if len(addresses) == 0 {
+		return nil
+	}
+	texts := make([]string, len(addresses))
+	for i, a := range addresses {
+		texts[i] = a.String()
+	}
+	return fmt.Errorf("not masqueraded: %s", strings.Join(texts, ", "))
+}
+
+// multicast returns the addresses that are never masqueraded, of ip's family.
+func multicast(ip net.IP) *net.IPNet {
+	if ip.To4() != nil {
+		return &net.IPNet{IP: net.IPv4(224, 0, 0, 0).To4(), Mask: net.CIDRMask(4, 32)}
+	}
+	return &net.IPNet{IP: net.IP{0: 0xff, 15: 0}, Mask: net.CIDRMask(8, 128)}
+}
+
+// subnet returns the network that an address with its prefix length is in.
+func subnet(address *net.IPNet) *net.IPNet {
+	return &net.IPNet{IP: address.IP.Mask(address.Mask), Mask: address.Mask}
+}

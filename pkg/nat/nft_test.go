@@ -1,0 +1,243 @@
+package nat_test
+
+import (
+	"errors"
+	"fmt"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/containernetworking/plugins/pkg/nat"
+	"github.com/containernetworking/plugins/pkg/owner"
+)
+
+const skeleton = `table inet cni_plugins_masquerade {
+	comment "Masquerading for plugins from github.com/containernetworking/plugins"
+	set attachments {
+		type mark . mark . mark . mark . mark
+	}
+
+	chain masq_checks {
+		comment "Masquerade traffic from certain IPs to any (non-multicast) IP outside their subnet"
+	}
+
+	chain postrouting {
+		type nat hook postrouting priority srcnat; policy accept;
+		ip daddr 224.0.0.0/4 return
+		ip6 daddr ff00::/8 return
+		goto masq_checks
+	}
+}
+`
+
+func TestNFTables(t *testing.T) {
+	t.Parallel()
+	within(t, func() error {
+		m := mustOpen("nftables")
+		if err := m.Add(one, cidrs("10.88.0.5/16", "fd00::5/64"), nat.Options{}); err != nil {
+			return err
+		}
+		have, err := ruleset()
+		err = expect("one attachment", `table inet cni_plugins_masquerade {
+	comment "Masquerading for plugins from github.com/containernetworking/plugins"
+	set attachments {
+		type mark . mark . mark . mark . mark
+		elements = { 0x6fd94d50 . 0x1e58f0aa . 0x287fc69e . 0xff0574a2 . 0x00000000 comment "10.88.0.5 ip_10.88.0.0/16",
+			     0x6fd94d50 . 0x1e58f0aa . 0x287fc69e . 0xff0574a2 . 0x00000001 comment "fd00::5 ip6_fd00__/64" }
+	}
+
+	set ip_10.88.0.0/16 {
+		type ipv4_addr
+		elements = { 10.88.0.5 comment "6fd94d501e58f0aa-287fc69eff0574a2, net: unit-test, if: eth0, id: one" }
+	}
+
+	set ip6_fd00__/64 {
+		type ipv6_addr
+		elements = { fd00::5 comment "6fd94d501e58f0aa-287fc69eff0574a2, net: unit-test, if: eth0, id: one" }
+	}
+
+	chain masq_checks {
+		comment "Masquerade traffic from certain IPs to any (non-multicast) IP outside their subnet"
+		ip saddr @ip_10.88.0.0/16 ip daddr != 10.88.0.0/16 masquerade comment "ip_10.88.0.0/16"
+		ip6 saddr @ip6_fd00__/64 ip6 daddr != fd00::/64 masquerade comment "ip6_fd00__/64"
+	}
+
+	chain postrouting {
+		type nat hook postrouting priority srcnat; policy accept;
+		ip daddr 224.0.0.0/4 return
+		ip6 daddr ff00::/8 return
+		goto masq_checks
+	}
+}
+`, sortElements(have), err)
+		if err != nil {
+			return err
+		}
+		if err := reload(have); err != nil {
+			return err
+		}
+		if err := m.Check(one, cidrs("10.88.0.5/16", "fd00::5/64")); err != nil {
+			return fmt.Errorf("CHECK after reload: %w", err)
+		}
+		err = m.Check(one, cidrs("10.88.0.6/16"))
+		if err == nil || err.Error() != "not masqueraded: 10.88.0.6/16" {
+			return fmt.Errorf("CHECK of another address: %v", err)
+		}
+		if err := nat.Del(one); err != nil {
+			return err
+		}
+		have, err = ruleset()
+		return expect("after DEL", skeleton, have, err)
+	})
+}
+
+// sortElements puts the elements of the set attachments in order, which the
+// kernel does not.
+func sortElements(ruleset string) string {
+	const first, second = "0x00000000 comment", "0x00000001 comment"
+	if strings.Index(ruleset, second) > strings.Index(ruleset, first) {
+		return ruleset
+	}
+	lines := strings.Split(ruleset, "\n")
+	for i, l := range lines {
+		if strings.Contains(l, "elements = {") && strings.Contains(l, second) {
+			a := strings.TrimSuffix(strings.TrimPrefix(strings.TrimSpace(l), "elements = { "), ",")
+			b := strings.TrimSuffix(strings.TrimSpace(lines[i+1]), " }")
+			lines[i], lines[i+1] = "\t\telements = { "+b+",", "\t\t\t     "+a+" }"
+			break
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+// reload replaces the ruleset by its own dump, as the service of a distribution
+// does when the node starts.
+func reload(dump string) error {
+	cmd := exec.Command("nft", "-f", "-")
+	cmd.Stdin = strings.NewReader("flush ruleset\n" + dump)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("reload ruleset: %w: %s", err, out)
+	}
+	return nil
+}
+
+func TestNFTablesRandomFully(t *testing.T) {
+	t.Parallel()
+	within(t, func() error {
+		m := mustOpen("nftables")
+		if err := m.Add(one, cidrs("10.88.0.5/32", "fd00::5/128"), nat.Options{RandomFully: true}); err != nil {
+			return err
+		}
+		have, err := run("nft", "list", "chain", "inet", "cni_plugins_masquerade", "masq_checks")
+		return expect("rules", `table inet cni_plugins_masquerade {
+	chain masq_checks {
+		comment "Masquerade traffic from certain IPs to any (non-multicast) IP outside their subnet"
+		ip saddr @ip_hosts_fully-random masquerade fully-random comment "ip_hosts_fully-random"
+		ip6 saddr @ip6_hosts_fully-random masquerade fully-random comment "ip6_hosts_fully-random"
+	}
+}
+`, have, err)
+	})
+}
+
+// An ADD replaces what the attachment had, and takes an address over from an
+// attachment that was never deleted, whose DEL then leaves it alone.
+func TestNFTablesReplace(t *testing.T) {
+	t.Parallel()
+	within(t, func() error {
+		m := mustOpen("nftables")
+		err := errors.Join(
+			m.Add(one, cidrs("10.88.0.5/16", "10.99.0.5/24"), nat.Options{}),
+			m.Add(one, cidrs("10.88.0.6/16"), nat.Options{}),
+			m.Add(one, cidrs("10.88.0.6/16"), nat.Options{}),
+			m.Check(one, cidrs("10.88.0.6/16")),
+			m.Add(two, cidrs("10.88.0.6/16"), nat.Options{}),
+			m.Del(one),
+			m.Check(two, cidrs("10.88.0.6/16")),
+		)
+		if err != nil {
+			return err
+		}
+		if m.Check(one, cidrs("10.88.0.6/16")) == nil {
+			return errors.New("the address belongs to its first owner still")
+		}
+		err = errors.Join(m.Del(two), m.Del(two))
+		have, dumpErr := ruleset()
+		return expect("after DEL", skeleton, have, errors.Join(err, dumpErr))
+	})
+}
+
+// Upstream has a rule for each address. DEL and GC remove it, CHECK accepts it.
+func TestNFTablesOfUpstream(t *testing.T) {
+	t.Parallel()
+	within(t, func() error {
+		for _, a := range []owner.Attachment{one, two, other} {
+			if err := addUpstreams(a, "10.88.0.5"); err != nil {
+				return err
+			}
+		}
+		m := mustOpen("nftables")
+		if err := m.Check(one, cidrs("10.88.0.5/16")); err != nil {
+			return err
+		}
+		// Each leaves what the other one made alone.
+		ours := owner.Attachment{Network: "ours", ContainerID: "four", IfName: "eth0"}
+		if err := errors.Join(
+			m.Add(ours, cidrs("10.88.0.9/16"), nat.Options{}),
+			addUpstreams(other, "10.88.0.6"),
+			m.Check(ours, cidrs("10.88.0.9/16")),
+		); err != nil {
+			return err
+		}
+		before, err := ruleset()
+		if err != nil {
+			return err
+		}
+		if err := m.Del(one); err != nil {
+			return err
+		}
+		have, err := ruleset()
+		if err := expect("after DEL", without(before, one.Tag()), have, err); err != nil {
+			return err
+		}
+		if err := m.GC("unit-test", nil); err != nil {
+			return err
+		}
+		have, err = ruleset()
+		return expect("after GC", without(before, one.Tag(), two.Tag()), have, err)
+	})
+}
+
+// without returns a dump without the lines that have one of the texts.
+func without(dump string, texts ...string) string {
+	var kept []string
+	for line := range strings.Lines(dump) {
+		has := false
+		for _, text := range texts {
+			has = has || strings.Contains(line, text)
+		}
+		if !has {
+			kept = append(kept, line)
+		}
+	}
+	return strings.Join(kept, "")
+}
+
+// addUpstreams makes what upstream's ADD makes.
+func addUpstreams(a owner.Attachment, ip string) error {
+	cmd := exec.Command("nft", "-f", "-")
+	cmd.Stdin = strings.NewReader(`
+add table inet cni_plugins_masquerade { comment "Masquerading for plugins from github.com/containernetworking/plugins"; }
+add chain inet cni_plugins_masquerade masq_checks { comment "Masquerade traffic from certain IPs to any (non-multicast) IP outside their subnet"; }
+add chain inet cni_plugins_masquerade postrouting { type nat hook postrouting priority 100; }
+flush chain inet cni_plugins_masquerade postrouting
+add rule inet cni_plugins_masquerade postrouting ip daddr == 224.0.0.0/4 return
+add rule inet cni_plugins_masquerade postrouting ip6 daddr == ff00::/8 return
+add rule inet cni_plugins_masquerade postrouting goto masq_checks
+add rule inet cni_plugins_masquerade masq_checks ip saddr == ` + ip + ` ip daddr != 10.88.0.0/16 masquerade comment "` + a.Tag() + `"
+`)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("make upstream's rules: %w: %s", err, out)
+	}
+	return nil
+}

@@ -1,0 +1,138 @@
+package nat
+
+import (
+	"bytes"
+	"errors"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/containernetworking/plugins/pkg/nft"
+)
+
+// entriesOf returns the addresses of the attachment with the prefix.
+func entriesOf(c *nft.Conn, prefix string) ([]entry, error) {
+	var entries []entry
+	for n := 0; ; n++ {
+		x, found, err := c.Element(masqTable(), attachments, ownerKey(prefix, n))
+		if err != nil || !found {
+			return entries, err
+		}
+		entries = append(entries, parseEntry(x))
+	}
+}
+
+// removeEntries removes the addresses of the attachment with the prefix, and
+// returns those whose sets had them. An address that got a new owner meanwhile
+// stays.
+func removeEntries(c *nft.Conn, tx *nft.Transaction, prefix string) ([]entry, error) {
+	entries, err := entriesOf(c, prefix)
+	if err != nil {
+		return nil, err
+	}
+	var removed []entry
+	for _, e := range entries {
+		tx.DeleteElement(masqTable(), attachments, e.key)
+		if e.ip == nil {
+			continue
+		}
+		x, found, err := c.Element(masqTable(), e.set, nft.Addr(e.ip))
+		if err != nil {
+			return nil, err
+		}
+		if found && strings.HasPrefix(x.Comment, prefix) {
+			tx.DeleteElement(masqTable(), e.set, nft.Addr(e.ip))
+			removed = append(removed, e)
+		}
+	}
+	return removed, nil
+}
+
+// removeRules removes upstream's rules, one for each address, whose tags are
+// owned.
+func removeRules(c *nft.Conn, tx *nft.Transaction, owned func(tag string) bool) error {
+	rules, err := c.Rules(masqTable(), masqChecks)
+	for _, r := range rules {
+		if owned(r.Comment) {
+			tx.DeleteRule(masqTable(), masqChecks, r.Handle)
+		}
+	}
+	return err
+}
+
+// removeSubnet removes the rule that uses a set of addresses, which goes next:
+// networks come and go, and every rule costs each new connection a little.
+func removeSubnet(c *nft.Conn, tx *nft.Transaction, set string) error {
+	return removeRules(c, tx, func(comment string) bool { return comment == set })
+}
+
+// removeLast removes those of the sets that have no addresses but the entries,
+// which are being removed, all in the transaction: then the kernel waits only
+// once. It is good only as long as nobody adds an address. It returns the entries
+// whose sets stay.
+func removeLast(c *nft.Conn, tx *nft.Transaction, entries []entry) ([]entry, error) {
+	generation, err := c.Generation()
+	if err != nil {
+		return nil, err
+	}
+	sets, err := setsWithout(c, entries, entries)
+	if err != nil {
+		return nil, err
+	}
+	for _, set := range sets {
+		if err := removeSubnet(c, tx, set); err != nil {
+			return nil, err
+		}
+		tx.DeleteSet(masqTable(), set)
+		tx.Generation = generation
+	}
+	stay := slices.DeleteFunc(slices.Clone(entries), func(e entry) bool { return slices.Contains(sets, e.set) })
+	return stay, nil
+}
+
+// removeUnused removes those of the entries' sets that have no addresses any
+// longer. The kernel refuses to delete a set that got one meanwhile, and then
+// keeps the rule as well.
+func removeUnused(c *nft.Conn, entries []entry) error {
+	sets, err := setsWithout(c, entries, nil)
+	if err != nil {
+		return err
+	}
+	for _, set := range sets {
+		tx := &nft.Transaction{}
+		if err := removeSubnet(c, tx, set); err != nil {
+			return err
+		}
+		tx.DeleteEmptySet(masqTable(), set)
+		err := c.Apply(tx)
+		if err != nil && !errors.Is(err, unix.EBUSY) && !errors.Is(err, unix.ENOENT) {
+			return err
+		}
+	}
+	return nil
+}
+
+// setsWithout returns those of the entries' sets that have no other addresses
+// than the known ones.
+func setsWithout(c *nft.Conn, entries, known []entry) ([]string, error) {
+	looked := map[string]bool{}
+	var sets []string
+	for _, e := range entries {
+		if looked[e.set] {
+			continue
+		}
+		looked[e.set] = true
+		elements, err := c.SomeElements(masqTable(), e.set, len(known))
+		if err != nil {
+			return nil, err
+		}
+		isKnown := func(x nft.Element) bool {
+			return slices.ContainsFunc(known, func(k entry) bool { return k.set == e.set && bytes.Equal(nft.Addr(k.ip), x.Key) })
+		}
+		if !slices.ContainsFunc(elements, func(x nft.Element) bool { return !isKnown(x) }) {
+			sets = append(sets, e.set)
+		}
+	}
+	return sets, nil
+}

@@ -1,0 +1,224 @@
+package nat
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"net"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/containernetworking/plugins/pkg/nft"
+	"github.com/containernetworking/plugins/pkg/owner"
+)
+
+// The names that are upstream's.
+const (
+	masqChecks  = "masq_checks"
+	postrouting = "postrouting"
+)
+
+// natSource is the priority that nft(8) calls srcnat, NF_IP_PRI_NAT_SRC.
+const natSource = 100
+
+// attachments is the name of the set that says who has which address.
+const attachments = "attachments"
+
+func masqTable() nft.Table {
+	return nft.Table{
+		Family: nft.Inet, Name: "cni_plugins_masquerade",
+		Comment: "Masquerading for plugins from github.com/containernetworking/plugins",
+	}
+}
+
+// prefixLen is the length of owner.Attachment.Prefix.
+const prefixLen = 33
+
+// ownerKeyLen is the length of the keys in the set attachments: five marks.
+const ownerKeyLen = 20
+
+// ownerKey returns the key of the nth address of the attachment with the prefix.
+func ownerKey(prefix string, n int) []byte {
+	// The prefix is hexadecimal but for a hyphen; of anything else, which no
+	// attachment has, the digits in front are taken.
+	digits := make([]byte, ownerKeyLen-4)
+	_, _ = hex.Decode(digits, []byte(strings.ReplaceAll(prefix, "-", "")))
+	// nft(8) shows marks as numbers in the byte order of the machine, and so the
+	// digits as they are in comments.
+	var key []byte
+	for i := 0; i < len(digits); i += 4 {
+		key = binary.NativeEndian.AppendUint32(key, binary.BigEndian.Uint32(digits[i:]))
+	}
+	return binary.NativeEndian.AppendUint32(key, uint32(n))
+}
+
+// ownerPrefix is the opposite of ownerKey, without the number.
+func ownerPrefix(key []byte) string {
+	if len(key) != ownerKeyLen {
+		return ""
+	}
+	var digits []byte
+	for i := 0; i < ownerKeyLen-4; i += 4 {
+		digits = binary.BigEndian.AppendUint32(digits, binary.NativeEndian.Uint32(key[i:]))
+	}
+	text := hex.EncodeToString(digits)
+	return text[:len(text)/2] + "-" + text[len(text)/2:]
+}
+
+// entry is one address of an attachment.
+type entry struct {
+	// key is the one in the set attachments.
+	key []byte
+	ip  net.IP
+	// set is the name of the set that has the address.
+	set string
+	// rule is the one that uses the set; of new entries only.
+	rule nft.Rule
+}
+
+// String returns the comment of the entry in the set attachments.
+func (e entry) String() string { return e.ip.String() + " " + e.set }
+
+func (e entry) same(other entry) bool { return e.set == other.set && e.ip.Equal(other.ip) }
+
+// parseEntry reads an element of the set attachments. If somebody else put it
+// there, it may have no address.
+func parseEntry(x nft.Element) entry {
+	address, set, _ := strings.Cut(x.Comment, " ")
+	return entry{key: x.Key, ip: net.ParseIP(address), set: set}
+}
+
+// newEntries returns an entry for each address.
+func newEntries(a owner.Attachment, addresses []*net.IPNet, o Options) []entry {
+	var entries []entry
+	for _, address := range addresses {
+		e := entry{ip: address.IP, set: setName(address, o), rule: subnetRule(address, o)}
+		if !slices.ContainsFunc(entries, e.same) {
+			e.key = ownerKey(a.Prefix(), len(entries))
+			entries = append(entries, e)
+		}
+	}
+	return entries
+}
+
+// setName returns the name of the set for addresses that are treated alike: of
+// one subnet, or of none. A colon is not for names.
+func setName(address *net.IPNet, o Options) string {
+	name := "ip6_"
+	if address.IP.To4() != nil {
+		name = "ip_"
+	}
+	if alone(address) {
+		name += "hosts"
+	} else {
+		name += strings.ReplaceAll(subnet(address).String(), ":", "_")
+	}
+	if o.RandomFully {
+		name += "_fully-random"
+	}
+	return name
+}
+
+// alone reports whether an address has no subnet, as is usual for point-to-point
+// links. Then there are no neighbours to spare, and all such addresses share one
+// rule, which has no condition on the destination.
+func alone(address *net.IPNet) bool {
+	ones, bits := address.Mask.Size()
+	return ones == bits
+}
+
+// subnetRule masquerades the addresses of the set for address's subnet. Its
+// comment is the set's name.
+func subnetRule(address *net.IPNet, o Options) nft.Rule {
+	exprs := append(nft.Protocol(address.IP),
+		nft.Load(nft.Register1, nft.Source(address.IP)),
+		nft.In(nft.Register1, setName(address, o)),
+	)
+	if !alone(address) {
+		neighbours := subnet(address)
+		exprs = append(exprs,
+			nft.Load(nft.Register1, nft.Destination(address.IP)),
+			nft.Mask(nft.Register1, neighbours.Mask),
+			nft.NotEqual(nft.Register1, nft.Addr(neighbours.IP)),
+		)
+	}
+	exprs = append(exprs, nft.Masquerade(o.RandomFully))
+	return nft.Rule{Exprs: exprs, Comment: setName(address, o)}
+}
+
+// addMissing adds the sets of the entries, each with the rule that uses it, as
+// far as they do not exist. Where one exists, so does what all have in common.
+func addMissing(c *nft.Conn, tx *nft.Transaction, entries []entry) error {
+	seen, skeleton := map[string]bool{}, false
+	for _, e := range entries {
+		if seen[e.set] {
+			continue
+		}
+		seen[e.set] = true
+		exists, err := c.HasSet(masqTable(), e.set)
+		if err != nil {
+			return err
+		}
+		if exists {
+			continue
+		}
+		if !skeleton {
+			if err := addSkeleton(c, tx); err != nil {
+				return err
+			}
+			skeleton = true
+		}
+		tx.AddSet(masqTable(), nft.Set{Name: e.set, Key: []nft.Type{nft.AddrType(e.ip)}})
+		tx.AddRule(masqTable(), masqChecks, e.rule)
+	}
+	return nil
+}
+
+// addSkeleton adds what all attachments have in common, as far as it does not
+// exist.
+func addSkeleton(c *nft.Conn, tx *nft.Transaction) error {
+	table := masqTable()
+	for _, part := range []struct {
+		has func() (bool, error)
+		add func()
+	}{
+		{func() (bool, error) { return c.HasTable(table) }, func() { tx.AddTable(table) }},
+		{func() (bool, error) { return c.HasChain(table, masqChecks) }, func() {
+			tx.AddChain(table, nft.Chain{
+				Name:    masqChecks,
+				Comment: "Masquerade traffic from certain IPs to any (non-multicast) IP outside their subnet",
+			})
+		}},
+		{func() (bool, error) { return c.HasChain(table, postrouting) }, func() { addPostrouting(tx) }},
+		{func() (bool, error) { return c.HasSet(table, attachments) }, func() {
+			tx.AddSet(table, nft.Set{Name: attachments, Key: []nft.Type{nft.Mark, nft.Mark, nft.Mark, nft.Mark, nft.Mark}})
+		}},
+	} {
+		exists, err := part.has()
+		if err != nil {
+			return err
+		}
+		if !exists {
+			part.add()
+		}
+	}
+	return nil
+}
+
+func addPostrouting(tx *nft.Transaction) {
+	tx.AddChain(masqTable(), nft.Chain{
+		Name: postrouting,
+		Base: &nft.Base{Type: "nat", Hook: unix.NF_INET_POST_ROUTING, Priority: natSource},
+	})
+	for _, ip := range []net.IP{net.IPv4zero, net.IPv6zero} {
+		group := multicast(ip)
+		tx.AddRule(masqTable(), postrouting, nft.Rule{Exprs: append(nft.Protocol(ip),
+			nft.Load(nft.Register1, nft.Destination(ip)),
+			nft.Mask(nft.Register1, group.Mask),
+			nft.Equal(nft.Register1, nft.Addr(group.IP)),
+			nft.Return.End(),
+		)})
+	}
+	tx.AddRule(masqTable(), postrouting, nft.Rule{Exprs: []nft.Expr{nft.Goto(masqChecks).End()}})
+}

@@ -1,0 +1,148 @@
+package nft
+
+import (
+	"errors"
+	"fmt"
+
+	"golang.org/x/sys/unix"
+)
+
+// ask returns the replies to a question, none if something that it names does
+// not exist.
+func (c *Conn) ask(m message) ([]attributes, error) {
+	replies, err := c.get(m)
+	if errors.Is(err, unix.ENOENT) {
+		return nil, nil
+	}
+	return replies, err
+}
+
+// Generation returns a number that changes with every change of anything.
+func (c *Conn) Generation() (uint32, error) {
+	replies, err := c.get(message{kind: unix.NFT_MSG_GETGEN, what: "get generation"}.about(Table{}, func(*attributes) {}))
+	if err != nil {
+		return 0, err
+	}
+	for _, reply := range replies {
+		for kind, data := range reply.all() {
+			if kind == unix.NFTA_GEN_ID {
+				return uint32(data.number()), nil
+			}
+		}
+	}
+	return 0, errors.New("get generation: not in the reply")
+}
+
+// HasTable reports whether the table exists. Like the next questions, which name
+// one thing as well, it costs the same whatever else there is.
+func (c *Conn) HasTable(t Table) (bool, error) {
+	return c.has(message{kind: unix.NFT_MSG_GETTABLE, what: fmt.Sprintf("look table %s up", t)}.about(t, func(a *attributes) {
+		a.text(unix.NFTA_TABLE_NAME, t.Name)
+	}))
+}
+
+// HasChain reports whether the table exists and has the chain.
+func (c *Conn) HasChain(t Table, chain string) (bool, error) {
+	return c.has(message{kind: unix.NFT_MSG_GETCHAIN, what: fmt.Sprintf("look chain %s %s up", t, chain)}.about(t, func(a *attributes) {
+		chainName(a, t, chain)
+	}))
+}
+
+// HasSet reports whether the table exists and has the set or map.
+func (c *Conn) HasSet(t Table, set string) (bool, error) {
+	return c.has(message{kind: unix.NFT_MSG_GETSET, what: fmt.Sprintf("look set %s %s up", t, set)}.about(t, func(a *attributes) {
+		setName(a, t, set)
+	}))
+}
+
+func (c *Conn) has(m message) (bool, error) {
+	replies, err := c.ask(m)
+	return len(replies) > 0, err
+}
+
+// Element returns the element of a set or map that has the key, or false if
+// there is none, nor the set.
+func (c *Conn) Element(t Table, set string, key []byte) (Element, bool, error) {
+	what := fmt.Sprintf("look element of set %s %s up", t, set)
+	found, err := c.elements(message{kind: unix.NFT_MSG_GETSETELEM, what: what}.about(t, func(a *attributes) {
+		elementOf(a, t, set, Element{Key: key})
+	}))
+	if len(found) == 0 {
+		return Element{}, false, err
+	}
+	return found[0], true, nil
+}
+
+// Elements returns all elements of a set or map, none if it does not exist. Its
+// cost grows with their number.
+func (c *Conn) Elements(t Table, set string) ([]Element, error) {
+	return c.elements(listElements(t, set))
+}
+
+func listElements(t Table, set string) message {
+	what := fmt.Sprintf("list set %s %s", t, set)
+	return message{kind: unix.NFT_MSG_GETSETELEM, flags: unix.NLM_F_DUMP, what: what}.about(t, func(a *attributes) { elementsOf(a, t, set) })
+}
+
+func (c *Conn) elements(m message) ([]Element, error) {
+	replies, err := c.ask(m)
+	var all []Element
+	for _, reply := range replies {
+		all = append(all, decodeElements(reply)...)
+	}
+	return all, err
+}
+
+// SomeElements is like Elements, but reads on only until it has more than enough:
+// a few more then follow. So it answers whether a set has others than known ones,
+// at a cost that does not grow.
+func (c *Conn) SomeElements(t Table, set string, enough int) ([]Element, error) {
+	// A list that is not read to its end leaves its connection unusable.
+	other, err := dial(c.netNS)
+	if err != nil {
+		return nil, err
+	}
+	c.others = append(c.others, other)
+	m := listElements(t, set)
+	first, err := other.send(m)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", m.what, err)
+	}
+	var all []Element
+	for {
+		replies, err := other.receive(first)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", m.what, err)
+		}
+		for _, r := range replies {
+			if r.errno != 0 && r.errno != unix.ENOENT {
+				return nil, fmt.Errorf("%s: %w", m.what, r.errno)
+			}
+			all = append(all, decodeElements(r.body)...)
+			if r.last || len(all) > enough {
+				return all, nil
+			}
+		}
+	}
+}
+
+// Rules returns the rules of a chain in their order, none if it does not exist.
+// Its cost grows with their number.
+func (c *Conn) Rules(t Table, chain string) ([]FoundRule, error) {
+	what := fmt.Sprintf("list chain %s %s", t, chain)
+	replies, err := c.ask(message{kind: unix.NFT_MSG_GETRULE, flags: unix.NLM_F_DUMP, what: what}.about(t, func(a *attributes) { ruleChain(a, t, chain) }))
+	var found []FoundRule
+	for _, reply := range replies {
+		var r FoundRule
+		for kind, data := range reply.all() {
+			switch kind {
+			case unix.NFTA_RULE_HANDLE:
+				r.Handle = data.number()
+			case unix.NFTA_RULE_USERDATA:
+				r.Comment = commentOf(data)
+			}
+		}
+		found = append(found, r)
+	}
+	return found, err
+}

@@ -1,0 +1,170 @@
+package nft
+
+import (
+	"fmt"
+
+	"golang.org/x/sys/unix"
+)
+
+// Numbers that golang.org/x/sys/unix lacks (linux/netfilter/nf_tables.h).
+const (
+	attrSetDescConcat = 2
+	attrSetFieldLen   = 1
+	setConcat         = 0x80
+)
+
+// AddSet makes a set or map, which must not exist.
+func (t *Transaction) AddSet(table Table, s Set) {
+	t.add(message{kind: unix.NFT_MSG_NEWSET, flags: exclusive, what: fmt.Sprintf("add set %s %s", table, s.Name)}, table, func(a *attributes) {
+		setName(a, table, s.Name)
+		// The kernel wants a number to refer to a new set by, though only sets
+		// without a name need it. It must differ within the transaction.
+		a.uint32(unix.NFTA_SET_ID, uint32(t.Len()+1))
+		s.encode(a)
+	})
+}
+
+func (s Set) encode(a *attributes) {
+	key, value := concatenation(s.Key), concatenation(s.Value)
+	var flags uint32
+	if s.Verdicts || value.Len > 0 {
+		flags |= unix.NFT_SET_MAP
+	}
+	if len(s.Key) > 1 {
+		flags |= setConcat
+	}
+	a.uint32(unix.NFTA_SET_FLAGS, flags)
+	a.uint32(unix.NFTA_SET_KEY_TYPE, key.ID)
+	a.uint32(unix.NFTA_SET_KEY_LEN, key.Len)
+	switch {
+	case s.Verdicts:
+		a.uint32(unix.NFTA_SET_DATA_TYPE, unix.NFT_DATA_VERDICT)
+	case value.Len > 0:
+		a.uint32(unix.NFTA_SET_DATA_TYPE, value.ID)
+		a.uint32(unix.NFTA_SET_DATA_LEN, value.Len)
+	}
+	if len(s.Key) > 1 {
+		a.nest(unix.NFTA_SET_DESC, func(a *attributes) { a.nest(attrSetDescConcat, s.encodeParts) })
+	}
+	data := append(orderData(keyOrderType, s.Key), orderData(valueOrderType, s.Value)...)
+	if s.Comment != "" {
+		data = append(data, commentData(setCommentType, s.Comment)...)
+	}
+	if data != nil {
+		a.bytes(unix.NFTA_SET_USERDATA, data)
+	}
+}
+
+func (s Set) encodeParts(a *attributes) {
+	for _, part := range s.Key {
+		a.nest(unix.NFTA_LIST_ELEM, func(a *attributes) { a.uint32(attrSetFieldLen, part.Len) })
+	}
+}
+
+// concatenation returns the type that the parts make together. Its number has
+// six bits for each part (nftables, datatype.h, TYPE_BITS).
+func concatenation(parts []Type) Type {
+	if len(parts) == 1 {
+		return parts[0]
+	}
+	var all Type
+	for _, p := range parts {
+		all.ID = all.ID<<6 | p.ID
+		all.Len += (p.Len + 3) / 4 * 4
+	}
+	return all
+}
+
+// DeleteSet deletes a set or map with its elements. No rule may use it any longer.
+func (t *Transaction) DeleteSet(table Table, set string) { t.deleteSet(table, set, 0) }
+
+// DeleteEmptySet is like DeleteSet, but refuses, with EBUSY, if the set has
+// elements. Those that were deleted in the same transaction still count.
+func (t *Transaction) DeleteEmptySet(table Table, set string) {
+	t.deleteSet(table, set, unix.NLM_F_NONREC)
+}
+
+func (t *Transaction) deleteSet(table Table, set string, flags uint16) {
+	t.add(message{kind: unix.NFT_MSG_DELSET, flags: flags, what: fmt.Sprintf("delete set %s %s", table, set)}, table, func(a *attributes) {
+		setName(a, table, set)
+	})
+}
+
+// AddElement adds an element to a set or map, which must not have its key.
+func (t *Transaction) AddElement(table Table, set string, x Element) {
+	what := fmt.Sprintf("add element to set %s %s", table, set)
+	t.add(message{kind: unix.NFT_MSG_NEWSETELEM, flags: exclusive, what: what}, table, func(a *attributes) { elementOf(a, table, set, x) })
+}
+
+// DeleteElement deletes the element with the key.
+func (t *Transaction) DeleteElement(table Table, set string, key []byte) {
+	what := fmt.Sprintf("delete element of set %s %s", table, set)
+	t.add(message{kind: unix.NFT_MSG_DELSETELEM, what: what}, table, func(a *attributes) { elementOf(a, table, set, Element{Key: key}) })
+}
+
+func setName(a *attributes, table Table, set string) {
+	a.text(unix.NFTA_SET_TABLE, table.Name)
+	a.text(unix.NFTA_SET_NAME, set)
+}
+
+func elementsOf(a *attributes, table Table, set string) {
+	a.text(unix.NFTA_SET_ELEM_LIST_TABLE, table.Name)
+	a.text(unix.NFTA_SET_ELEM_LIST_SET, set)
+}
+
+func elementOf(a *attributes, table Table, set string, x Element) {
+	elementsOf(a, table, set)
+	a.nest(unix.NFTA_SET_ELEM_LIST_ELEMENTS, func(a *attributes) { a.nest(unix.NFTA_LIST_ELEM, x.encode) })
+}
+
+func (x Element) encode(a *attributes) {
+	a.nest(unix.NFTA_SET_ELEM_KEY, func(a *attributes) { a.bytes(unix.NFTA_DATA_VALUE, x.Key) })
+	switch {
+	case x.Verdict != nil:
+		a.nest(unix.NFTA_SET_ELEM_DATA, x.Verdict.encode)
+	case x.Value != nil:
+		a.nest(unix.NFTA_SET_ELEM_DATA, func(a *attributes) { a.bytes(unix.NFTA_DATA_VALUE, x.Value) })
+	}
+	if x.Comment != "" {
+		a.bytes(unix.NFTA_SET_ELEM_USERDATA, commentData(commentType, x.Comment))
+	}
+}
+
+// decodeElements returns the elements in a message.
+func decodeElements(body attributes) []Element {
+	var found []Element
+	for kind, list := range body.all() {
+		if kind != unix.NFTA_SET_ELEM_LIST_ELEMENTS {
+			continue
+		}
+		for _, element := range list.all() {
+			found = append(found, decodeElement(element))
+		}
+	}
+	return found
+}
+
+func decodeElement(element attributes) Element {
+	var x Element
+	for kind, data := range element.all() {
+		switch kind {
+		case unix.NFTA_SET_ELEM_KEY:
+			x.Key = decodeValue(data)
+		case unix.NFTA_SET_ELEM_DATA:
+			x.Value = decodeValue(data)
+		case unix.NFTA_SET_ELEM_USERDATA:
+			x.Comment = commentOf(data)
+		}
+	}
+	return x
+}
+
+// decodeValue returns data that are no verdict.
+func decodeValue(data attributes) []byte {
+	for kind, value := range data.all() {
+		if kind == unix.NFTA_DATA_VALUE {
+			return value
+		}
+	}
+	return nil
+}

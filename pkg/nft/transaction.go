@@ -1,0 +1,170 @@
+package nft
+
+import (
+	"fmt"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// Attributes that golang.org/x/sys/unix lacks (linux/netfilter/nf_tables.h).
+const (
+	attrTableUserData = 6
+	attrChainUserData = 12
+)
+
+// exclusive makes it an error, EEXIST, to add what exists.
+const exclusive = unix.NLM_F_CREATE | unix.NLM_F_EXCL
+
+// Transaction is a list of changes, to be made by Conn.Apply. Its zero value is
+// empty.
+type Transaction struct {
+	// Generation is what Conn.Generation returned. If it is not 0, and anybody
+	// changed anything since, Apply changes nothing and returns ERESTART.
+	Generation uint32
+
+	messages []message
+}
+
+// Len returns the number of changes.
+func (t *Transaction) Len() int { return len(t.messages) }
+
+func (t *Transaction) add(m message, table Table, fill func(*attributes)) {
+	t.messages = append(t.messages, m.about(table, fill))
+}
+
+// AddTable makes a table, which must not exist.
+func (t *Transaction) AddTable(table Table) {
+	t.add(message{kind: unix.NFT_MSG_NEWTABLE, flags: exclusive, what: fmt.Sprintf("add table %s", table)}, table, func(a *attributes) {
+		a.text(unix.NFTA_TABLE_NAME, table.Name)
+		a.uint32(unix.NFTA_TABLE_FLAGS, 0)
+		if table.Comment != "" {
+			a.bytes(attrTableUserData, commentData(commentType, table.Comment))
+		}
+	})
+}
+
+// AddChain makes a chain, which must not exist.
+func (t *Transaction) AddChain(table Table, c Chain) {
+	t.add(message{kind: unix.NFT_MSG_NEWCHAIN, flags: exclusive, what: fmt.Sprintf("add chain %s %s", table, c.Name)}, table, func(a *attributes) {
+		chainName(a, table, c.Name)
+		if c.Base != nil {
+			c.Base.encode(a)
+		}
+		if c.Comment != "" {
+			a.bytes(attrChainUserData, commentData(commentType, c.Comment))
+		}
+	})
+}
+
+func (b *Base) encode(a *attributes) {
+	a.nest(unix.NFTA_CHAIN_HOOK, func(a *attributes) {
+		a.uint32(unix.NFTA_HOOK_HOOKNUM, b.Hook)
+		a.uint32(unix.NFTA_HOOK_PRIORITY, uint32(b.Priority))
+		if b.Device != "" {
+			a.text(unix.NFTA_HOOK_DEV, b.Device)
+		}
+	})
+	policy := Accept
+	if b.Drop {
+		policy = Drop
+	}
+	a.uint32(unix.NFTA_CHAIN_POLICY, uint32(policy.code))
+	a.text(unix.NFTA_CHAIN_TYPE, b.Type)
+}
+
+// DeleteChain deletes a chain with its rules. Nothing may jump to it any longer.
+func (t *Transaction) DeleteChain(table Table, chain string) {
+	t.add(message{kind: unix.NFT_MSG_DELCHAIN, what: fmt.Sprintf("delete chain %s %s", table, chain)}, table, func(a *attributes) {
+		chainName(a, table, chain)
+	})
+}
+
+// AddRule puts a rule at the end of a chain.
+func (t *Transaction) AddRule(table Table, chain string, r Rule) {
+	t.newRule(table, chain, r, unix.NLM_F_APPEND)
+}
+
+// InsertRule puts a rule at the start of a chain.
+func (t *Transaction) InsertRule(table Table, chain string, r Rule) {
+	t.newRule(table, chain, r, 0)
+}
+
+func (t *Transaction) newRule(table Table, chain string, r Rule, place uint16) {
+	what := fmt.Sprintf("add rule to chain %s %s", table, chain)
+	t.add(message{kind: unix.NFT_MSG_NEWRULE, flags: unix.NLM_F_CREATE | place, what: what}, table, func(a *attributes) {
+		ruleChain(a, table, chain)
+		a.nest(unix.NFTA_RULE_EXPRESSIONS, func(a *attributes) {
+			for _, e := range r.Exprs {
+				a.nest(unix.NFTA_LIST_ELEM, e.encode)
+			}
+		})
+		if r.Comment != "" {
+			a.bytes(unix.NFTA_RULE_USERDATA, commentData(commentType, r.Comment))
+		}
+	})
+}
+
+// DeleteRule deletes a rule that was found in the chain.
+func (t *Transaction) DeleteRule(table Table, chain string, handle uint64) {
+	what := fmt.Sprintf("delete rule %d of chain %s %s", handle, table, chain)
+	t.add(message{kind: unix.NFT_MSG_DELRULE, what: what}, table, func(a *attributes) {
+		ruleChain(a, table, chain)
+		a.uint64(unix.NFTA_RULE_HANDLE, handle)
+	})
+}
+
+func chainName(a *attributes, table Table, chain string) {
+	a.text(unix.NFTA_CHAIN_TABLE, table.Name)
+	a.text(unix.NFTA_CHAIN_NAME, chain)
+}
+
+func ruleChain(a *attributes, table Table, chain string) {
+	a.text(unix.NFTA_RULE_TABLE, table.Name)
+	a.text(unix.NFTA_RULE_CHAIN, chain)
+}
+
+// Apply makes all changes, or none of them if it returns an error. The error
+// names the change that is at fault and wraps its errno: EEXIST where something
+// to be added is there already, ENOENT where something named is not, EBUSY where
+// something to be deleted is in use.
+func (c *Conn) Apply(t *Transaction) error {
+	if len(t.messages) == 0 {
+		return nil
+	}
+	begin := message{kind: unix.NFNL_MSG_BATCH_BEGIN, resource: unix.NFNL_SUBSYS_NFTABLES}
+	if t.Generation != 0 {
+		begin.body.uint32(unix.NFNL_BATCH_GENID, t.Generation)
+	}
+	batch := append([]message{begin}, t.messages...)
+	// The kernel acknowledges the last change behind the errors of all, so that
+	// one reply tells how it went.
+	batch[len(batch)-1].flags |= unix.NLM_F_ACK
+	batch = append(batch, message{kind: unix.NFNL_MSG_BATCH_END, resource: unix.NFNL_SUBSYS_NFTABLES})
+	first, err := c.send(batch...)
+	if err != nil {
+		return fmt.Errorf("send transaction of %d changes: %w", len(t.messages), err)
+	}
+	for {
+		replies, err := c.receive(first)
+		if err != nil {
+			return fmt.Errorf("receive result of transaction: %w", err)
+		}
+		if len(replies) > 0 {
+			return batchError(batch, replies[0].sequence-first, replies[0].errno)
+		}
+	}
+}
+
+func batchError(batch []message, index uint32, errno syscall.Errno) error {
+	if errno == 0 {
+		return nil
+	}
+	// Of a failed commit and of missing privileges the kernel tells in the name
+	// of the whole batch.
+	what := "apply transaction"
+	if index > 0 && int(index) < len(batch)-1 {
+		what = batch[index].what
+	}
+	return fmt.Errorf("%s: %w", what, errno)
+}
