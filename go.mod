@@ -22,10 +22,3 @@ require (
 	golang.org/x/sync v0.8.0 // indirect
 	golang.org/x/tools v0.26.0 // indirect
 )
-
-// A plugin lives for milliseconds: reading the cgroup's CPU limit, and watching
-// it, would be a good part of them.
-godebug (
-	containermaxprocs=0
-	updatemaxprocs=0
-)

@@ -26,12 +26,8 @@ const termination = 5 * time.Second
 type Call struct {
 	delegate *Delegate
 	command  string
-	started  chan started // nil for a sibling, and after the end
-}
-
-type started struct {
-	*process
-	error
+	process  *process // nil for a sibling, and after the end
+	err      error    // of the start
 }
 
 // Start starts the process for a verb. One of Result, Wait and Abandon must
@@ -42,26 +38,18 @@ func (d *Delegate) Start(command string) *Call {
 		return nil
 	}
 	c := &Call{delegate: d, command: command}
-	if d.sibling != nil {
-		return c
+	if d.sibling == nil {
+		c.process, c.err = startProcess(d.path, d.environ(command))
 	}
-	c.started = make(chan started, 1)
-	go func() {
-		p, err := startProcess(d.path, d.environ(command))
-		c.started <- started{p, err}
-	}()
 	return c
 }
 
 // Abandon ends a plugin that has not got its configuration.
 func (c *Call) Abandon() {
-	if c == nil || c.started == nil {
-		return
+	if c != nil && c.process != nil {
+		c.process.discard()
+		c.process = nil
 	}
-	if p := <-c.started; p.error == nil {
-		p.discard()
-	}
-	c.started = nil
 }
 
 // Wait lets the plugin do its work and returns its error. It goes on when the
@@ -100,15 +88,15 @@ func (c *Call) finish(ctx context.Context) ([]byte, error) {
 	if c.delegate.sibling != nil {
 		return c.delegate.sibling.Run(c.command, c.delegate.args)
 	}
-	p := <-c.started
-	c.started = nil
-	if p.error != nil {
+	if c.err != nil {
 		code := types.ErrPluginNotAvailable
-		if errors.Is(p.error, syscall.ETXTBSY) {
+		if errors.Is(c.err, syscall.ETXTBSY) {
 			code = types.ErrTryAgainLater // it is being replaced at this moment
 		}
-		return nil, plugin.Errorf(code, "run IPAM plugin %s: %w", c.delegate.path, p.error)
+		return nil, plugin.Errorf(code, "run IPAM plugin %s: %w", c.delegate.path, c.err)
 	}
+	p := c.process
+	c.process = nil
 	stop := context.AfterFunc(ctx, func() { p.terminate(termination) })
 	stdout, stderr, err := p.communicate(c.delegate.args.StdinData)
 	stop()

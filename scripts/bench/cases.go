@@ -21,11 +21,14 @@ func scenarios() []scenario {
 	return []scenario{
 		{name: "ptp, host-local IPv4", plugin: "ptp", conf: v4},
 		{name: "ptp, host-local dual stack", plugin: "ptp", conf: dual, slow: true},
+		{name: "bridge, host-local IPv4", plugin: "bridge", conf: `"isGateway":true,` + v4},
+		{name: "bridge, host-local dual stack", plugin: "bridge", conf: `"isGateway":true,` + dual},
 		{name: "host-local", plugin: "host-local", conf: v4},
 		{name: "host-local, 10 000 leases", plugin: "host-local", conf: v4, leases: 10_000},
 		{name: "static", plugin: "static", conf: own},
 		{name: "loopback", plugin: "loopback"},
 		{name: "100 parallel ptp, host-local IPv4", plugin: "ptp", conf: v4, parallel: 100},
+		{name: "100 parallel bridge, host-local IPv4", plugin: "bridge", conf: `"isGateway":true,` + v4, parallel: 100},
 	}
 }
 
@@ -41,6 +44,7 @@ func requirements() []requirement {
 		{of: ours("ptp, host-local dual stack", "ADD"), to: other("ptp, host-local dual stack", "ADD"), atMost: 0.01},
 		{of: ours("ptp, host-local IPv4", "DEL"), to: floor(linkDel), atMost: 1.25},
 		{of: ours("ptp, host-local dual stack", "DEL"), to: floor(linkDel), atMost: 1.25},
+		{of: ours("bridge, host-local IPv4", "ADD"), to: other("bridge, host-local IPv4", "ADD"), atMost: 0.65},
 		{of: ours("host-local, 10 000 leases", "ADD"), to: ours("host-local", "ADD"), atMost: 1.3},
 		{of: ours("host-local, 10 000 leases", "DEL"), to: ours("host-local", "DEL"), atMost: 1.3},
 		{of: ours("100 parallel ptp, host-local IPv4", "ADD"), to: other("100 parallel ptp, host-local IPv4", "ADD"), atMost: 0.5},
@@ -51,9 +55,10 @@ func requirements() []requirement {
 type series struct{ side, name, verb string }
 
 const (
-	oursSide  = "ours"
-	otherSide = "other"
-	floorSide = "floor"
+	oursSide   = "ours"
+	bundleSide = "bundle" // the same plugins as ours, in one binary
+	otherSide  = "other"
+	floorSide  = "floor"
 
 	idleProcess = "an idle static Go process"
 	linkDel     = "`ip link del` of a veth"
@@ -65,5 +70,13 @@ func floor(name string) series       { return series{floorSide, name, "run"} }
 
 // results are the measurements of each series.
 type results map[series][]time.Duration
+
+// inBundle returns the same measurements of the bundle where s is ours.
+func (s series) inBundle() series {
+	if s.side == oursSide {
+		s.side = bundleSide
+	}
+	return s
+}
 
 func (r results) add(s series, d time.Duration) { r[s] = append(r[s], d) }

@@ -14,12 +14,14 @@ func main() {
 	flag.IntVar(&b.iterations, "n", 100, "iterations")
 	flag.StringVar(&b.idle, "idle", "", "path of the idle program")
 	binaries := flag.String("ours", "", "folder of our plugins")
+	bundle := flag.String("bundle", "", "folder of our plugins in one binary")
 	others := flag.String("other", "", "folder of the plugins to compare with")
 	only := flag.String("c", "", "regular expression for the cases")
 	flag.Parse()
-	b.sides = []side{{oursSide, *binaries}}
-	if *others != "" {
-		b.sides = append(b.sides, side{otherSide, *others})
+	for _, side := range []side{{oursSide, *binaries}, {bundleSide, *bundle}, {otherSide, *others}} {
+		if side.bin != "" {
+			b.sides = append(b.sides, side)
+		}
 	}
 	if err := b.run(*only); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
