@@ -17,8 +17,8 @@ func TestGC(t *testing.T) {
 		valid, other, stale := n.Container(t, "valid"), n.Container(t, "other"), n.Container(t, "stale")
 		keep := s.call(latest, valid.Path)
 		foreign := s.call(latest, other.Path).With("name", []byte(`"other"`))
-		// Two networks of a host have no address in common.
-		foreign.Config = strings.NewReplacer("10.1.2.", "10.1.3.", "fd00:1:2:", "fd00:1:3:").Replace(foreign.Config)
+		// Two networks of a host have no address in common, and no bridge.
+		foreign.Config = strings.NewReplacer("10.1.2.", "10.1.3.", "fd00:1:2:", "fd00:1:3:", `"br0"`, `"br1"`).Replace(foreign.Config)
 		forgotten := s.call(latest, stale.Path)
 		forgotten.ContainerID = "forgotten"
 		result := n.Must(t, "ADD", keep)

@@ -23,14 +23,16 @@ type SetUp struct {
 	AcceptRA *bool
 }
 
-// Apply gives the container's interface, which is down, its addresses and
-// routes, sets it up, and waits until its addresses work. The neighbours hear of
-// them then and whenever they change. Without addresses there is no wait.
+// Prepare makes the settings of the container's interface, which is down. It
+// belongs into Create, which runs while the IPAM plugin starts. Only what
+// somebody asked for may not fail.
+func (s SetUp) Prepare(a *Attachment, hasIPAM bool) error {
+	return a.Container.Do(func() error { return s.setSysctls(a.IfName, hasIPAM) })
+}
+
+// Apply gives the container's interface its addresses and routes, sets it up,
+// and waits until its addresses work. Without addresses there is no wait.
 func (s SetUp) Apply(a *Attachment, config ip.Config) error {
-	err := a.Container.Do(func() error { return s.setSysctls(a.IfName, len(config.Addrs) > 0) })
-	if err != nil {
-		return err
-	}
 	if err := config.Apply(a.Container, a.link); err != nil {
 		return err
 	}
@@ -46,11 +48,10 @@ func (s SetUp) Apply(a *Attachment, config ip.Config) error {
 	return config.AwaitUse(a.Context, a.Container, a.link)
 }
 
-// setSysctls works inside the container's namespace. Only what somebody asked
-// for may not fail.
-func (s SetUp) setSysctls(name string, addressed bool) error {
+// setSysctls works inside the container's namespace.
+func (s SetUp) setSysctls(name string, hasIPAM bool) error {
 	v6 := "net/ipv6/conf/" + name + "/"
-	if addressed {
+	if hasIPAM {
 		detect := "0"
 		if s.Detect {
 			detect = "1"

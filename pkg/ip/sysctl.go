@@ -24,3 +24,13 @@ func IgnoreAdvertisements(name string) error {
 	}
 	return nil
 }
+
+// SkipDetection makes an interface of the current namespace, which is down, use
+// IPv6 addresses without duplicate address detection, its link-local one too:
+// without that the kernel cannot ask for the hardware address of whom it
+// forwards packets to. It is for interfaces whose address is random or that have
+// one neighbour.
+func SkipDetection(name string) {
+	// A kernel without IPv6 has no such switch.
+	sysctl.Sysctl("net/ipv6/conf/"+name+"/accept_dad", "0")
+}

@@ -10,18 +10,20 @@ import (
 )
 
 // DeleteBridge deletes the bridge called name, and the inner pairs connected to
-// it, if AddBridge has made it and it has no other ports.
+// it, if AddBridge has made it and it has no other ports. Anything else of that
+// name is left as it is.
 //
 // Nobody who attaches a port meanwhile loses the bridge, if only he sets it up
 // after that, and begins anew where that fails because it is gone: the bridge is
 // set down before the ports are looked at, and the kernel deletes it by ioctl
 // only while it is down.
 func (n *Namespace) DeleteBridge(name string) error {
-	bridge, err := n.Bridge(name)
+	l, err := n.LinkByName(name)
 	if err != nil {
 		return unlessNotFound(err)
 	}
-	if bridge.Group != madeGroup {
+	bridge, ok := l.(*netlink.Bridge)
+	if !ok || bridge.Group != madeGroup {
 		return nil
 	}
 	ports, _, err := n.sortPorts(bridge)

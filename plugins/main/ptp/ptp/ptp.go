@@ -44,6 +44,7 @@ func (c *Conf) Configure(a *iface.Attachment) error {
 	if err := ip.IgnoreAdvertisements(host.Attrs().Name); err != nil {
 		return err
 	}
+	ip.SkipDetection(host.Attrs().Name)
 	if err := plan.host.Apply(a.Host, host); err != nil {
 		return err
 	}

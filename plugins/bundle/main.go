@@ -1,0 +1,22 @@
+// Command bundle is all plugins of this suite in one binary, which answers to
+// the name that it is called by, as through a link.
+package main
+
+import (
+	"github.com/containernetworking/plugins/pkg/plugin"
+	hostlocal "github.com/containernetworking/plugins/plugins/ipam/host-local/hostlocal"
+	"github.com/containernetworking/plugins/plugins/ipam/static/static"
+	"github.com/containernetworking/plugins/plugins/main/bridge/bridge"
+	"github.com/containernetworking/plugins/plugins/main/loopback/loopback"
+	"github.com/containernetworking/plugins/plugins/main/ptp/ptp"
+)
+
+func main() {
+	plugin.Bundle(
+		&bridge.Plugin,
+		&hostlocal.Plugin,
+		&loopback.Plugin,
+		&ptp.Plugin,
+		&static.Plugin,
+	)
+}

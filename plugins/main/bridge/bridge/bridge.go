@@ -1,0 +1,221 @@
+// Package bridge connects a container to a bridge of the host, and the bridge,
+// as the containers' gateway, to the rest of the world.
+package bridge
+
+import (
+	"fmt"
+
+	"github.com/vishvananda/netlink"
+
+	"github.com/containernetworking/plugins/pkg/check"
+	"github.com/containernetworking/plugins/pkg/iface"
+	"github.com/containernetworking/plugins/pkg/ip"
+	"github.com/containernetworking/plugins/pkg/link"
+	"github.com/containernetworking/plugins/pkg/nat"
+	"github.com/containernetworking/plugins/pkg/owner"
+	"github.com/containernetworking/plugins/pkg/plugin"
+)
+
+// Plugin answers the verbs for bridge.
+var Plugin = iface.New("bridge", func() iface.Driver { return new(Conf) })
+
+// Create makes the veth pair and connects it to the bridge, which it makes if
+// there is none.
+func (c *Conf) Create(a *iface.Attachment) error {
+	mac, err := iface.RequestedMAC(a.Args.Args, c.Args.CNI.MAC, c.RuntimeConfig.MAC)
+	if err != nil {
+		return err
+	}
+	pair := link.Veth{Name: a.IfName, MTU: c.MTU, MAC: mac}
+	port, containerEnd, err := link.AddOwnedVeth(a.Host, a.Container, pair, a.Attachment)
+	if err != nil {
+		return err
+	}
+	a.Undo(func() error { return c.undo(a) })
+	if err := ip.IgnoreAdvertisements(port.Attrs().Name); err != nil {
+		return err
+	}
+	if c.made, err = c.connect(a.Host, port); err != nil {
+		return err
+	}
+	a.ReportHost(c.made.bridge)
+	a.ReportHost(port)
+	a.Report(containerEnd)
+	return c.setUp().Prepare(a, c.hasIPAM())
+}
+
+func (c *Conf) setUp() iface.SetUp { return iface.SetUp{Detect: c.EnableDAD, AcceptRA: c.AcceptRA} }
+
+// undo takes back what Create did. A bridge that was there before stays, and so
+// does one that others use by now.
+func (c *Conf) undo(a *iface.Attachment) error {
+	err := c.Remove(a)
+	if c.made.new {
+		err = plugin.Join(err, a.Host.DeleteBridge(c.Bridge))
+	}
+	return err
+}
+
+// Configure gives the bridge and the container their addresses and routes, the
+// bridge first, so that it answers the container's first packet.
+func (c *Conf) Configure(a *iface.Attachment) error {
+	if c.DisableContainerInterface {
+		return nil
+	}
+	if err := c.complete(a.Result); err != nil {
+		return err
+	}
+	plan := c.newPlan(a.Result)
+	if err := c.becomeGateway(a, plan.gateways); err != nil {
+		return err
+	}
+	if err := c.masquerade.Add(a.Attachment, a.Networks()); err != nil {
+		return err
+	}
+	if err := c.setUp().Apply(a, plan.container); err != nil {
+		return err
+	}
+	if c.IsGateway {
+		if err := ip.EnableForward(a.Result.IPs); err != nil {
+			return fmt.Errorf("failed to enable forwarding: %w", err)
+		}
+	}
+	return c.await(a, plan)
+}
+
+// await waits until packets pass between container and gateways, and then lets
+// the neighbours know of the container.
+func (c *Conf) await(a *iface.Attachment, plan plan) error {
+	if err := c.awaitPort(a); err != nil {
+		return err
+	}
+	if err := c.awaitGateways(a, plan.gateways); err != nil {
+		return err
+	}
+	if len(plan.container.Addrs) == 0 {
+		return nil
+	}
+	return ip.Announce(a.Container, a.Link())
+}
+
+// becomeGateway makes the host the gateway of the container.
+func (c *Conf) becomeGateway(a *iface.Attachment, gateways []netlink.Addr) error {
+	if len(gateways) == 0 {
+		return nil
+	}
+	l, err := c.gateway(a)
+	if err != nil {
+		return err
+	}
+	if err := c.addGateways(a, l, gateways); err != nil {
+		if c.VLAN != 0 {
+			return fmt.Errorf("failed to set vlan interface for bridge with addr: %w", err)
+		}
+		return fmt.Errorf("failed to set bridge addr: %w", err)
+	}
+	return nil
+}
+
+// Expect describes the container's interface and those on the host.
+func (c *Conf) Expect(a *iface.Attachment) (container, host []check.Expect, err error) {
+	if err := c.complete(a.Result); err != nil {
+		return nil, nil, err
+	}
+	plan := c.newPlan(a.Result)
+	inside := a.Expect("veth")
+	inside.Down = c.DisableContainerInterface
+	inside.Config = plan.container
+	host, err = c.expectHost(a, plan.gateways)
+	err = plugin.Join(err, c.masquerade.Check(a.Attachment, a.Networks()))
+	return []check.Expect{inside}, host, err
+}
+
+// expectHost describes the bridge, the port, and the gateway of the VLAN. The
+// bridge's MTU is not compared: it may change with other ports.
+func (c *Conf) expectHost(a *iface.Attachment, gateways []netlink.Addr) ([]check.Expect, error) {
+	bridge, err := a.ExpectHost(c.Bridge, "bridge")
+	if err != nil {
+		return nil, err
+	}
+	bridge.MTU = 0
+	bridge.Promiscuous, bridge.VLANFiltering = c.PromiscMode, c.filtersVLANs()
+	port, err := a.ExpectPeer(c.Bridge, c.gatewayName())
+	if err != nil {
+		return nil, err
+	}
+	port.Port = c.expectPort(a)
+	if c.VLAN == 0 || len(gateways) == 0 {
+		bridge.Addrs = gateways
+		return []check.Expect{bridge, port}, nil
+	}
+	gateway, err := a.ExpectHost(c.gatewayName(), "veth")
+	gateway.Addrs = gateways
+	return []check.Expect{bridge, port, gateway}, err
+}
+
+func (c *Conf) expectPort(a *iface.Attachment) *check.Port {
+	port := &check.Port{Bridge: c.Bridge, Flags: link.PortFlags{Hairpin: c.HairpinMode, Isolated: c.PortIsolation}}
+	if bridge, err := a.Host.Bridge(c.Bridge); err == nil {
+		port.VLANs = c.vlans(connection{bridge: bridge}.defaultVLAN())
+	}
+	return port
+}
+
+// Remove deletes the veth pair, the masquerade and, if so configured, the bridge
+// with its last port.
+func (c *Conf) Remove(a *iface.Attachment) error {
+	err := iface.Together(
+		func() error { return link.DeleteOwnedVeth(a.Host, a.Container, a.Attachment) },
+		func() error { return c.unmask(a) },
+	)
+	return plugin.Join(err, c.removeEmpty(a.Host))
+}
+
+// unmask removes the masquerade if the network has any.
+func (c *Conf) unmask(a *iface.Attachment) error {
+	if c.IPMasq == (nat.Families{}) {
+		return nil
+	}
+	return a.Host.Do(func() error { return nat.Del(a.Attachment) })
+}
+
+func (c *Conf) removeEmpty(host *link.Namespace) error {
+	if !c.RemoveEmptyBridge {
+		return nil
+	}
+	return host.DeleteBridge(c.Bridge)
+}
+
+// Collect does the same for the network's attachments that are not valid.
+func (c *Conf) Collect(host *link.Namespace, network string, valid []owner.Attachment) error {
+	err := iface.Together(
+		func() error { return host.CollectOwned(network, valid) },
+		func() error { return host.Do(func() error { return nat.GC(network, valid) }) },
+	)
+	return plugin.Join(err, c.removeEmpty(host))
+}
+
+// Available looks whether the bridge, if it is there, is fit for the network,
+// and what masquerading would miss.
+func (c *Conf) Available() error {
+	host, err := link.Host()
+	if err != nil {
+		return err
+	}
+	defer host.Close()
+	return plugin.Join(c.fits(host), c.masquerade.Available())
+}
+
+func (c *Conf) fits(host *link.Namespace) error {
+	bridge, err := host.Bridge(c.Bridge)
+	if link.IsNotFound(err) {
+		return nil
+	}
+	if err == nil && c.filtersVLANs() && !isTrue(bridge.VlanFiltering) {
+		err = filterable(host, bridge)
+	}
+	if err != nil {
+		return fmt.Errorf("bridge %q: %w", c.Bridge, err)
+	}
+	return nil
+}

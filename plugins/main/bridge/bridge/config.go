@@ -1,0 +1,140 @@
+package bridge
+
+import (
+	"errors"
+	"fmt"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/containernetworking/plugins/pkg/iface"
+	"github.com/containernetworking/plugins/pkg/link"
+	"github.com/containernetworking/plugins/pkg/nat"
+)
+
+// defaultName is the bridge of a network that names none.
+const defaultName = "cni0"
+
+// maxName is the longest name of an interface in bytes, IFNAMSIZ - 1.
+const maxName = unix.IFNAMSIZ - 1
+
+// minMTU and maxMTU are what the drivers of bridge and veth take, ETH_MIN_MTU
+// and ETH_MAX_MTU.
+const (
+	minMTU = 68
+	maxMTU = 65535
+)
+
+// maxVLAN is the largest identifier that may be in use, 0xfff being reserved
+// (IEEE 802.1Q).
+const maxVLAN = 4094
+
+// Conf is the network configuration of bridge.
+type Conf struct {
+	iface.Conf
+	masquerade
+	// Bridge is the name of the bridge. Default: cni0.
+	Bridge string `json:"bridge"`
+	// IsGateway gives the bridge the gateways' addresses and makes the host
+	// forward packets.
+	IsGateway bool `json:"isGateway"`
+	// IsDefaultGateway adds default routes through the gateways. It implies
+	// IsGateway.
+	IsDefaultGateway bool `json:"isDefaultGateway"`
+	// ForceAddress replaces addresses of the bridge that are in the way.
+	ForceAddress bool `json:"forceAddress"`
+	// MTU of both ends of the veth pair, and of a bridge that is made, in
+	// bytes. 0, the default, leaves it to the kernel.
+	MTU int `json:"mtu"`
+	// HairpinMode lets the bridge send frames back to where they came from.
+	HairpinMode bool `json:"hairpinMode"`
+	// PromiscMode makes the bridge itself take all frames.
+	PromiscMode bool `json:"promiscMode"`
+	// VLAN of the container's untagged frames, 0 to 4094. 0, the default, means
+	// that VLANs do not matter.
+	VLAN int `json:"vlan"`
+	// VLANTrunk are VLANs whose frames reach the container with their tag.
+	VLANTrunk []trunkItem `json:"vlanTrunk"`
+	// PreserveDefaultVLAN leaves the port in the bridge's default VLAN, beside
+	// the configured ones.
+	PreserveDefaultVLAN bool `json:"preserveDefaultVlan"`
+	// EnableDAD makes the kernel look whether the container's IPv6 addresses are
+	// in use, and ADD wait for that.
+	EnableDAD bool `json:"enabledad"`
+	// DisableContainerInterface leaves the container's interface down.
+	DisableContainerInterface bool `json:"disableContainerInterface"`
+	// PortIsolation keeps the container away from other isolated ports.
+	PortIsolation bool `json:"portIsolation"`
+	// AcceptRA says whether the container's interface accepts IPv6 router
+	// advertisements. Default: as the container's namespace has it.
+	AcceptRA *bool `json:"acceptRA"`
+	// DisableIPv6 turns IPv6 off on the bridge itself.
+	DisableIPv6 bool `json:"disableIPv6"`
+	// RemoveEmptyBridge makes DEL delete a bridge that ADD has made with its
+	// last port.
+	RemoveEmptyBridge bool `json:"removeEmptyBridge"`
+	// STP turns the spanning tree protocol on or off. Default: as it is, which
+	// is off for a bridge that ADD makes.
+	STP *bool `json:"stp"`
+	// MulticastSnooping likewise; on for a bridge that ADD makes.
+	MulticastSnooping *bool `json:"multicastSnooping"`
+	// Args has a MAC address under args.cni.mac, which overrides that of
+	// CNI_ARGS. The capability "mac" overrides both.
+	Args struct {
+		CNI struct {
+			MAC string `json:"mac"`
+		} `json:"cni"`
+	} `json:"args"`
+
+	trunk link.VLANSet
+	// made is what Create made, for Configure.
+	made connection
+}
+
+// masquerade has the keys about masquerading.
+type masquerade = nat.Conf
+
+// Validate checks and completes the plugin's own keys.
+func (c *Conf) Validate() error {
+	if c.Bridge == "" {
+		c.Bridge = defaultName
+	}
+	c.IsGateway = c.IsGateway || c.IsDefaultGateway
+	var err error
+	if c.trunk, err = trunk(c.VLANTrunk); err != nil {
+		return err
+	}
+	if c.VLAN < 0 || c.VLAN > maxVLAN {
+		return fmt.Errorf("invalid VLAN ID %d (must be between 0 and %d)", c.VLAN, maxVLAN)
+	}
+	if c.MTU != 0 && (c.MTU < minMTU || c.MTU > maxMTU) {
+		return fmt.Errorf("invalid mtu %d (must be 0 or between %d and %d)", c.MTU, minMTU, maxMTU)
+	}
+	if c.HairpinMode && c.PromiscMode {
+		return errors.New("cannot set hairpin mode and promiscuous mode at the same time")
+	}
+	if c.hasIPAM() && c.DisableContainerInterface {
+		return errors.New("cannot use IPAM when DisableContainerInterface flag is set")
+	}
+	if err := c.masquerade.Validate(); err != nil {
+		return err
+	}
+	return c.validateNames()
+}
+
+func (c *Conf) validateNames() error {
+	if len(c.Bridge) > maxName {
+		return fmt.Errorf("failed to create bridge %q: could not add %q: %w", c.Bridge, c.Bridge, unix.ERANGE)
+	}
+	if name := c.gatewayName(); c.hasIPAM() && c.IsGateway && len(name) > maxName {
+		return fmt.Errorf("interface name %q, for the gateway of VLAN %d, is longer than %d characters", name, c.VLAN, maxName)
+	}
+	return nil
+}
+
+// hasIPAM reports whether the container gets addresses: without, the network is
+// one of Ethernet frames alone.
+func (c *Conf) hasIPAM() bool { return c.IPAM.Type != "" }
+
+// filtersVLANs reports whether the bridge has to tell VLANs apart: also with an
+// empty list as trunk.
+func (c *Conf) filtersVLANs() bool { return c.VLAN != 0 || c.VLANTrunk != nil }

@@ -1,0 +1,116 @@
+package bridge
+
+import (
+	"net"
+	"slices"
+
+	"github.com/containernetworking/cni/pkg/types"
+	current "github.com/containernetworking/cni/pkg/types/100"
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"github.com/containernetworking/plugins/pkg/ip"
+	"github.com/containernetworking/plugins/pkg/plugin"
+)
+
+// plan is what the container's interface is to have, and the addresses of the
+// host in its network.
+type plan struct {
+	container ip.Config
+	gateways  []netlink.Addr
+}
+
+// complete adds gateways and default routes to a result, where the
+// configuration asks for them and the IPAM plugin has none.
+func (c *Conf) complete(result *current.Result) error {
+	if !c.IsGateway {
+		return nil
+	}
+	for _, address := range result.IPs {
+		if address.Gateway == nil {
+			address.Gateway = ip.NextIP(ip.Network(&address.Address).IP)
+		}
+		isGateway := func(other *current.IPConfig) bool { return other.Address.IP.Equal(address.Gateway) }
+		if slices.ContainsFunc(result.IPs, isGateway) {
+			return plugin.Errorf(types.ErrInvalidNetworkConfig, "gateway %v is an address of the container, but the bridge needs it", address.Gateway)
+		}
+		if c.DisableIPv6 && c.VLAN == 0 && address.Gateway.To4() == nil {
+			return plugin.Errorf(types.ErrInvalidNetworkConfig, "bridge %q cannot have address %v, as disableIPv6 is set", c.Bridge, address.Gateway)
+		}
+	}
+	if !c.IsDefaultGateway {
+		return nil
+	}
+	gateway4, gateway6 := ip.FirstGateways(result.IPs)
+	for _, gateway := range []net.IP{gateway4, gateway6} {
+		if gateway != nil && !hasDefault(result.Routes, gateway) {
+			result.Routes = append(result.Routes, &types.Route{Dst: everything(gateway), GW: gateway})
+		}
+	}
+	return nil
+}
+
+// hasDefault reports whether there is a default route of the gateway's family.
+// One that names no gateway goes through the same one.
+func hasDefault(routes []*types.Route, gateway net.IP) bool {
+	all := everything(gateway)
+	return slices.ContainsFunc(routes, func(r *types.Route) bool {
+		return r.Dst.String() == all.String() && r.Table == nil && r.Priority == 0
+	})
+}
+
+// everything is the destination of a default route.
+func everything(gateway net.IP) net.IPNet {
+	if gateway.To4() != nil {
+		return net.IPNet{IP: net.IPv4zero.To4(), Mask: net.CIDRMask(0, 32)}
+	}
+	return net.IPNet{IP: net.IPv6zero, Mask: net.CIDRMask(0, 128)}
+}
+
+// newPlan reads a complete result.
+func (c *Conf) newPlan(result *current.Result) plan {
+	var p plan
+	for _, address := range result.IPs {
+		p.container.Addrs = append(p.container.Addrs, netlink.Addr{IPNet: &address.Address, Flags: c.detection(address.Address.IP)})
+	}
+	gateway4, gateway6 := ip.FirstGateways(result.IPs)
+	for _, route := range ip.Routes(result.Routes, gateway4, gateway6) {
+		p.container.Routes = append(p.container.Routes, ip.OnLink(route, p.isOnLink))
+	}
+	if c.IsGateway {
+		p.addGateways(result.IPs, true)
+		p.addGateways(result.IPs, false)
+	}
+	return p
+}
+
+// addGateways adds the gateways of one family. Nobody else is asked whether he
+// has the address, as the bridge is to answer the first packet.
+func (p *plan) addGateways(ips []*current.IPConfig, v4 bool) {
+	for _, address := range ips {
+		if (address.Gateway.To4() != nil) != v4 {
+			continue
+		}
+		gateway := netlink.Addr{IPNet: &net.IPNet{IP: address.Gateway, Mask: address.Address.Mask}}
+		if !v4 {
+			gateway.Flags = unix.IFA_F_NODAD
+		}
+		if !slices.ContainsFunc(p.gateways, func(g netlink.Addr) bool { return ip.SameNet(g.IPNet, gateway.IPNet) }) {
+			p.gateways = append(p.gateways, gateway)
+		}
+	}
+}
+
+// detection is the flag that leaves duplicate address detection out: an IPAM
+// plugin made the address unique. IPv4 has no such thing.
+func (c *Conf) detection(address net.IP) int {
+	if c.EnableDAD || address.To4() != nil {
+		return 0
+	}
+	return unix.IFA_F_NODAD
+}
+
+// isOnLink reports whether the kernel finds a next hop by itself.
+func (p *plan) isOnLink(hop net.IP) bool {
+	return hop.IsLinkLocalUnicast() || slices.ContainsFunc(p.container.Addrs, func(a netlink.Addr) bool { return a.Contains(hop) })
+}
