@@ -27,7 +27,8 @@ var args = &skel.CmdArgs{
 func cniEnv() map[string]string {
 	env := map[string]string{}
 	for _, pair := range os.Environ() {
-		if name, value, _ := strings.Cut(pair, "="); strings.HasPrefix(name, "CNI_") {
+		// CNI_TEST_BIN is for tests of this repository, not for plugins.
+		if name, value, _ := strings.Cut(pair, "="); strings.HasPrefix(name, "CNI_") && name != "CNI_TEST_BIN" {
 			env[name] = value
 		}
 	}
