@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"sync"
 
 	"github.com/containernetworking/plugins/pkg/iptables"
 	"github.com/containernetworking/plugins/pkg/owner"
@@ -57,6 +58,29 @@ func Open(backend *string) (Masquerade, error) {
 // changed since.
 func Del(a owner.Attachment) error {
 	return errors.Join(viaNFTables{}.Del(a), viaIPTables{}.Del(a))
+}
+
+// DelBeside does what Del does while deleteLink deletes the attachment's link.
+// Each of them waits for an RCU grace period, and they may wait for the same
+// one: the nftables transaction comes before the deletion and what it used is
+// released after it, since the release keeps others from deleting links (Linux
+// 6.18: both take the commit mutex of nftables); iptables runs beside it. inside
+// runs a function in the namespace that the rules are in.
+func DelBeside(a owner.Attachment, inside func(func() error) error, deleteLink func() error) error {
+	release := func() {}
+	begun := inside(func() (err error) {
+		release, err = viaNFTables{}.begin(a)
+		return err
+	})
+	var (
+		running    sync.WaitGroup
+		byIPTables error
+	)
+	running.Go(func() { byIPTables = inside(func() error { return viaIPTables{}.Del(a) }) })
+	deleted := deleteLink()
+	running.Wait()
+	release()
+	return errors.Join(deleted, begun, byIPTables)
 }
 
 // GC removes, from all backends, what attachments of the network have that are

@@ -92,7 +92,15 @@ func add(c *nft.Conn, tx *nft.Transaction, a owner.Attachment, wanted []entry) (
 	return removed, nil
 }
 
-func (viaNFTables) Del(a owner.Attachment) error {
+func (m viaNFTables) Del(a owner.Attachment) error {
+	release, err := m.begin(a)
+	release()
+	return err
+}
+
+// begin does all of Del but to release what it used: that waits for an RCU grace
+// period unless one has passed.
+func (viaNFTables) begin(a owner.Attachment) (release func(), err error) {
 	return withTable(func(c *nft.Conn) error {
 		var removed []entry
 		remove := func(tx *nft.Transaction) (err error) {
@@ -128,12 +136,14 @@ func (viaNFTables) GC(network string, valid []owner.Attachment) error {
 	stale := func(prefix string) bool {
 		return strings.HasPrefix(prefix, owner.NetworkPrefix(network)) && !keep[prefix]
 	}
-	return withTable(func(c *nft.Conn) error {
+	release, err := withTable(func(c *nft.Conn) error {
 		err := change(c, func(tx *nft.Transaction) error {
 			return removeRules(c, tx, func(tag string) bool { return owner.IsTag(tag) && stale(tag[:prefixLen]) })
 		})
 		return errors.Join(err, collectEntries(c, stale))
 	})
+	release()
+	return err
 }
 
 // collectEntries removes the addresses of the attachments whose prefix is stale.
@@ -250,24 +260,24 @@ func isStale(err error) bool {
 }
 
 // withTable runs f, to remove something, if there can be anything to remove.
-func withTable(f func(*nft.Conn) error) error {
+// release closes the connection that f used.
+func withTable(f func(*nft.Conn) error) (release func(), err error) {
 	c, err := nft.Dial()
-	if nft.IsNotSupported(err) {
-		return nil
+	switch {
+	case nft.IsNotSupported(err):
+		return func() {}, nil
+	case err != nil:
+		return func() {}, fmt.Errorf("remove masquerade: %w", err)
 	}
-	if err != nil {
-		return fmt.Errorf("remove masquerade: %w", err)
-	}
-	defer c.Close()
 	exists, err := c.HasTable(masqTable())
 	if nft.IsNotSupported(err) || err == nil && !exists {
-		return nil
+		return c.Close, nil
 	}
 	if err == nil {
 		err = f(c)
 	}
 	if err != nil {
-		return fmt.Errorf("remove masquerade: %w", err)
+		return c.Close, fmt.Errorf("remove masquerade: %w", err)
 	}
-	return nil
+	return c.Close, nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -35,6 +36,9 @@ func (b *bench) measure(s scenario) error {
 			return err
 		}
 	}
+	if err := gather(s.crowd); err != nil {
+		return err
+	}
 	ids, err := addNamespaces(max(s.parallel, 1))
 	if err != nil {
 		return err
@@ -42,7 +46,7 @@ func (b *bench) measure(s scenario) error {
 	for i := range warmUps + b.rounds(s) {
 		for _, side := range b.order(i) {
 			// An odd step, so that each side is still the first as often as the other.
-			if s.slow && side.name == otherSide && i%11 != 0 {
+			if side.name == otherSide && (s.own || s.slow && i%11 != 0) {
 				continue
 			}
 			if err := b.cycle(side, s, ids, i >= warmUps); err != nil {
@@ -50,7 +54,7 @@ func (b *bench) measure(s scenario) error {
 			}
 		}
 	}
-	return deleteNamespaces(ids)
+	return errors.Join(deleteNamespaces(ids), disperse(s.crowd))
 }
 
 // rounds is how often a scenario runs: many containers at once are many calls in a round.

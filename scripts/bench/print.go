@@ -61,37 +61,55 @@ func (b *bench) has(name string) bool {
 }
 
 func (b *bench) printRequirements(w io.Writer) {
-	row(w, "Ratio of medians", "Required", "Measured", "Bundle")
+	row(w, "Ratio or difference of medians", "Required", "Measured", "Bundle")
 	row(w, "---", "---", "---", "---")
 	for _, q := range requirements() {
 		if b.results[q.of] == nil || b.results[q.to] == nil {
 			continue
 		}
-		row(w, q.String(), fmt.Sprintf("≤ %g", q.atMost), b.verdict(q.of, q.to, q.atMost), b.verdict(q.of.inBundle(), q.to.inBundle(), q.atMost))
+		inBundle := q
+		inBundle.of, inBundle.to = q.of.inBundle(), q.to.inBundle()
+		row(w, q.String(), q.bound(), b.verdict(q), b.verdict(inBundle))
 	}
 }
 
-// verdict is a measured ratio, in bold where it is too large.
-func (b *bench) verdict(of, to series, atMost float64) string {
-	ratio, ok := b.ratio(of, to)
-	switch {
-	case !ok:
+// verdict is what was measured, in bold where it is too much.
+func (b *bench) verdict(q requirement) string {
+	ratio, ok := b.ratio(q.of, q.to)
+	if !ok {
 		return ""
-	case ratio > atMost:
-		return fmt.Sprintf("**%.3f**", ratio)
 	}
-	return fmt.Sprintf("%.3f", ratio)
+	text, missed := fmt.Sprintf("%.3f", ratio), ratio > q.atMost
+	if q.atMostMore > 0 {
+		more := percentile(b.results[q.of], 50) - percentile(b.results[q.to], 50)
+		text, missed = milliseconds(more), more > q.atMostMore
+	}
+	if missed {
+		return "**" + text + "**"
+	}
+	return text
+}
+
+func (q requirement) bound() string {
+	if q.atMostMore > 0 {
+		return "≤ " + milliseconds(q.atMostMore)
+	}
+	return fmt.Sprintf("≤ %g", q.atMost)
 }
 
 func (q requirement) String() string {
-	of := q.of.name + " " + q.of.verb
-	switch {
-	case q.to.side == floorSide:
-		return of + " / " + q.to.name
-	case q.to.side == otherSide:
-		return of + " / the same of the other"
+	relation := " / "
+	if q.atMostMore > 0 {
+		relation = " − "
+	}
+	of := q.of.name + " " + q.of.verb + relation
+	switch q.to.side {
+	case floorSide:
+		return of + q.to.name
+	case otherSide:
+		return of + "the same of the other"
 	default:
-		return of + " / " + q.to.name + " " + q.to.verb
+		return of + q.to.name + " " + q.to.verb
 	}
 }
 

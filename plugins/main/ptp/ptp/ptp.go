@@ -80,10 +80,9 @@ func (c *Conf) Expect(a *iface.Attachment) (container, host []check.Expect, err 
 // Remove deletes the pair, with which addresses and routes go, and the
 // masquerade, whether or not the configuration still asks for one.
 func (c *Conf) Remove(a *iface.Attachment) error {
-	return iface.Together(
-		func() error { return link.DeleteOwnedVeth(a.Host, a.Container, a.Attachment) },
-		func() error { return a.Host.Do(func() error { return nat.Del(a.Attachment) }) },
-	)
+	return nat.DelBeside(a.Attachment, a.Host.Do, func() error {
+		return link.DeleteOwnedVeth(a.Host, a.Container, a.Attachment)
+	})
 }
 
 // Collect does the same for the network's attachments that are not valid.
