@@ -18,12 +18,14 @@ import (
 	"github.com/containernetworking/cni/pkg/types"
 	current "github.com/containernetworking/cni/pkg/types/100"
 	"github.com/coreos/go-iptables/iptables"
+	"github.com/networkplumbing/go-nft/nft"
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
 	"github.com/vishvananda/netns"
 
 	"github.com/containernetworking/plugins/pkg/errors"
 	"github.com/containernetworking/plugins/pkg/ip"
+	"github.com/containernetworking/plugins/pkg/link"
 	"github.com/containernetworking/plugins/pkg/netlinksafe"
 	"github.com/containernetworking/plugins/pkg/ns"
 	"github.com/containernetworking/plugins/pkg/testutils"
@@ -98,6 +100,23 @@ var (
 
 //lint:ignore SA1019 importers may still use it
 const _ time.Duration = ip.SETTLE_INTERVAL
+
+// pkg/link
+var (
+	_ func(iface, macAddress, refID string) *link.SpoofChecker            = link.NewSpoofChecker
+	_ func(string, string, string, link.NftConfigurer) *link.SpoofChecker = link.NewSpoofCheckerWithConfigurer
+	_ func(*link.SpoofChecker) error                                      = (*link.SpoofChecker).Setup
+	_ func(*link.SpoofChecker) error                                      = (*link.SpoofChecker).Teardown
+	_ func(link.NftConfigurer, *nft.Config) (*nft.Config, error)          = link.NftConfigurer.Apply
+	_ func(link.NftConfigurer, ...string) (*nft.Config, error)            = link.NftConfigurer.Read
+	_ link.NftConfigurer                                                  = fakeNft{}
+)
+
+// fakeNft implements link.NftConfigurer, which another method would break.
+type fakeNft struct{}
+
+func (fakeNft) Apply(*nft.Config) (*nft.Config, error) { return nil, nil }
+func (fakeNft) Read(...string) (*nft.Config, error)    { return nil, nil }
 
 // pkg/netlinksafe
 var (

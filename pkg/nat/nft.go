@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/containernetworking/plugins/pkg/nft"
 	"github.com/containernetworking/plugins/pkg/owner"
 )
@@ -54,7 +52,7 @@ func (viaNFTables) Add(a owner.Attachment, addresses []*net.IPNet, o Options) er
 	}
 	defer c.Close()
 	var replaced []entry
-	err = change(c, func(tx *nft.Transaction) (err error) {
+	err = c.Change(func(tx *nft.Transaction) (err error) {
 		replaced, err = add(c, tx, a, newEntries(a, addresses, o))
 		return err
 	})
@@ -118,9 +116,9 @@ func (viaNFTables) begin(a owner.Attachment) (release func(), err error) {
 			return err
 		}
 		err = c.Apply(tx)
-		if isStale(err) {
+		if nft.IsStale(err) {
 			// With many at work, nothing may be the same for long.
-			err = change(c, remove)
+			err = c.Change(remove)
 			shared = removed
 		}
 		// Those who shared a set may all have gone at the same time.
@@ -137,8 +135,8 @@ func (viaNFTables) GC(network string, valid []owner.Attachment) error {
 		return strings.HasPrefix(prefix, owner.NetworkPrefix(network)) && !keep[prefix]
 	}
 	release, err := withTable(func(c *nft.Conn) error {
-		err := change(c, func(tx *nft.Transaction) error {
-			return removeRules(c, tx, func(tag string) bool { return owner.IsTag(tag) && stale(tag[:prefixLen]) })
+		err := c.Change(func(tx *nft.Transaction) error {
+			return removeRules(c, tx, func(tag string) bool { return stale(nft.CommentOwner(tag)) })
 		})
 		return errors.Join(err, collectEntries(c, stale))
 	})
@@ -154,7 +152,7 @@ func collectEntries(c *nft.Conn, stale func(prefix string) bool) error {
 	}
 	prefixes := map[string]bool{}
 	for _, x := range elements {
-		if prefix := ownerPrefix(x.Key); stale(prefix) {
+		if prefix, _ := nft.OwnerOf(x.Key); stale(prefix) {
 			prefixes[prefix] = true
 		}
 	}
@@ -163,7 +161,7 @@ func collectEntries(c *nft.Conn, stale func(prefix string) bool) error {
 		errs    []error
 	)
 	for prefix := range prefixes {
-		errs = append(errs, change(c, func(tx *nft.Transaction) error {
+		errs = append(errs, c.Change(func(tx *nft.Transaction) error {
 			entries, err := removeEntries(c, tx, prefix)
 			removed = append(removed, entries...)
 			return err
@@ -236,27 +234,6 @@ func missingOf(c *nft.Conn, a owner.Attachment, addresses []*net.IPNet) ([]*net.
 		}
 	}
 	return missing, nil
-}
-
-// change applies the transaction that build makes after a look at what is there.
-// If that changes meanwhile, it looks again.
-func change(c *nft.Conn, build func(*nft.Transaction) error) error {
-	for n := 1; ; n++ {
-		tx := &nft.Transaction{}
-		if err := build(tx); err != nil {
-			return err
-		}
-		err := c.Apply(tx)
-		if !isStale(err) || n == attempts {
-			return err
-		}
-	}
-}
-
-// isStale reports whether a transaction failed since something was not, any
-// longer, as it was looked at.
-func isStale(err error) bool {
-	return errors.Is(err, unix.ENOENT) || errors.Is(err, unix.EEXIST) || errors.Is(err, unix.ERESTART)
 }
 
 // withTable runs f, to remove something, if there can be anything to remove.

@@ -15,7 +15,7 @@ import (
 func entriesOf(c *nft.Conn, prefix string) ([]entry, error) {
 	var entries []entry
 	for n := 0; ; n++ {
-		x, found, err := c.Element(masqTable(), attachments, ownerKey(prefix, n))
+		x, found, err := c.Element(masqTable(), attachments, nft.OwnerKey(prefix, n))
 		if err != nil || !found {
 			return entries, err
 		}

@@ -1,8 +1,6 @@
 package nat
 
 import (
-	"encoding/binary"
-	"encoding/hex"
 	"net"
 	"slices"
 	"strings"
@@ -30,40 +28,6 @@ func masqTable() nft.Table {
 		Family: nft.Inet, Name: "cni_plugins_masquerade",
 		Comment: "Masquerading for plugins from github.com/containernetworking/plugins",
 	}
-}
-
-// prefixLen is the length of owner.Attachment.Prefix.
-const prefixLen = 33
-
-// ownerKeyLen is the length of the keys in the set attachments: five marks.
-const ownerKeyLen = 20
-
-// ownerKey returns the key of the nth address of the attachment with the prefix.
-func ownerKey(prefix string, n int) []byte {
-	// The prefix is hexadecimal but for a hyphen; of anything else, which no
-	// attachment has, the digits in front are taken.
-	digits := make([]byte, ownerKeyLen-4)
-	_, _ = hex.Decode(digits, []byte(strings.ReplaceAll(prefix, "-", "")))
-	// nft(8) shows marks as numbers in the byte order of the machine, and so the
-	// digits as they are in comments.
-	var key []byte
-	for i := 0; i < len(digits); i += 4 {
-		key = binary.NativeEndian.AppendUint32(key, binary.BigEndian.Uint32(digits[i:]))
-	}
-	return binary.NativeEndian.AppendUint32(key, uint32(n))
-}
-
-// ownerPrefix is the opposite of ownerKey, without the number.
-func ownerPrefix(key []byte) string {
-	if len(key) != ownerKeyLen {
-		return ""
-	}
-	var digits []byte
-	for i := 0; i < ownerKeyLen-4; i += 4 {
-		digits = binary.BigEndian.AppendUint32(digits, binary.NativeEndian.Uint32(key[i:]))
-	}
-	text := hex.EncodeToString(digits)
-	return text[:len(text)/2] + "-" + text[len(text)/2:]
 }
 
 // entry is one address of an attachment.
@@ -95,7 +59,7 @@ func newEntries(a owner.Attachment, addresses []*net.IPNet, o Options) []entry {
 	for _, address := range addresses {
 		e := entry{ip: address.IP, set: setName(address, o), rule: subnetRule(address, o)}
 		if !slices.ContainsFunc(entries, e.same) {
-			e.key = ownerKey(a.Prefix(), len(entries))
+			e.key = nft.OwnerKey(a.Prefix(), len(entries))
 			entries = append(entries, e)
 		}
 	}

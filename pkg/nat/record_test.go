@@ -52,13 +52,3 @@ func TestContainerOf(t *testing.T) {
 		}
 	}
 }
-
-func TestOwnerKey(t *testing.T) {
-	prefix := owner.Attachment{Network: "unit-test", ContainerID: "one", IfName: "eth0"}.Prefix()
-	if have := ownerPrefix(ownerKey(prefix, 7)); have != prefix {
-		t.Errorf("%s becomes %s", prefix, have)
-	}
-	if have := ownerPrefix([]byte("short")); have != "" {
-		t.Errorf("a short key becomes %s", have)
-	}
-}

@@ -27,7 +27,7 @@ func commentData(kind byte, comment string) []byte {
 // orderData returns the user data that make nft(8) read data of the type in the
 // machine's byte order. Within concatenations it knows by itself.
 func orderData(kind byte, parts []Type) []byte {
-	if len(parts) != 1 || parts[0] != Mark {
+	if len(parts) != 1 || parts[0] != Mark && parts[0] != IfName {
 		return nil
 	}
 	return binary.NativeEndian.AppendUint32([]byte{kind, 4}, hostOrder)

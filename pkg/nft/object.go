@@ -86,7 +86,7 @@ const MaxComment = 128
 type Type struct{ ID, Len uint32 }
 
 // Types of keys and values. The byte order is the network's, but for Mark,
-// which has the machine's.
+// which has the machine's. IfName is a name with zeros behind it.
 var (
 	IPv4Addr    = Type{7, 4}
 	IPv6Addr    = Type{8, 16}
@@ -105,6 +105,8 @@ type Set struct {
 	// In a key, each part is filled with zeros to a multiple of four bytes: see
 	// Concat.
 	Key []Type
+	// TypeOf says where the parts of a key come from, if any of them is an Integer.
+	TypeOf []Origin
 	// Value is the type of a map's values.
 	Value []Type
 	// Verdicts makes it a verdict map.

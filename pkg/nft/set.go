@@ -47,6 +47,7 @@ func (s Set) encode(a *attributes) {
 		a.nest(unix.NFTA_SET_DESC, func(a *attributes) { a.nest(attrSetDescConcat, s.encodeParts) })
 	}
 	data := append(orderData(keyOrderType, s.Key), orderData(valueOrderType, s.Value)...)
+	data = append(data, typeOfData(s.TypeOf)...)
 	if s.Comment != "" {
 		data = append(data, commentData(setCommentType, s.Comment)...)
 	}

@@ -15,6 +15,9 @@ import (
 // most 256 bytes; upstream cuts its comments here, and so must we to find them.
 const maxTag = 128
 
+// PrefixLen is the length of Attachment.Prefix: twice 16 digits, and a hyphen.
+const PrefixLen = 33
+
 // Attachment is one interface of one container in one network: the key under
 // which all state on the host is kept (CNI specification, section 2, "ADD").
 type Attachment struct {

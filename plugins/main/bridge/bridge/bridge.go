@@ -14,6 +14,7 @@ import (
 	"github.com/containernetworking/plugins/pkg/nat"
 	"github.com/containernetworking/plugins/pkg/owner"
 	"github.com/containernetworking/plugins/pkg/plugin"
+	"github.com/containernetworking/plugins/pkg/spoof"
 )
 
 // Plugin answers the verbs for bridge.
@@ -33,6 +34,9 @@ func (c *Conf) Create(a *iface.Attachment) error {
 	}
 	a.Undo(func() error { return c.undo(a) })
 	if err := ip.IgnoreAdvertisements(port.Attrs().Name); err != nil {
+		return err
+	}
+	if err := c.antiSpoofing.Restrict(a.Attachment, port.Attrs().Name, containerEnd.Attrs().HardwareAddr); err != nil {
 		return err
 	}
 	if c.made, err = c.connect(a.Host, port); err != nil {
@@ -67,6 +71,9 @@ func (c *Conf) Configure(a *iface.Attachment) error {
 	}
 	plan := c.newPlan(a.Result)
 	if err := c.becomeGateway(a, plan.gateways); err != nil {
+		return err
+	}
+	if err := c.antiSpoofing.Allow(a.Attachment, a.Networks()); err != nil {
 		return err
 	}
 	if err := c.masquerade.Add(a.Attachment, a.Networks()); err != nil {
@@ -126,8 +133,17 @@ func (c *Conf) Expect(a *iface.Attachment) (container, host []check.Expect, err 
 	inside.Down = c.DisableContainerInterface
 	inside.Config = plan.container
 	host, err = c.expectHost(a, plan.gateways)
-	err = plugin.Join(err, c.masquerade.Check(a.Attachment, a.Networks()))
-	return []check.Expect{inside}, host, err
+	return []check.Expect{inside}, host, plugin.Join(err, c.checkRules(a, inside.MAC))
+}
+
+// checkRules compares masquerade and anti-spoofing. If the result has no port,
+// that is expectHost's error.
+func (c *Conf) checkRules(a *iface.Attachment, mac string) error {
+	err := c.masquerade.Check(a.Attachment, a.Networks())
+	if port, unknown := a.ExpectPeer(c.Bridge, c.gatewayName()); unknown == nil {
+		err = plugin.Join(err, c.antiSpoofing.Check(a.Attachment, port.Name, mac, a.Networks()))
+	}
+	return err
 }
 
 // expectHost describes the bridge, the port, and the gateway of the VLAN. The
@@ -161,22 +177,15 @@ func (c *Conf) expectPort(a *iface.Attachment) *check.Port {
 	return port
 }
 
-// Remove deletes the veth pair, the masquerade and, if so configured, the bridge
-// with its last port.
+// Remove deletes the veth pair, the masquerade, what the container may send and,
+// if so configured, the bridge with its last port.
 func (c *Conf) Remove(a *iface.Attachment) error {
-	err := iface.Together(
-		func() error { return link.DeleteOwnedVeth(a.Host, a.Container, a.Attachment) },
-		func() error { return c.unmask(a) },
-	)
-	return plugin.Join(err, c.removeEmpty(a.Host))
-}
-
-// unmask removes the masquerade if the network has any.
-func (c *Conf) unmask(a *iface.Attachment) error {
-	if c.IPMasq == (nat.Families{}) {
-		return nil
-	}
-	return a.Host.Do(func() error { return nat.Del(a.Attachment) })
+	release, unrestricted := spoof.Del(a.Attachment)
+	defer release()
+	removed := nat.DelBeside(a.Attachment, a.Host.Do, func() error {
+		return link.DeleteOwnedVeth(a.Host, a.Container, a.Attachment)
+	})
+	return plugin.Join(removed, unrestricted, c.removeEmpty(a.Host))
 }
 
 func (c *Conf) removeEmpty(host *link.Namespace) error {
@@ -191,19 +200,20 @@ func (c *Conf) Collect(host *link.Namespace, network string, valid []owner.Attac
 	err := iface.Together(
 		func() error { return host.CollectOwned(network, valid) },
 		func() error { return host.Do(func() error { return nat.GC(network, valid) }) },
+		func() error { return host.Do(func() error { return spoof.GC(network, valid) }) },
 	)
 	return plugin.Join(err, c.removeEmpty(host))
 }
 
 // Available looks whether the bridge, if it is there, is fit for the network,
-// and what masquerading would miss.
+// and what masquerading and anti-spoofing would miss.
 func (c *Conf) Available() error {
 	host, err := link.Host()
 	if err != nil {
 		return err
 	}
 	defer host.Close()
-	return plugin.Join(c.fits(host), c.masquerade.Available())
+	return plugin.Join(c.fits(host), c.masquerade.Available(), c.antiSpoofing.Available())
 }
 
 func (c *Conf) fits(host *link.Namespace) error {

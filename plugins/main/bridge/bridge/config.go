@@ -9,6 +9,7 @@ import (
 	"github.com/containernetworking/plugins/pkg/iface"
 	"github.com/containernetworking/plugins/pkg/link"
 	"github.com/containernetworking/plugins/pkg/nat"
+	"github.com/containernetworking/plugins/pkg/spoof"
 )
 
 // defaultName is the bridge of a network that names none.
@@ -32,6 +33,7 @@ const maxVLAN = 4094
 type Conf struct {
 	iface.Conf
 	masquerade
+	antiSpoofing
 	// Bridge is the name of the bridge. Default: cni0.
 	Bridge string `json:"bridge"`
 	// IsGateway gives the bridge the gateways' addresses and makes the host
@@ -93,6 +95,9 @@ type Conf struct {
 // masquerade has the keys about masquerading.
 type masquerade = nat.Conf
 
+// antiSpoofing has the keys about what the container may send.
+type antiSpoofing = spoof.Conf
+
 // Validate checks and completes the plugin's own keys.
 func (c *Conf) Validate() error {
 	if c.Bridge == "" {
@@ -114,6 +119,9 @@ func (c *Conf) Validate() error {
 	}
 	if c.hasIPAM() && c.DisableContainerInterface {
 		return errors.New("cannot use IPAM when DisableContainerInterface flag is set")
+	}
+	if c.IPSpoofChk && !c.hasIPAM() {
+		return errors.New("cannot use ipspoofchk without IPAM")
 	}
 	if err := c.masquerade.Validate(); err != nil {
 		return err

@@ -58,6 +58,7 @@ func TestInvalid(t *testing.T) {
 		{"reserved vlan", `, "vlan": 4095`, "invalid VLAN ID 4095 " + bounds},
 		{"large vlan", `, "vlan": 5000`, "invalid VLAN ID 5000 " + bounds},
 		{"hairpin and promiscuous", `, "hairpinMode": true, "promiscMode": true`, "cannot set hairpin mode and promiscuous mode at the same time"},
+		{"no addresses to check", `, "ipspoofchk": true, "ipam": {}`, "cannot use ipspoofchk without IPAM"},
 		{"addresses for what is down", ipam + `, "disableContainerInterface": true`, "cannot use IPAM when DisableContainerInterface flag is set"},
 		{"long name", `, "bridge": "bridge-of-16-byt"`, `failed to create bridge "bridge-of-16-byt": could not add "bridge-of-16-byt": numerical result out of range`},
 		{"long name of a gateway", ipam + `, "bridge": "bridge-of-15-by", "vlan": 100, "isGateway": true`, `interface name "bridge-of-15-by.100", for the gateway of VLAN 100, is longer than 15 characters`},

@@ -1,0 +1,201 @@
+// Package spoof keeps containers on a bridge from speaking in the name of
+// others: what comes from a port must have the container's own hardware address
+// as its source, and if so wished, one of its own IP addresses.
+//
+// It is a table of nftables (see ruleset.go) that all ports share. A frame costs
+// a few lookups in sets, however many ports there are, and an ADD or DEL a few
+// elements of them.
+//
+// What is checked of a port's frames, with or without a VLAN tag:
+//
+//   - the Ethernet source;
+//   - of ARP (RFC 826) also the sender's hardware address; ARP that is not about
+//     IPv4 and Ethernet is dropped;
+//   - of IPv6 neighbour discovery (RFC 4861) also the link-layer option of
+//     neighbour and router solicitations and of advertisements of neighbours,
+//     which may have no other option but a nonce, and no extension header;
+//   - with addresses: the source of IPv4 and IPv6 packets, the sender of ARP, and
+//     the target of an advertisement or of duplicate address detection must be one
+//     of them. Beside these may be the link-local address that is derived from the
+//     hardware address (RFC 4291, appendix A), and no source address where hosts
+//     must do without: in ARP probes (RFC 5227), in DHCP, and in ICMPv6 for
+//     duplicate address detection, router solicitation and multicast reports. All
+//     that is neither IP nor ARP is dropped, further VLAN tags behind the first
+//     included.
+//
+// What is not checked: the options of router advertisements and redirects, which
+// may stand anywhere in them; with addresses, at least the sender of such a
+// message is a true one. Nor are frames to the groups 01:80:c2:00:00:0x, which a
+// bridge keeps to itself.
+package spoof
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+
+	"github.com/containernetworking/plugins/pkg/nft"
+	"github.com/containernetworking/plugins/pkg/owner"
+)
+
+// Port is a port of a bridge, and what may come from it.
+type Port struct {
+	// Name of the interface. That, and not its index, is what rules refer to: a
+	// ruleset with the index of an interface that is gone cannot be saved and
+	// loaded again. The name must be one that nobody takes over, as those of
+	// link.AddOwnedVeth are.
+	Name string
+	// MAC is the container's hardware address, of 6 bytes.
+	MAC net.HardwareAddr
+	// Addresses are the container's. Nil means that addresses do not matter;
+	// empty, that there are none yet: see Allow.
+	Addresses []*net.IPNet
+}
+
+// Add restricts the port, which is best still down. What the attachment had
+// before is replaced. All functions of the package work in the network namespace
+// of the calling thread.
+func Add(a owner.Attachment, p Port) error {
+	return setUp(func(c *nft.Conn, tx *nft.Transaction) error {
+		if err := takeOver(c, tx, a, p.Name); err != nil {
+			return err
+		}
+		if err := addMissing(c, tx); err != nil {
+			return err
+		}
+		addEntries(tx, a, 0, newEntries(p))
+		return nil
+	})
+}
+
+// takeOver removes what the attachment has, and what another one that was never
+// deleted has under the same name.
+func takeOver(c *nft.Conn, tx *nft.Transaction, a owner.Attachment, name string) error {
+	if err := remove(c, tx, a.Prefix()); err != nil {
+		return err
+	}
+	x, found, err := c.Element(table(), ports, ifName(name))
+	if err != nil || !found {
+		return err
+	}
+	stranger := nft.CommentOwner(x.Comment)
+	if stranger == "" || stranger == a.Prefix() {
+		return nil
+	}
+	return remove(c, tx, stranger)
+}
+
+// Allow adds addresses to those of a port that Add has restricted to some.
+func Allow(a owner.Attachment, addresses []*net.IPNet) error {
+	return setUp(func(c *nft.Conn, tx *nft.Transaction) error {
+		present, err := entriesOf(c, a.Prefix())
+		if err != nil {
+			return err
+		}
+		if len(present) == 0 {
+			return errors.New("the port is gone from the ruleset")
+		}
+		addEntries(tx, a, len(present), addressEntries(present, addresses))
+		return nil
+	})
+}
+
+// Del removes all that the attachment has, upstream's chains as well. It is no
+// error if that is nothing, or if the kernel lacks what it takes.
+//
+// What it used is released by release, which waits for an RCU grace period unless
+// one has passed, and all that time lets nobody delete a link (Linux 6.18: both
+// take the commit mutex of nftables). So call it after the deletion of the port,
+// which contains that period.
+func Del(a owner.Attachment) (release func(), err error) {
+	c, err := connectToRemove()
+	if c == nil {
+		return func() {}, err
+	}
+	err = c.Change(func(tx *nft.Transaction) error {
+		if err := remove(c, tx, a.Prefix()); err != nil {
+			return err
+		}
+		return removeUpstreams(c, tx, a)
+	})
+	return c.Close, tearDownError(err)
+}
+
+// GC does what Del does for all attachments of the network but the valid ones.
+// Chains of upstream stay: they do not tell their network.
+func GC(network string, valid []owner.Attachment) error {
+	keep := map[string]bool{}
+	for _, a := range valid {
+		keep[a.Prefix()] = true
+	}
+	c, err := connectToRemove()
+	if c == nil {
+		return err
+	}
+	defer c.Close()
+	err = c.Change(func(tx *nft.Transaction) error {
+		all, err := c.Elements(table(), attachments)
+		if err != nil {
+			return err
+		}
+		for _, x := range all {
+			prefix, n := nft.OwnerOf(x.Key)
+			if n > 0 || keep[prefix] || !strings.HasPrefix(prefix, owner.NetworkPrefix(network)) {
+				continue
+			}
+			if err := remove(c, tx, prefix); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return tearDownError(err)
+}
+
+// connectToRemove returns nil if nftables is not supported: then there is nothing
+// to remove.
+func connectToRemove() (*nft.Conn, error) {
+	c, err := nft.Dial()
+	if err == nil {
+		if _, err = c.HasTable(table()); err == nil {
+			return c, nil
+		}
+		c.Close()
+	}
+	if nft.IsNotSupported(err) {
+		return nil, nil
+	}
+	return nil, tearDownError(err)
+}
+
+func tearDownError(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("failed to teardown spoof-check: %w", err)
+}
+
+// Available returns what Add would miss on this node.
+func Available() error {
+	c, err := nft.Dial()
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	_, err = c.HasTable(table())
+	return err
+}
+
+// setUp is Conn.Change with a connection of its own.
+func setUp(build func(*nft.Conn, *nft.Transaction) error) error {
+	c, err := nft.Dial()
+	if err == nil {
+		defer c.Close()
+		err = c.Change(func(tx *nft.Transaction) error { return build(c, tx) })
+	}
+	if err != nil {
+		return fmt.Errorf("failed to setup spoof-check: %w", err)
+	}
+	return nil
+}
