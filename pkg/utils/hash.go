@@ -4,36 +4,37 @@ package utils
 
 import (
 	"crypto/sha512"
-	"encoding/hex"
-	"fmt"
+
+	"github.com/containernetworking/plugins/pkg/owner"
 )
 
 // MaxHashLen is the number of hexadecimal digits in a hash.
 const MaxHashLen = sha512.Size * 2
 
-// The names of iptables chains are at most 28 characters long (linux/netfilter
-// x_tables.h, XT_EXTENSION_MAXNAMELEN).
-const (
-	chainPrefix    = "CNI-"
-	maxChainLength = 28
-)
-
 // FormatChainName returns the name of the iptables chain that belongs to the
 // network called name and the container id: "CNI-" and 24 hexadecimal digits.
 func FormatChainName(name string, id string) string {
-	return MustFormatChainNameWithPrefix(name, id, "")
+	return attachment(name, id).ChainName("")
 }
 
 // MustFormatChainNameWithPrefix is [FormatChainName] with prefix behind "CNI-"
 // in place of the last digits. It panics if prefix leaves no room for any.
 func MustFormatChainNameWithPrefix(name string, id string, prefix string) string {
-	return MustFormatHashWithPrefix(maxChainLength, chainPrefix+prefix, name+id)
+	chain := attachment(name, id).ChainName(prefix)
+	if len(chain) <= len("CNI-"+prefix) {
+		panic("invalid length")
+	}
+	return chain
 }
 
 // FormatComment returns the comment of the iptables rules that belong to the
 // network called name and the container id.
 func FormatComment(name string, id string) string {
-	return fmt.Sprintf("name: %q id: %q", name, id)
+	return attachment(name, id).Comment()
+}
+
+func attachment(network, containerID string) owner.Attachment {
+	return owner.Attachment{Network: network, ContainerID: containerID}
 }
 
 // MustFormatHashWithPrefix returns prefix and, up to length characters in all,
@@ -43,6 +44,5 @@ func MustFormatHashWithPrefix(length int, prefix string, toHash string) string {
 	if length <= len(prefix) || length > MaxHashLen {
 		panic("invalid length")
 	}
-	hash := sha512.Sum512([]byte(toHash))
-	return (prefix + hex.EncodeToString(hash[:]))[:length]
+	return owner.Name(length, prefix, toHash)
 }
