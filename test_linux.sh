@@ -16,7 +16,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/scripts/lib.sh"
 readonly staticcheck_version=v0.8.2
 readonly architectures=(amd64 arm64 arm ppc64le s390x riscv64 mips64le)
 
-# What tests need: a command or file, and Debian's package that has it. The last is
+# What tests need: a command or path, and Debian's package that has it. The last is
 # for the tests that exchange state with other builds of the plugins.
 readonly requirements=(
 	ip:iproute2
@@ -26,13 +26,16 @@ readonly requirements=(
 	linux.uml:user-mode-linux
 	ping:iputils-ping
 	shellcheck:shellcheck
+	dbus-daemon:dbus
+	firewalld:firewalld
+	/usr/lib/python3/dist-packages/nftables:python3-nftables
 	/usr/lib/cni/ptp:containernetworking-plugins
 )
 
 install_missing() {
 	local requirement missing=()
 	for requirement in "${requirements[@]}"; do
-		command -v "${requirement%:*}" >/dev/null || missing+=("${requirement#*:}")
+		have "${requirement%:*}" || missing+=("${requirement#*:}")
 	done
 	((${#missing[@]} > 0)) || return 0
 	command -v apt-get >/dev/null || die "the tests need (Debian's names): ${missing[*]}"
@@ -40,6 +43,10 @@ install_missing() {
 	export DEBIAN_FRONTEND=noninteractive
 	apt-get update -qq
 	apt-get install -qq --no-install-recommends "${missing[@]}"
+}
+
+have() {
+	command -v "$1" >/dev/null || [[ $1 == /* && -e $1 ]]
 }
 
 announce() {

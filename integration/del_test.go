@@ -54,6 +54,7 @@ func TestDelWithoutNetns(t *testing.T) {
 					t.Parallel()
 					n := node.New(t)
 					n.Exec(t, "touch", "/run/netns/plain")
+					s.prepare(t, n)
 					before := n.State(t)
 					c := n.Container(t, "c")
 					if alive {

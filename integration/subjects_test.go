@@ -3,9 +3,13 @@
 package integration
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 	"testing"
+
+	"github.com/containernetworking/cni/pkg/version"
 
 	"github.com/containernetworking/plugins/integration/node"
 )
@@ -29,6 +33,17 @@ type subject struct {
 	// exact means that an ADD that fails leaves even that as it was which
 	// otherwise lasts. It is so where no delegate has succeeded before.
 	exact bool
+	// since is the first version of the specification that the plugin knows, if
+	// that is not the very first.
+	since string
+	// variant tells subjects of one plugin apart.
+	variant string
+	// prevResult is the result of the plugin before, in the latest version, for a
+	// plugin that is chained.
+	prevResult string
+	// shared says that the plugin makes state for all attachments together, which
+	// stays on the host.
+	shared bool
 }
 
 var subjects = []subject{
@@ -66,19 +81,71 @@ var subjects = []subject{
 			"routes": [{"dst": "0.0.0.0/0"}], "dns": {"nameservers": ["10.1.2.1"]}}}`,
 		ifName: "eth0",
 	},
+	firewallSubject("iptables"),
+	firewallSubject("nftables"),
+	portmapSubject("iptables"),
+	portmapSubject("nftables"),
 }
 
 // call is a call of the plugin for a container with a namespace at path.
 func (s subject) call(version, netns string) node.Call {
 	c := node.Call{Plugin: s.plugin, Config: s.config, ContainerID: "container", Netns: netns, IfName: s.ifName}
-	return c.With("cniVersion", fmt.Appendf(nil, "%q", version))
+	c = c.With("cniVersion", fmt.Appendf(nil, "%q", version))
+	if s.prevResult == "" {
+		return c
+	}
+	return c.With("prevResult", inVersion(version, s.prevResult))
+}
+
+// versions are those that the plugin knows.
+func (s subject) versions() []string {
+	return versions[max(0, slices.Index(versions, s.since)):]
+}
+
+// inVersion returns a result, which is in the latest version, in another one.
+func inVersion(v, text string) []byte {
+	result, err := version.NewResult(latest, []byte(text))
+	if err != nil {
+		panic(err)
+	}
+	if result, err = result.GetAsVersion(v); err != nil {
+		panic(err)
+	}
+	converted, err := json.Marshal(result)
+	if err != nil {
+		panic(err)
+	}
+	return converted
+}
+
+// prepare makes a node one on which the plugin has run before, if it makes
+// anything that stays.
+func (s subject) prepare(t *testing.T, n *node.Node) {
+	t.Helper()
+	if !s.shared {
+		return
+	}
+	c := n.Container(t, "prepare")
+	call := s.call(latest, c.Path)
+	call.ContainerID = "prepare"
+	n.Must(t, "ADD", call)
+	n.Must(t, "DEL", call)
+	c.Remove(t)
+}
+
+// name is for the reader of a test.
+func (s subject) name() string {
+	if s.variant == "" {
+		return s.plugin
+	}
+	return s.plugin + " " + s.variant
 }
 
 // each runs test for each subject in parallel.
 func each(t *testing.T, test func(*testing.T, subject)) {
 	t.Parallel()
 	for _, s := range subjects {
-		t.Run(s.plugin, func(t *testing.T) {
+		t.Run(s.name(), func(t *testing.T) {
 			t.Parallel()
 			test(t, s)
 		})

@@ -20,10 +20,11 @@ import (
 // host, and again does no harm.
 func TestVersions(t *testing.T) {
 	each(t, func(t *testing.T, s subject) {
-		for _, v := range versions {
+		for _, v := range s.versions() {
 			t.Run(v, func(t *testing.T) {
 				t.Parallel()
 				n := node.New(t)
+				s.prepare(t, n)
 				c := n.Container(t, "c")
 				before := n.State(t, c)
 				call := s.call(v, c.Path)

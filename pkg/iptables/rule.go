@@ -20,10 +20,10 @@ func Comment(text string) []string { return []string{"-m", "comment", "--comment
 const MaxComment = 255
 
 // Comment returns the rule's comment, or "".
-func (r Rule) Comment() string { return r.value("--comment") }
+func (r Rule) Comment() string { return r.Value("--comment") }
 
 // Target returns where packets that match go: a verdict or a chain.
-func (r Rule) Target() string { return r.value("-j") }
+func (r Rule) Target() string { return r.Value("-j") }
 
 // Source returns the network that the rule matches source addresses with, or
 // nil. Whether it is negated does not matter.
@@ -33,15 +33,15 @@ func (r Rule) Source() *net.IPNet { return r.network("-s") }
 func (r Rule) Destination() *net.IPNet { return r.network("-d") }
 
 func (r Rule) network(option string) *net.IPNet {
-	_, network, err := net.ParseCIDR(r.value(option))
+	_, network, err := net.ParseCIDR(r.Value(option))
 	if err != nil {
 		return nil
 	}
 	return network
 }
 
-// value returns the argument behind option.
-func (r Rule) value(option string) string {
+// Value returns the argument behind an option, or "".
+func (r Rule) Value(option string) string {
 	for i := 0; i+1 < len(r); i++ {
 		if r[i] == option {
 			return r[i+1]

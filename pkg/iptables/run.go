@@ -121,18 +121,8 @@ func List(f Family, table, chain string) ([]Listed, bool, error) {
 
 // Save returns all rules of a table.
 func Save(f Family, table string) ([]Listed, error) {
-	possible, err := mayHave(f, table, func(c *nft.Conn) (bool, error) { return c.HasTable(f.nft(table)) })
-	if err != nil || !possible {
-		return nil, err
-	}
-	p, err := start(f.command("-save"), "", "-t", table)
-	if err != nil {
-		return nil, err
-	}
-	if err := p.wait(); err != nil {
-		return nil, err
-	}
-	return parse(p.stdout.String())
+	contents, err := Read(f, table)
+	return contents.Rules, err
 }
 
 // mayHave reports whether what inNFT looks for is there, or may be there in the

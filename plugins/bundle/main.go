@@ -9,13 +9,17 @@ import (
 	"github.com/containernetworking/plugins/plugins/main/bridge/bridge"
 	"github.com/containernetworking/plugins/plugins/main/loopback/loopback"
 	"github.com/containernetworking/plugins/plugins/main/ptp/ptp"
+	"github.com/containernetworking/plugins/plugins/meta/firewall/firewall"
+	"github.com/containernetworking/plugins/plugins/meta/portmap/portmap"
 )
 
 func main() {
 	plugin.Bundle(
 		&bridge.Plugin,
+		&firewall.Plugin,
 		&hostlocal.Plugin,
 		&loopback.Plugin,
+		&portmap.Plugin,
 		&ptp.Plugin,
 		&static.Plugin,
 	)

@@ -36,7 +36,7 @@ func (b *bench) run(only string) error {
 		return err
 	}
 	b.results = results{}
-	if err := b.measureFloors(); err != nil {
+	if err := b.measureIdle(); err != nil {
 		return err
 	}
 	for _, s := range scenarios() {

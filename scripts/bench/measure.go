@@ -53,6 +53,11 @@ func (b *bench) measure(s scenario) error {
 				return err
 			}
 		}
+		if s.links && i >= warmUps {
+			if err := b.measureLinkDel(s, ids[0]); err != nil {
+				return err
+			}
+		}
 	}
 	return errors.Join(deleteNamespaces(ids), disperse(s.crowd))
 }
@@ -151,29 +156,36 @@ func deleteNamespaces(ids []string) error {
 	return nil
 }
 
-// measureFloors measures what no plugin can go below: its process, and the kernel's work
-// to delete a veth pair between two namespaces.
-func (b *bench) measureFloors() error {
-	ids, err := addNamespaces(1)
-	if err != nil {
-		return err
-	}
+// measureIdle measures what no plugin can go below: its process.
+func (b *bench) measureIdle() error {
 	for range b.iterations {
 		took, err := timed(command(b.idle))
 		if err != nil {
 			return err
 		}
 		b.results.add(floor(idleProcess), took)
-
-		if err := command("ip", "link", "add", "bench", "up", "type", "veth", "peer", "name", "eth0", "netns", ids[0]).Run(); err != nil {
-			return fmt.Errorf("add a veth: %w", err)
-		}
-		if took, err = timed(command("ip", "link", "del", "bench")); err != nil {
-			return fmt.Errorf("delete a veth: %w", err)
-		}
-		b.results.add(floor(linkDel), took)
 	}
-	return deleteNamespaces(ids)
+	return nil
+}
+
+// measureLinkDel measures the kernel's work to delete a veth pair between two namespaces,
+// beside the scenario: it waits for RCU grace periods, whose length depends on what else
+// the machine does.
+func (b *bench) measureLinkDel(s scenario, id string) error {
+	for _, args := range [][]string{
+		{"link", "add", "bench", "up", "type", "veth", "peer", "name", "eth0", "netns", id},
+		{"-n", id, "link", "set", "eth0", "up"},
+	} {
+		if err := command("ip", args...).Run(); err != nil {
+			return fmt.Errorf("make a veth: %w", err)
+		}
+	}
+	took, err := timed(command("ip", "link", "del", "bench"))
+	if err != nil {
+		return fmt.Errorf("delete a veth: %w", err)
+	}
+	b.results.add(linkDel(s.name), took)
+	return nil
 }
 
 func command(name string, args ...string) *exec.Cmd {

@@ -20,10 +20,9 @@ func (b *bench) print(w io.Writer) {
 	}
 	row(w, header...)
 	row(w, slices.Repeat([]string{"---"}, len(header))...)
-	for _, name := range []string{idleProcess, linkDel} {
-		row(w, pad([]string{name, "", b.median(floor(name)), b.p99(floor(name))}, len(header))...)
-	}
+	b.printFloor(w, idleProcess, floor(idleProcess), len(header))
 	for _, s := range scenarios() {
+		b.printFloor(w, s.name, linkDel(s.name), len(header))
 		for _, verb := range []string{"ADD", "CHECK", "DEL"} {
 			if b.results[ours(s.name, verb)] != nil {
 				row(w, b.measured(s.name, verb)...)
@@ -32,6 +31,13 @@ func (b *bench) print(w io.Writer) {
 	}
 	fmt.Fprintln(w)
 	b.printRequirements(w)
+}
+
+// printFloor prints what all sides are compared with.
+func (b *bench) printFloor(w io.Writer, name string, s series, columns int) {
+	if b.results[s] != nil {
+		row(w, pad([]string{name, s.verb, b.median(s), b.p99(s)}, columns)...)
+	}
 }
 
 func (b *bench) measured(name, verb string) []string {
@@ -105,7 +111,7 @@ func (q requirement) String() string {
 	of := q.of.name + " " + q.of.verb + relation
 	switch q.to.side {
 	case floorSide:
-		return of + q.to.name
+		return of + q.to.verb + " of a veth"
 	case otherSide:
 		return of + "the same of the other"
 	default:

@@ -1,0 +1,207 @@
+package integration
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/containernetworking/plugins/integration/hoststate"
+	"github.com/containernetworking/plugins/integration/node"
+)
+
+// debian is where Debian's package has upstream's plugins.
+const debian = "/usr/lib/cni"
+
+// Upstream's ADD and ours are undone, and checked, by each other.
+func TestFirewallDebian(t *testing.T) {
+	t.Parallel()
+	if _, err := os.Stat(filepath.Join(debian, "firewall")); err != nil {
+		t.Skipf("upstream's plugins are not installed: %v", err)
+	}
+	n := node.New(t)
+	keys := backendKey("iptables") + `, "ingressPolicy": "same-bridge"`
+	version := func(c node.Call) node.Call {
+		c.Config = strings.ReplaceAll(c.Config, `"1.1.0"`, `"1.0.0"`)
+		return c
+	}
+	call, other := version(firewallCall("c", keys, "10.50.0.2/16", "fd00::2/64")), version(firewallCall("other", keys, "10.50.0.3/16", "fd00::3/64"))
+	bin, err := node.Bin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	plugin, err := filepath.Rel(bin, filepath.Join(debian, "firewall"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	upstreams := func(command string, c node.Call) {
+		t.Helper()
+		c.Plugin = plugin
+		n.Must(t, command, c)
+	}
+	upstreams("ADD", call)
+	n.Must(t, "CHECK", call)
+	n.Must(t, "ADD", other)
+	upstreams("CHECK", other)
+	n.Must(t, "DEL", call)
+	for tool, address := range map[string]string{"iptables": "10.50.0.2", "ip6tables": "fd00::2/"} {
+		if rules := filterRules(t, n, tool); strings.Contains(rules, address) {
+			t.Errorf("after our DEL of upstream's:\n%s", rules)
+		}
+	}
+	n.Must(t, "CHECK", other)
+	upstreams("DEL", other)
+	for tool, address := range map[string]string{"iptables": "10.50.0.3", "ip6tables": "fd00::3"} {
+		if rules := filterRules(t, n, tool); strings.Contains(rules, address) {
+			t.Errorf("after upstream's DEL of ours:\n%s", rules)
+		}
+	}
+	n.Must(t, "DEL", other)
+	// Upstream does not take its policies back; switching them does.
+	upstreams("ADD", call)
+	n.Exec(t, "rm", "-r", "/run/cni/firewall")
+	n.Must(t, "ADD", other.With("ingressPolicy", []byte(`"open"`)))
+	if rules := filterRules(t, n, "iptables"); strings.Contains(rules, "cni0") {
+		t.Errorf("stricter than the last policy:\n%s", rules)
+	}
+	n.Must(t, "CHECK", call.With("ingressPolicy", nil))
+}
+
+// An old container's DEL without a record, of upstream's time, leaves the rules of
+// a new container with the same address alone.
+func TestFirewallUnrecorded(t *testing.T) {
+	t.Parallel()
+	for _, backend := range kernelBackends {
+		t.Run(backend, func(t *testing.T) {
+			t.Parallel()
+			n := node.New(t)
+			old, call := firewallCall("old", backendKey(backend), "10.50.0.2/16"), firewallCall("new", backendKey(backend), "10.50.0.2/16")
+			n.Must(t, "ADD", call)
+			before := n.State(t)
+			n.Must(t, "DEL", old)
+			if diff := hoststate.Diff(before, n.State(t)); diff != "" {
+				t.Errorf("after DEL:\n%s", diff)
+			}
+			n.Must(t, "CHECK", call)
+		})
+	}
+}
+
+// counted puts scripts in front of iptables' tools that write down what runs, and
+// returns what has run since it was last called.
+func counted(t *testing.T, n *node.Node) (env string, ran func() string) {
+	t.Helper()
+	n.Exec(t, "sh", "-ec", `mkdir /run/tools; cd /run/tools
+		for tool in iptables iptables-save iptables-restore ip6tables ip6tables-save ip6tables-restore; do
+			printf '#!/bin/sh\necho %s >>/run/ran; exec %s "$@"\n' $tool "$(command -v $tool)" >$tool; chmod +x $tool
+		done`)
+	return "PATH=/run/tools:" + os.Getenv("PATH"), func() string {
+		return strings.Join(strings.Fields(n.Exec(t, "sh", "-c", "sort /run/ran; rm -f /run/ran")), " ")
+	}
+}
+
+// How many processes each verb starts.
+func TestFirewallProcesses(t *testing.T) {
+	t.Parallel()
+	n := node.New(t)
+	env, ran := counted(t, n)
+	const write, both = "iptables-restore", "iptables-restore iptables-save"
+	dual := func(tools string) string { return strings.ReplaceAll(tools, "iptables", "ip6tables") + " " + tools }
+	for _, round := range []struct{ policy, first string }{
+		{"open", dual(write)},    // there is no table to read yet
+		{"isolated", dual(both)}, // the bridge may have a policy of upstream's
+	} {
+		policy := round.policy
+		call := func(name, address string) node.Call {
+			c := firewallCall(name, fmt.Sprintf(`"backend": "iptables", "ingressPolicy": %q`, policy), address, "fd00::"+name+"/64")
+			c.Env = []string{env}
+			return c
+		}
+		first, second := call("1", "10.50.0.2/16"), call("2", "10.50.0.3/16")
+		for _, step := range []struct {
+			command string
+			call    node.Call
+			want    string
+		}{
+			{"ADD", first, round.first}, {"ADD", second, dual(write)}, {"CHECK", second, dual("iptables-save")},
+			{"DEL", second, dual(write)}, {"DEL", second, dual("iptables-save")}, {"DEL", second.With("prevResult", nil), ""},
+			{"DEL", first, dual(write)}, {"ADD", first, dual(write)}, {"DEL", first, dual(write)},
+		} {
+			n.Must(t, step.command, step.call)
+			if got := ran(); got != step.want {
+				t.Errorf("%s, %s of %s: ran %q, want %q", policy, step.command, step.call.ContainerID, got, step.want)
+			}
+		}
+	}
+	nft := firewallCall("3", `"backend": "nftables", "ingressPolicy": "isolated"`, "10.50.0.4/16")
+	nft.Env = []string{env}
+	n.Must(t, "ADD", nft)
+	n.Must(t, "CHECK", nft)
+	n.Must(t, "DEL", nft)
+	if got := ran(); got != "" {
+		t.Errorf("nftables: ran %q", got)
+	}
+}
+
+// A host without ip6tables serves containers that have no IPv6 address.
+func TestFirewallWithoutIP6Tables(t *testing.T) {
+	t.Parallel()
+	n := node.New(t)
+	n.Exec(t, "sh", "-ec", `mkdir /run/sbin; cp -a /usr/sbin/xtables-* /usr/sbin/ip* /usr/sbin/nft /run/sbin; rm /run/sbin/ip6tables*
+		mount --bind /run/sbin /usr/sbin`)
+	call := firewallCall("c", `"backend": "", "ingressPolicy": "isolated"`, "10.50.0.2/16")
+	call.Env = []string{"PATH=/usr/sbin:/usr/bin"}
+	for range 2 {
+		n.Must(t, "STATUS", call)
+		n.Must(t, "ADD", call)
+		n.Must(t, "CHECK", call)
+		n.Must(t, "DEL", call)
+		n.Must(t, "DEL", call)
+	}
+	if rules := n.Exec(t, "iptables-save", "-t", "filter"); !strings.Contains(rules, "CNI-FORWARD") || strings.Contains(rules, "10.50.0.2") {
+		t.Errorf("after DEL:\n%s", rules)
+	}
+	dual := firewallCall("d", backendKey("iptables"), "10.50.0.2/16", "fd00::2/64")
+	dual.Env = call.Env
+	before := n.State(t)
+	if err := n.Run(t, "ADD", dual).Err(); err == nil || !strings.Contains(err.Error(), "ip6tables") {
+		t.Errorf("got %v", err)
+	}
+	if diff := hoststate.Diff(before, n.State(t)); diff != "" {
+		t.Errorf("after the failure:\n%s", diff)
+	}
+}
+
+// A host with iptables' legacy variant has the same rules in the other tables.
+func TestFirewallLegacy(t *testing.T) {
+	t.Parallel()
+	n := node.New(t)
+	n.Exec(t, "sh", "-ec", `mkdir /run/tools; cd /run/tools
+		for family in iptables ip6tables; do for suffix in "" -save -restore; do
+			ln -s "$(command -v $family-legacy$suffix)" $family$suffix
+		done; done`)
+	call := firewallCall("c", backendKey("iptables")+`, "ingressPolicy": "isolated"`, "10.50.0.2/16", "2001:db8:1:2::1/64")
+	call.Env = []string{"PATH=/run/tools"}
+	expect := func(when, want string) {
+		t.Helper()
+		for tool, address := range map[string]string{"iptables-legacy": "10.50.0.2/32", "ip6tables-legacy": "2001:db8:1:2::1/128"} {
+			if diff := cmp.Diff(strings.ReplaceAll(want, "ADDRESS", address), filterRules(t, n, tool)); diff != "" {
+				t.Errorf("%s, %s (-want +got):\n%s", tool, when, diff)
+			}
+		}
+	}
+	for range 2 {
+		n.Must(t, "ADD", call)
+		expect("after ADD", isolatedRules)
+		n.Must(t, "CHECK", call)
+		n.Must(t, "DEL", call.With("prevResult", nil))
+		n.Must(t, "DEL", call)
+		expect("after DEL", skeletonRules)
+	}
+	if rules := n.Exec(t, "nft", "list", "ruleset"); rules != "" {
+		t.Errorf("in nftables:\n%s", rules)
+	}
+}

@@ -1,0 +1,256 @@
+package integration
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"os/exec"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/containernetworking/plugins/integration/hoststate"
+	"github.com/containernetworking/plugins/integration/node"
+)
+
+// daemon starts a program on the node that ends with the test.
+func daemon(t *testing.T, n *node.Node, name string, args ...string) {
+	t.Helper()
+	cmd := exec.Command(name, args...)
+	var output bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &output, &output
+	if err := n.Do(cmd.Start); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		if t.Failed() {
+			t.Logf("%s:\n%s", name, output.Bytes())
+		}
+	})
+}
+
+// until waits until the command succeeds on the node.
+func until(t *testing.T, n *node.Node, command string) {
+	t.Helper()
+	for end := time.Now().Add(30 * time.Second); n.Exec(t, "sh", "-c", command+" >/dev/null 2>&1 && echo yes || true") == ""; {
+		if time.Now().After(end) {
+			t.Fatalf("%s never succeeds", command)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+// systemBus starts a system bus on the node.
+func systemBus(t *testing.T, n *node.Node) {
+	t.Helper()
+	if _, err := exec.LookPath("dbus-daemon"); err != nil {
+		t.Skipf("dbus is not installed: %v", err)
+	}
+	n.Exec(t, "sh", "-ec", `mkdir /run/dbus; cat >/run/dbus/conf <<-E
+		<busconfig>
+		<type>system</type>
+		<listen>unix:path=/run/dbus/system_bus_socket</listen>
+		<policy context="default"><allow own="*"/><allow send_type="*"/><allow receive_type="*"/></policy>
+		</busconfig>
+		E`)
+	daemon(t, n, "dbus-daemon", "--config-file=/run/dbus/conf", "--nofork", "--nopidfile")
+	until(t, n, "test -S /run/dbus/system_bus_socket")
+}
+
+// fakeZones stands for firewalld's interface. It knows one zone of each source.
+type fakeZones struct {
+	sync.Mutex
+	zones map[string]string
+	calls []string
+}
+
+func (f *fakeZones) called(method, zone, source string) func() {
+	f.Lock()
+	f.calls = append(f.calls, strings.Join([]string{method, zone, source}, " "))
+	return f.Unlock
+}
+
+func exception(text string) *dbus.Error {
+	return dbus.NewError("org.fedoraproject.FirewallD1.Exception", []any{text})
+}
+
+func (f *fakeZones) AddSource(zone, source string) (string, *dbus.Error) {
+	defer f.called("addSource", zone, source)()
+	if f.zones[source] != "" {
+		return "", exception("ZONE_ALREADY_SET: " + source) // releases differ in whether that is about other zones too
+	}
+	f.zones[source] = zone
+	return zone, nil
+}
+
+func (f *fakeZones) RemoveSource(zone, source string) (string, *dbus.Error) {
+	defer f.called("removeSource", zone, source)()
+	switch f.zones[source] {
+	case "":
+		return "", exception("UNKNOWN_SOURCE: " + source)
+	case zone:
+		delete(f.zones, source)
+		return zone, nil
+	}
+	return "", exception("ZONE_CONFLICT: " + source)
+}
+
+func (f *fakeZones) QuerySource(zone, source string) (bool, *dbus.Error) {
+	defer f.called("querySource", zone, source)()
+	return f.zones[source] == zone, nil
+}
+
+// seen returns the calls since it was last called.
+func (f *fakeZones) seen() []string {
+	f.Lock()
+	defer f.Unlock()
+	calls := f.calls
+	f.calls = nil
+	return calls
+}
+
+// left returns the zone of each source.
+func (f *fakeZones) left() map[string]string {
+	f.Lock()
+	defer f.Unlock()
+	return maps.Clone(f.zones)
+}
+
+// fakeFirewalld puts a firewalld on the node's bus, with sources in zones.
+func fakeFirewalld(t *testing.T, n *node.Node, zones map[string]string) *fakeZones {
+	t.Helper()
+	systemBus(t, n)
+	f := &fakeZones{zones: zones}
+	err := n.Do(func() error {
+		conn, err := dbus.Connect("unix:path=/run/dbus/system_bus_socket")
+		if err != nil {
+			return err
+		}
+		t.Cleanup(func() { conn.Close() })
+		methods := map[string]string{"AddSource": "addSource", "RemoveSource": "removeSource", "QuerySource": "querySource"}
+		if err := conn.ExportWithMap(f, methods, "/org/fedoraproject/FirewallD1", "org.fedoraproject.FirewallD1.zone"); err != nil {
+			return err
+		}
+		_, err = conn.RequestName("org.fedoraproject.FirewallD1", 0)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// What firewalld is asked for, also if it was not configured but runs.
+func TestFirewalldCalls(t *testing.T) {
+	t.Parallel()
+	for _, backend := range []string{"firewalld", ""} {
+		t.Run(backend, func(t *testing.T) {
+			t.Parallel()
+			n := node.New(t)
+			f := fakeFirewalld(t, n, map[string]string{})
+			call := firewallCall("c", backendKey(backend), "10.0.0.2/24", "fd00::2/64")
+			second := firewallCall("second", backendKey(backend), "10.0.0.2/24")
+			for _, step := range []struct {
+				command string
+				call    node.Call
+				want    []string
+			}{
+				{"STATUS", call, nil},
+				{"DEL", call, []string{"removeSource trusted 10.0.0.2/32", "removeSource trusted fd00::2/128"}},
+				{"ADD", call, []string{"addSource trusted 10.0.0.2/32", "addSource trusted fd00::2/128"}},
+				{"CHECK", call, []string{"querySource trusted 10.0.0.2/32", "querySource trusted fd00::2/128"}},
+				{"ADD", second, []string{"addSource trusted 10.0.0.2/32", "querySource trusted 10.0.0.2/32"}},
+				{"DEL", call.With("prevResult", nil), []string{"removeSource trusted fd00::2/128"}},
+				{"DEL", call, []string{"removeSource trusted fd00::2/128"}},
+				{"DEL", second.With("firewalldZone", []byte(`"work"`)), []string{"removeSource trusted 10.0.0.2/32"}},
+			} {
+				n.Must(t, step.command, step.call)
+				if diff := cmp.Diff(step.want, f.seen()); diff != "" {
+					t.Errorf("%s of %s (-want +got):\n%s", step.command, step.call.ContainerID, diff)
+				}
+			}
+			if left := f.left(); len(left) > 0 {
+				t.Errorf("left: %v", left)
+			}
+		})
+	}
+}
+
+// A source that is in another zone is no success, and stays there.
+func TestFirewalldOtherZone(t *testing.T) {
+	t.Parallel()
+	n := node.New(t)
+	f := fakeFirewalld(t, n, map[string]string{"10.0.0.3/32": "drop"})
+	call := firewallCall("c", backendKey("firewalld"), "10.0.0.2/24", "10.0.0.3/24")
+	n.Must(t, "DEL", call)
+	before := n.State(t)
+	err := n.Run(t, "ADD", call).Err()
+	if want := "failed to add the address 10.0.0.3/32 to trusted zone: ZONE_ALREADY_SET: 10.0.0.3/32"; err == nil || err.Error() != want {
+		t.Errorf("ADD: got %v, want %s", err, want)
+	}
+	if diff := cmp.Diff(map[string]string{"10.0.0.3/32": "drop"}, f.left()); diff != "" {
+		t.Errorf("after the failure (-want +got):\n%s", diff)
+	}
+	if diff := hoststate.Diff(before, n.State(t)); diff != "" {
+		t.Errorf("after the failure:\n%s", diff)
+	}
+	err = n.Run(t, "CHECK", call).Err()
+	if want := "failed to find the address 10.0.0.2/32 in trusted zone; failed to find the address 10.0.0.3/32 in trusted zone"; err == nil || err.Error() != want {
+		t.Errorf("CHECK: got %v, want %s", err, want)
+	}
+}
+
+// firewalld itself, with its own configuration.
+func TestFirewalldReal(t *testing.T) {
+	t.Parallel()
+	n := node.New(t)
+	if _, err := exec.LookPath("firewalld"); err != nil {
+		t.Skipf("firewalld is not installed: %v", err)
+	}
+	systemBus(t, n)
+	// What it writes is for this node only.
+	n.Exec(t, "sh", "-ec", "mkdir /run/firewalld-etc; cp -a /etc/firewalld/. /run/firewalld-etc; mount --bind /run/firewalld-etc /etc/firewalld; mkdir -p /run/log; mount --bind /run/log /var/log")
+	daemon(t, n, "firewalld", "--nofork", "--nopid")
+	until(t, n, "firewall-cmd --state")
+	sources := func() []string {
+		list := strings.Fields(n.Exec(t, "firewall-cmd", "--zone=trusted", "--list-sources"))
+		slices.Sort(list)
+		return list
+	}
+	call := firewallCall("c", `"ingressPolicy": "same-bridge"`, "10.50.0.2/16", "fd00::2/64")
+	n.Must(t, "STATUS", call)
+	for range 2 {
+		n.Must(t, "ADD", call)
+		if diff := cmp.Diff([]string{"10.50.0.2/32", "fd00::2/128"}, sources()); diff != "" {
+			t.Errorf("after ADD (-want +got):\n%s", diff)
+		}
+		n.Must(t, "CHECK", call)
+	}
+	n.Exec(t, "firewall-cmd", "--reload")
+	if err := n.Run(t, "CHECK", call).Err(); err == nil || !strings.Contains(fmt.Sprint(err), "failed to find the address fd00::2/128 in trusted zone") {
+		t.Errorf("CHECK after a reload: %v", err)
+	}
+	n.Must(t, "DEL", call)
+	n.Must(t, "ADD", call)
+	n.Must(t, "CHECK", call)
+	for range 2 {
+		n.Must(t, "DEL", call)
+		if left := sources(); len(left) > 0 {
+			t.Errorf("after DEL: %v", left)
+		}
+	}
+	taken := firewallCall("taken", backendKey("firewalld"), "10.50.0.9/16")
+	n.Exec(t, "firewall-cmd", "--zone=drop", "--add-source=10.50.0.9/32")
+	if err := n.Run(t, "ADD", taken).Err(); err == nil || !strings.Contains(err.Error(), "ZONE_CONFLICT") {
+		t.Errorf("ADD of another zone's source: %v", err)
+	}
+	n.Must(t, "DEL", taken)
+	n.Exec(t, "firewall-cmd", "--zone=drop", "--remove-source=10.50.0.9/32")
+}

@@ -1,0 +1,295 @@
+package integration
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/containernetworking/plugins/integration/node"
+)
+
+// upstreamsPortmap is portmap of Debian's package containernetworking-plugins.
+const upstreamsPortmap = "/usr/lib/cni/portmap"
+
+// upstream calls upstream's portmap.
+func upstream(t *testing.T, n *node.Node, verb string, call node.Call) {
+	t.Helper()
+	if _, err := os.Stat(upstreamsPortmap); err != nil {
+		t.Skipf("upstream's plugins are not installed: %v", err)
+	}
+	call = call.With("cniVersion", []byte(`"1.0.0"`))
+	var result []byte
+	if start := strings.Index(call.Config, `"prevResult":`); start >= 0 {
+		result = []byte(strings.Replace(call.Config[start+len(`"prevResult":`):], "1.1.0", "1.0.0", 1))
+		end := bytes.LastIndexByte(result, '}') // of the configuration
+		if next := bytes.Index(result, []byte(`,"runtimeConfig"`)); next >= 0 {
+			end = next
+		}
+		call = call.With("prevResult", result[:end])
+	}
+	cmd := exec.Command(upstreamsPortmap)
+	cmd.Env = append(os.Environ(), "CNI_COMMAND="+verb, "CNI_CONTAINERID="+call.ContainerID, "CNI_IFNAME="+call.IfName, "CNI_NETNS="+call.Netns, "CNI_PATH=/usr/lib/cni")
+	cmd.Stdin = strings.NewReader(call.Config)
+	var out []byte
+	err := n.Do(func() (err error) {
+		out, err = cmd.CombinedOutput()
+		return err
+	})
+	if err != nil {
+		t.Fatalf("upstream's %s: %v: %s", verb, err, out)
+	}
+}
+
+// Each side knows, checks and removes what the other one made.
+func TestPortmapInterop(t *testing.T) {
+	t.Parallel()
+	n := node.New(t)
+	n.Exec(t, "sh", "-ec", "ip link add br0 type bridge; ip addr add 10.50.0.1/24 dev br0; ip addr add fd50::1/64 dev br0 nodad; ip link set br0 up")
+	n.Container(t, "cid1")
+	mappings := strings.ToLower(goldenMappings) // upstream takes TCP for another protocol than tcp
+	mappings = strings.NewReplacer("hostport", "hostPort", "containerport", "containerPort", "hostip", "hostIP").Replace(mappings)
+	call := portmapCall("cid1", usePortmap("iptables"), mappings, "10.50.0.2/24", "fd50::2/64")
+	rules := func() string {
+		return savedNAT(t, n, "iptables") + savedNAT(t, n, "ip6tables")
+	}
+	upstream(t, n, "ADD", call)
+	theirs := rules()
+	n.Must(t, "CHECK", call)
+	n.Must(t, "DEL", call.With("runtimeConfig", nil).With("prevResult", nil))
+	skeleton := rules()
+	if skeleton != portmapTop+portmapMarks+portmapTop+portmapMarks {
+		t.Errorf("our DEL leaves\n%s", skeleton)
+	}
+	n.Must(t, "ADD", call)
+	if have := rules(); have != theirs {
+		t.Errorf("our rules:\n%s\ntheirs:\n%s", have, theirs)
+	}
+	upstream(t, n, "DEL", call)
+	if have := rules(); have != skeleton {
+		t.Errorf("upstream's DEL leaves\n%s", have)
+	}
+	n.Must(t, "DEL", call)
+
+	// GC knows upstream's containers by the comment, and other networks' not at all.
+	for _, name := range []string{"valid", "stale"} {
+		n.Container(t, name)
+		upstream(t, n, "ADD", portmapCall(name, usePortmap("iptables"), mappings, "10.50.0.2/24", "fd50::2/64"))
+	}
+	foreign := portmapCall("cid1", usePortmap("iptables"), mappings, "10.50.0.2/24", "fd50::2/64").With("name", []byte(`"other"`))
+	upstream(t, n, "ADD", foreign)
+	n.Must(t, "GC", node.Call{Plugin: "portmap", Config: call.With("cni.dev/valid-attachments", []byte(`[{"containerID": "valid", "ifname": "eth0"}]`)).Config})
+	have := rules()
+	for comment, want := range map[string]int{
+		`name: \"pmnet\" id: \"valid\"`: 4, `name: \"pmnet\" id: \"stale\"`: 0, `name: \"other\" id: \"cid1\"`: 4,
+	} {
+		if count := strings.Count(have, comment); count != want {
+			t.Errorf("after GC %d rules have %s, want %d:\n%s", count, comment, want, have)
+		}
+	}
+}
+
+// Upstream's nftables rules have the container's id as their comment.
+func TestPortmapUpstreamsNFTables(t *testing.T) {
+	t.Parallel()
+	n := node.New(t)
+	n.Container(t, "cid1")
+	n.Exec(t, "sh", "-ec", `nft -f - <<-'END'
+		table ip cni_hostport {
+			chain hostports {
+				tcp dport 8080 dnat to 10.50.0.2:80 comment "cid1"
+				tcp dport 8081 dnat to 10.50.0.3:80 comment "cid2"
+			}
+			chain masquerading {
+				type nat hook postrouting priority 100
+				ip saddr 10.50.0.2 ip daddr 10.50.0.2 masquerade comment "cid1"
+			}
+		}
+	END`)
+	n.Must(t, "DEL", portmapCall("cid1", usePortmap("nftables"), "", "10.50.0.2/24"))
+	if rules := n.Exec(t, "nft", "list", "ruleset"); strings.Contains(rules, "cid1") || !strings.Contains(rules, "cid2") {
+		t.Errorf("left:\n%s", rules)
+	}
+}
+
+// iptables of either variant makes the same rules, with at most one process that
+// reads and one that writes for each family; nftables needs none.
+func TestPortmapProcesses(t *testing.T) {
+	t.Parallel()
+	for _, variant := range []string{"nft", "legacy"} {
+		t.Run(variant, func(t *testing.T) {
+			t.Parallel()
+			n := node.New(t)
+			n.Exec(t, "sh", "-ec", "ip link add br0 type bridge; ip addr add 10.50.0.1/24 dev br0; ip link set br0 up")
+			n.Container(t, "cid1")
+			n.Container(t, "cid2")
+			env := countingTools(t, variant)
+			call := portmapCall("cid1", usePortmap("iptables"), goldenMappings, "10.50.0.2/24", "fd50::2/64")
+			next := portmapCall("cid2", usePortmap("iptables"), goldenMappings, "10.50.0.3/24", "fd50::3/64")
+			without := portmapCall("cid2", usePortmap("iptables"), "", "10.50.0.3/24", "fd50::3/64")
+			for _, step := range []struct {
+				what, verb string
+				call       node.Call
+				most       int
+			}{
+				{"first", "ADD", call, 2}, {"next", "ADD", next, 2}, {"again", "ADD", next, 4}, {"", "CHECK", call, 2},
+				{"", "DEL", next, 2}, {"without mappings", "ADD", without, 0}, {"last", "DEL", call, 2}, {"nothing", "DEL", call, 6},
+			} {
+				os.Remove(env.log)
+				step.call.Env = []string{"PATH=" + env.path}
+				n.Must(t, step.verb, step.call)
+				list, _ := os.ReadFile(env.log)
+				most := step.most
+				if variant == "nft" && step.what == "nothing" {
+					most = 0
+				}
+				if count := bytes.Count(list, []byte("\n")); count > most {
+					t.Errorf("%s %s runs %d tools, want at most %d:\n%s", step.what, step.verb, count, most, list)
+				}
+			}
+		})
+	}
+}
+
+type tools struct{ path, log string }
+
+// countingTools makes a directory with iptables of a variant, as tools that write
+// a line each time they run.
+func countingTools(t *testing.T, variant string) tools {
+	t.Helper()
+	dir := t.TempDir()
+	log := filepath.Join(dir, "log")
+	for _, family := range []string{"iptables", "ip6tables"} {
+		for _, suffix := range []string{"", "-save", "-restore"} {
+			tool, err := exec.LookPath(family + "-" + variant + suffix)
+			if err != nil {
+				t.Skipf("iptables is not installed: %v", err)
+			}
+			script := fmt.Sprintf("#!/bin/sh\necho %s \"$@\" >>%s\nexec %s \"$@\"\n", family+suffix, log, tool)
+			if err := os.WriteFile(filepath.Join(dir, family+suffix), []byte(script), 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return tools{dir + ":" + os.Getenv("PATH"), log}
+}
+
+// Fifty containers come and go at once.
+func TestPortmapParallel(t *testing.T) {
+	t.Parallel()
+	const count = 50
+	for _, backend := range portmapBackends {
+		t.Run(backend, func(t *testing.T) {
+			t.Parallel()
+			n := node.New(t)
+			var calls []node.Call
+			for i := range count {
+				name := fmt.Sprint("c", i)
+				n.Container(t, name)
+				// Each port has two that want it.
+				mapping := fmt.Sprintf(`{"hostPort": %d, "containerPort": 80, "protocol": "tcp"}`, 8000+i/2)
+				calls = append(calls, portmapCall(name, usePortmap(backend), mapping, fmt.Sprintf("10.50.0.%d/24", i+2), fmt.Sprintf("fd50::%x/64", i+2)))
+			}
+			rounds := 2
+			for range rounds {
+				start := time.Now()
+				atOnce(t, n, "ADD", calls)
+				added := time.Since(start)
+				atOnce(t, n, "CHECK", calls)
+				start = time.Now()
+				atOnce(t, n, "DEL", calls)
+				t.Logf("ADD %v, DEL %v", added, time.Since(start))
+			}
+			if rules := n.Exec(t, "sh", "-ec", "nft list ruleset; iptables-save; ip6tables-save"); strings.Contains(rules, "CNI-DN") || strings.Contains(rules, "elements") {
+				t.Errorf("left behind:\n%s", rules)
+			}
+			if files := n.Exec(t, "ls", "/run/cni/portmap"); files != "claims\nlock\n" {
+				t.Errorf("left behind: %s", files)
+			}
+			if claims := n.Exec(t, "sh", "-c", "tr -d '\\0' </run/cni/portmap/claims | wc -c"); claims != "0\n" {
+				t.Errorf("numbers of ports that are not 0: %s", claims)
+			}
+		})
+	}
+}
+
+// STATUS says whether there is a backend to work with.
+func TestPortmapStatus(t *testing.T) {
+	t.Parallel()
+	n := node.New(t)
+	for _, backend := range portmapBackends {
+		call := portmapCall("c", usePortmap(backend), "")
+		n.Must(t, "STATUS", call)
+		call = call.With("markMasqBit", []byte("77"))
+		if err := n.Run(t, "STATUS", call).Err(); err == nil {
+			t.Error("STATUS accepts an invalid configuration")
+		}
+	}
+}
+
+// The first packet of an SCTP association gets to the container. The packet is
+// made by hand, as kernels without SCTP translate it as well.
+func TestPortmapSCTP(t *testing.T) {
+	t.Parallel()
+	for _, backend := range portmapBackends {
+		t.Run(backend, func(t *testing.T) {
+			t.Parallel()
+			s := newStreet(t)
+			s.Must(t, "ADD", portmapCall("one", usePortmap(backend), `{"hostPort": 9000, "containerPort": 90, "protocol": "sctp"}`, oneV4+"/24"))
+			receiver := s.one.rawSCTP(t)
+			sender := s.outside.rawSCTP(t)
+			if _, err := sender.WriteTo(associationInit(9000), &net.IPAddr{IP: net.ParseIP(hostV4)}); err != nil {
+				t.Fatal(err)
+			}
+			if err := receiver.SetReadDeadline(time.Now().Add(patience)); err != nil {
+				t.Fatal(err)
+			}
+			packet := make([]byte, 1500)
+			size, from, err := receiver.ReadFrom(packet)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if port := binary.BigEndian.Uint16(packet[2:]); size < 4 || port != 90 || from.String() != outsideV4 {
+				t.Errorf("port %d, from %v", port, from)
+			}
+		})
+	}
+}
+
+func (p place) rawSCTP(t *testing.T) net.PacketConn {
+	t.Helper()
+	var conn net.PacketConn
+	err := p.do(func() (err error) {
+		conn, err = net.ListenPacket(fmt.Sprint("ip4:", unix.IPPROTO_SCTP), "0.0.0.0")
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return conn
+}
+
+// associationInit returns a packet with an INIT chunk (RFC 9260, section 3.3.2).
+func associationInit(port uint16) []byte {
+	packet := make([]byte, 12+20)
+	binary.BigEndian.PutUint16(packet, 5000)
+	binary.BigEndian.PutUint16(packet[2:], port)
+	chunk := packet[12:]
+	chunk[0], chunk[3] = 1, 20
+	binary.BigEndian.PutUint32(chunk[4:], 1)
+	binary.BigEndian.PutUint32(chunk[8:], 1<<16)
+	chunk[13], chunk[15] = 1, 1
+	sum := crc32.Checksum(packet, crc32.MakeTable(crc32.Castagnoli))
+	binary.LittleEndian.PutUint32(packet[8:], sum)
+	return packet
+}

@@ -1,0 +1,174 @@
+// Package firewall is the plugin that lets the traffic of containers through the
+// host's firewall and, if asked to, keeps containers of different bridges apart.
+package firewall
+
+import (
+	"net/netip"
+	"slices"
+
+	"github.com/containernetworking/cni/pkg/version"
+
+	"github.com/containernetworking/plugins/pkg/chained"
+	"github.com/containernetworking/plugins/pkg/owner"
+	"github.com/containernetworking/plugins/pkg/plugin"
+)
+
+const unchained = "missing prevResult from earlier plugin"
+
+// Plugin is the firewall plugin. Like upstream's it knows no version of the
+// specification before 0.4.0.
+var Plugin = chained.Kind{
+	Name:      "firewall",
+	Versions:  version.PluginSupports("0.4.0", "1.0.0", "1.1.0"),
+	NewDriver: func() chained.Driver { return &Conf{} },
+	Unchained: unchained,
+	Unchecked: unchained,
+}.Plugin()
+
+// Add lets the addresses through, puts the policy into effect and keeps a record.
+func (c *Conf) Add(a *chained.Attachment) error {
+	ch, err := c.change(a)
+	if err != nil {
+		return err
+	}
+	s, err := openState()
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	// The state of an earlier ADD that no DEL has followed.
+	if err := withdrawKnown(s, a.Prefix()); err != nil {
+		return err
+	}
+	x, err := newAdmission(s, detect(c.Backend), ch)
+	if err != nil {
+		return err
+	}
+	a.Undo(x.undo)
+	return x.run(a.Context)
+}
+
+// change is what the configuration asks for.
+func (c *Conf) change(a *chained.Attachment) (change, error) {
+	all, err := addresses(a.Result)
+	if err != nil {
+		return change{}, err
+	}
+	bridge, err := c.bridge(a.Result)
+	if err != nil {
+		return change{}, err
+	}
+	return change{
+		owner:     a.Attachment,
+		addresses: all,
+		admin:     c.AdminChain,
+		zone:      c.Zone,
+		bridge:    bridge,
+		policy:    c.IngressPolicy,
+		ipv4:      slices.ContainsFunc(all, netip.Addr.Is4),
+		ipv6:      slices.ContainsFunc(all, netip.Addr.Is6),
+	}, nil
+}
+
+// Check compares the firewall with what Add makes. What a bridge is to have is the
+// policy of the last ADD, which may be another attachment's.
+func (c *Conf) Check(a *chained.Attachment) error {
+	ch, err := c.change(a)
+	if err != nil {
+		return err
+	}
+	name := detect(c.Backend)
+	isolation := detectIsolation(name)
+	if i, known, err := isolationOf(ch.bridge); err != nil {
+		return err
+	} else if known {
+		isolation, ch.policy = i.Backend, i.Policy
+	} else if ch.policy == open {
+		ch.bridge = ""
+	}
+	parts, err := split(name, isolation, ch)
+	errs := []error{err}
+	for _, p := range parts {
+		errs = append(errs, p.check(p.change))
+	}
+	return plugin.Join(errs...)
+}
+
+// Remove takes back what the record of the attachment says. What upstream's ADD
+// made has no record: then those addresses of the result go that no attachment
+// with a record has.
+func (c *Conf) Remove(a *chained.Attachment) error {
+	s, err := openState()
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	r, err := s.record(a.Prefix())
+	switch {
+	case err != nil:
+		return err
+	case r != nil:
+		return withdraw(s, *r)
+	case a.Result == nil:
+		return nil
+	}
+	return c.removeUnrecorded(s, a)
+}
+
+func (c *Conf) removeUnrecorded(s *state, a *chained.Attachment) error {
+	all, err := addresses(a.Result)
+	if err != nil {
+		return err
+	}
+	names := []string{nameIPTables, nameNFTables}
+	if detect(c.Backend) == nameFirewalld {
+		names = append(names, nameFirewalld)
+	}
+	var errs []error
+	for _, name := range names {
+		free, err := s.unclaimed(name, all, "")
+		if err != nil || len(free) == 0 {
+			errs = append(errs, err)
+			continue
+		}
+		b, err := byName(name)
+		if err == nil {
+			err = b.remove(change{addresses: free, zone: c.Zone, policy: open, was: open})
+		}
+		errs = append(errs, err)
+	}
+	return plugin.Join(errs...)
+}
+
+// Collect withdraws all attachments of the network but the valid ones.
+func (c *Conf) Collect(network string, valid []owner.Attachment) error {
+	s, err := openState()
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	prefixes, err := s.attachments(network)
+	errs := []error{err}
+	for _, prefix := range prefixes {
+		if !slices.ContainsFunc(valid, func(a owner.Attachment) bool { return a.Prefix() == prefix }) {
+			errs = append(errs, withdrawKnown(s, prefix))
+		}
+	}
+	return plugin.Join(errs...)
+}
+
+// Available asks the backends.
+func (c *Conf) Available() error {
+	name := detect(c.Backend)
+	b, err := byName(name)
+	if err != nil {
+		return err
+	}
+	err = b.available()
+	if isolation := detectIsolation(name); err == nil && c.IngressPolicy != open && isolation != name {
+		if b, err = byName(isolation); err == nil {
+			err = b.available()
+		}
+	}
+	return err
+}

@@ -1,0 +1,175 @@
+package firewall
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+
+	"github.com/containernetworking/plugins/pkg/plugin"
+)
+
+// viaFirewalld makes addresses sources of a zone, through firewalld's interface
+// on the system bus (firewalld.dbus(5)). The change is firewalld's runtime
+// configuration, which `firewall-cmd --reload` forgets.
+type viaFirewalld struct{}
+
+const (
+	busName   = "org.fedoraproject.FirewallD1"
+	busPath   = "/org/fedoraproject/FirewallD1"
+	busZone   = busName + ".zone"
+	busOwner  = "org.freedesktop.DBus.GetNameOwner"
+	noSuchOne = "org.freedesktop.DBus.Error.NameHasNoOwner"
+)
+
+// The errors of firewalld begin with these. UNKNOWN_SOURCE and ZONE_CONFLICT are
+// what removeSource says of a source that is in no zone, or in another one.
+const (
+	alreadySet    = "ZONE_ALREADY_SET"
+	zoneConflict  = "ZONE_CONFLICT"
+	unknownSource = "UNKNOWN_SOURCE"
+)
+
+// patience is how long firewalld may take, in all. While it reloads, it answers
+// only some seconds later.
+const patience = 20 * time.Second
+
+// errAbsent says that firewalld does not run.
+var errAbsent = errors.New("firewalld does not run")
+
+// session is a connection to the system bus on which firewalld is.
+type session struct {
+	ctx    context.Context
+	cancel context.CancelFunc
+	conn   *dbus.Conn
+}
+
+// dial connects to firewalld. Without a bus or without firewalld on it, the error
+// is errAbsent; firewalld is not started.
+func dial(ctx context.Context) (*session, error) {
+	conn, err := dbus.ConnectSystemBus()
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errAbsent, err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	s := &session{ctx, cancel, conn}
+	var owner string
+	err = conn.BusObject().CallWithContext(ctx, busOwner, 0, busName).Store(&owner)
+	if err == nil {
+		return s, nil
+	}
+	s.close()
+	var reply dbus.Error
+	if errors.As(err, &reply) && reply.Name == noSuchOne {
+		return nil, errAbsent
+	}
+	return nil, fmt.Errorf("look for firewalld: %w", err)
+}
+
+func (s *session) close() {
+	s.cancel()
+	s.conn.Close()
+}
+
+// call calls a method of zones. A firewalld that has gone is not started for it.
+func (s *session) call(method, zone, source string) *dbus.Call {
+	return s.conn.Object(busName, busPath).CallWithContext(s.ctx, busZone+"."+method, dbus.FlagNoAutoStart, zone, source)
+}
+
+// has reports whether the source is in the zone.
+func (s *session) has(zone, source string) (bool, error) {
+	var is bool
+	err := s.call("querySource", zone, source).Store(&is)
+	return is, err
+}
+
+// firewalldRuns reports whether firewalld is on the system bus.
+func firewalldRuns() bool {
+	s, err := dial(context.Background())
+	if err == nil {
+		s.close()
+	}
+	return err == nil
+}
+
+func (viaFirewalld) apply(ctx context.Context, c change) error {
+	s, err := dial(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	for _, a := range c.addresses {
+		if err := s.add(c.zone, host(a)); err != nil {
+			return fmt.Errorf("failed to add the address %s to %s zone: %w", host(a), c.zone, err)
+		}
+	}
+	return nil
+}
+
+// add makes the source one of the zone. Releases of firewalld differ in whether
+// ZONE_ALREADY_SET is about this zone or any.
+func (s *session) add(zone, source string) error {
+	err := s.call("addSource", zone, source).Err
+	if err == nil || !strings.Contains(err.Error(), alreadySet) {
+		return err
+	}
+	is, queryErr := s.has(zone, source)
+	if queryErr != nil {
+		return errors.Join(err, queryErr)
+	}
+	if !is {
+		return err
+	}
+	return nil
+}
+
+func (viaFirewalld) remove(c change) error {
+	if len(c.addresses) == 0 {
+		return nil
+	}
+	s, err := dial(context.Background())
+	if errors.Is(err, errAbsent) {
+		return nil // and so is what it was told
+	}
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	var errs []error
+	for _, a := range c.addresses {
+		err := s.call("removeSource", c.zone, host(a)).Err
+		if err != nil && !strings.Contains(err.Error(), unknownSource) && !strings.Contains(err.Error(), zoneConflict) {
+			errs = append(errs, fmt.Errorf("remove the address %s from %s zone: %w", host(a), c.zone, err))
+		}
+	}
+	return plugin.Join(errs...)
+}
+
+func (viaFirewalld) check(c change) error {
+	s, err := dial(context.Background())
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	var errs []error
+	for _, a := range c.addresses {
+		is, err := s.has(c.zone, host(a))
+		if err != nil {
+			errs = append(errs, fmt.Errorf("failed to find the address %s in %s zone: %w", host(a), c.zone, err))
+		} else if !is {
+			errs = append(errs, fmt.Errorf("failed to find the address %s in %s zone", host(a), c.zone))
+		}
+	}
+	return plugin.Join(errs...)
+}
+
+func (viaFirewalld) available() error {
+	s, err := dial(context.Background())
+	if err == nil {
+		s.close()
+	}
+	return err
+}

@@ -1,0 +1,150 @@
+package firewall
+
+import (
+	"encoding/binary"
+	"net"
+	"slices"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/containernetworking/plugins/pkg/nft"
+)
+
+// The names of sets and of the administrator's chains in the table.
+const (
+	containers4 = "containers_ipv4"
+	containers6 = "containers_ipv6"
+	bridges     = "bridges"
+	bridged     = "bridged"
+
+	adminRules     = "admin"
+	unmatchedRules = "unmatched"
+)
+
+// trackedStates are the bits of ct state for established and related: 1 shifted
+// by enum ip_conntrack_info plus 1 (linux/netfilter/nf_conntrack_common.h).
+const trackedStates = 1<<1 | 1<<2
+
+func table() nft.Table {
+	return nft.Table{Family: nft.Inet, Name: "cni_plugins_firewall", Comment: "Forwarding for containers, by CNI's firewall plugin"}
+}
+
+func sets() []nft.Set {
+	return []nft.Set{
+		{Name: containers4, Key: []nft.Type{nft.IPv4Addr}},
+		{Name: containers6, Key: []nft.Type{nft.IPv6Addr}},
+		{Name: bridges, Key: []nft.Type{nft.IfName}},
+		{Name: bridged, Key: []nft.Type{nft.IfName, nft.IfName}, Verdicts: true},
+	}
+}
+
+// chain is a chain with the rules that it is to have.
+type chain struct {
+	nft.Chain
+	rules []nft.Rule
+}
+
+// chains returns all chains, those first that others jump to.
+func chains() []chain {
+	return []chain{
+		isolationChain(),
+		{Chain: nft.Chain{Name: adminRules, Comment: "For rules that decide before the containers'"}},
+		{Chain: nft.Chain{Name: unmatchedRules, Comment: "For rules about all that is neither from nor for a container"}},
+		forward(),
+	}
+}
+
+func isolationChain() chain {
+	// An interface's name fills four registers of four bytes.
+	const in, out = 0, unix.IFNAMSIZ / 4
+	return chain{
+		Chain: nft.Chain{Name: "isolation"},
+		rules: []nft.Rule{
+			{Exprs: []nft.Expr{
+				nft.Meta(nft.Part(in), unix.NFT_META_IIFNAME), nft.Meta(nft.Part(out), unix.NFT_META_OIFNAME),
+				nft.Decide(nft.Part(in), bridged),
+			}},
+			{Exprs: []nft.Expr{
+				nft.Meta(nft.Register1, unix.NFT_META_IIFNAME), nft.In(nft.Register1, bridges),
+				nft.Meta(nft.Register1, unix.NFT_META_OIFNAME), nft.In(nft.Register1, bridges),
+				nft.Drop.End(),
+			}},
+		},
+	}
+}
+
+func forward() chain {
+	c := chain{Chain: nft.Chain{
+		Name: "forward",
+		Base: &nft.Base{Type: "filter", Hook: unix.NF_INET_FORWARD},
+	}}
+	c.rules = append(c.rules, jump(isolationChain().Name), jump(adminRules))
+	for _, set := range []string{containers4, containers6} {
+		ip := net.IPv4zero
+		if set == containers6 {
+			ip = net.IPv6zero
+		}
+		tracked := binary.NativeEndian.AppendUint32(nil, trackedStates)
+		c.rules = append(c.rules,
+			nft.Rule{Exprs: slices.Concat(nft.Protocol(ip), []nft.Expr{
+				nft.Load(nft.Register1, nft.Destination(ip)), nft.In(nft.Register1, set),
+				nft.Conntrack(nft.Register1, unix.NFT_CT_STATE), nft.Mask(nft.Register1, tracked), nft.NotEqual(nft.Register1, make([]byte, len(tracked))),
+				nft.Accept.End(),
+			})},
+			nft.Rule{Exprs: slices.Concat(nft.Protocol(ip), []nft.Expr{
+				nft.Load(nft.Register1, nft.Source(ip)), nft.In(nft.Register1, set),
+				nft.Accept.End(),
+			})},
+		)
+	}
+	c.rules = append(c.rules, jump(unmatchedRules))
+	return c
+}
+
+func jump(chain string) nft.Rule { return nft.Rule{Exprs: []nft.Expr{nft.Jump(chain).End()}} }
+
+// addSkeleton adds what all attachments have in common, as far as it is not
+// there.
+func addSkeleton(conn *nft.Conn, tx *nft.Transaction) error {
+	exists, err := conn.HasTable(table())
+	if err != nil {
+		return err
+	}
+	if !exists {
+		tx.AddTable(table())
+	}
+	for _, s := range sets() {
+		exists, err := conn.HasSet(table(), s.Name)
+		if err != nil {
+			return err
+		}
+		if !exists {
+			tx.AddSet(table(), s)
+		}
+	}
+	for _, c := range chains() {
+		if err := c.add(conn, tx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// add adds the chain if it is not there, and its rules if it has none.
+func (c chain) add(conn *nft.Conn, tx *nft.Transaction) error {
+	exists, err := conn.HasChain(table(), c.Name)
+	if err != nil {
+		return err
+	}
+	if !exists {
+		tx.AddChain(table(), c.Chain)
+	}
+	found, err := conn.Rules(table(), c.Name)
+	if err != nil || len(found) > 0 {
+		return err
+	}
+	for _, r := range c.rules {
+		tx.AddRule(table(), c.Name, r)
+	}
+	return nil
+}

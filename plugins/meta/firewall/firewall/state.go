@@ -1,0 +1,295 @@
+package firewall
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/alexflint/go-filemutex"
+
+	"github.com/containernetworking/plugins/pkg/owner"
+)
+
+// stateDir is where the plugin keeps whose each address and bridge is, which the
+// rules do not tell. It vanishes with the rules when the host restarts.
+//
+//	lock                            held while the firewall is changed
+//	attachments/PREFIX              a record of each attachment, in JSON
+//	claims/address,BACKEND,IP/      an empty file PREFIX for each attachment that has the address
+//	claims/bridge,NAME/             the same for a bridge, and its policy in JSON,
+//	                                which stays when the last attachment has gone
+//	made/BACKEND,…                  what all attachments have in common has been made
+//
+// PREFIX is owner.Attachment.Prefix. A claim is made before the rule and taken
+// back after it, and the record lasts from before the first claim until after
+// the last one: whoever is killed in between leaves enough for the next DEL.
+const stateDir = "/run/cni/firewall"
+
+// policyName is the name of the file with the policy among a bridge's claims.
+// It is no Prefix.
+const policyName = "policy"
+
+// state is the directory, locked.
+type state struct{ mutex *filemutex.FileMutex }
+
+// openState waits for the lock. Who holds it works for milliseconds, or waits
+// for firewalld, which has a deadline.
+func openState() (*state, error) {
+	for _, dir := range []string{"attachments", "claims", "made"} {
+		if err := os.MkdirAll(filepath.Join(stateDir, dir), 0o755); err != nil {
+			return nil, fmt.Errorf("keep state: %w", err)
+		}
+	}
+	path := filepath.Join(stateDir, "lock")
+	mutex, err := filemutex.New(path)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	if err := mutex.Lock(); err != nil {
+		mutex.Close()
+		return nil, fmt.Errorf("lock %s: %w", path, err)
+	}
+	s := &state{mutex}
+	// Whoever was killed while writing may have left this.
+	if err := remove(temporaryPath()); err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *state) close() { s.mutex.Close() }
+
+// record is what an attachment has.
+type record struct {
+	Network     string       `json:"network"`
+	ContainerID string       `json:"containerID"`
+	IfName      string       `json:"ifName"`
+	Backend     string       `json:"backend"`
+	Addresses   []netip.Addr `json:"addresses"`
+	Zone        string       `json:"zone"`
+	// Bridge is the one that the attachment has a claim on, if any.
+	Bridge string `json:"bridge,omitempty"`
+}
+
+func (r record) owner() owner.Attachment {
+	return owner.Attachment{Network: r.Network, ContainerID: r.ContainerID, IfName: r.IfName}
+}
+
+// isolation is the policy that is in effect on a bridge.
+type isolation struct {
+	Backend string `json:"backend"`
+	Policy  policy `json:"policy"`
+	// IPv4 and IPv6 are the families that it was made for.
+	IPv4 bool `json:"ipv4"`
+	IPv6 bool `json:"ipv6"`
+}
+
+func recordPath(prefix string) string { return filepath.Join(stateDir, "attachments", prefix) }
+
+// record returns the record of an attachment, or nil. One that cannot be read,
+// from a crash or another program, counts as none.
+func (s *state) record(prefix string) (*record, error) {
+	var r record
+	found, err := read(recordPath(prefix), &r)
+	if !found || err != nil {
+		return nil, err
+	}
+	return &r, nil
+}
+
+// attachments returns the prefixes of a network's attachments that have a record.
+func (s *state) attachments(network string) ([]string, error) {
+	entries, err := os.ReadDir(filepath.Join(stateDir, "attachments"))
+	var prefixes []string
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), owner.NetworkPrefix(network)) {
+			prefixes = append(prefixes, e.Name())
+		}
+	}
+	return prefixes, err
+}
+
+// put writes a record and makes its claims.
+func (s *state) put(r record) error {
+	prefix := r.owner().Prefix()
+	if err := write(recordPath(prefix), r); err != nil {
+		return err
+	}
+	for _, key := range r.claims() {
+		if err := os.MkdirAll(claimDir(key), 0o755); err != nil {
+			return fmt.Errorf("claim %s: %w", key, err)
+		}
+		if err := os.WriteFile(filepath.Join(claimDir(key), prefix), nil, 0o644); err != nil {
+			return fmt.Errorf("claim %s: %w", key, err)
+		}
+	}
+	return nil
+}
+
+// drop takes the claims of a record back, and then the record.
+func (s *state) drop(r record) error {
+	prefix := r.owner().Prefix()
+	for _, key := range r.claims() {
+		if err := s.dropClaim(key, prefix); err != nil {
+			return err
+		}
+	}
+	return remove(recordPath(prefix))
+}
+
+// dropClaim leaves the policy of a bridge, once it had one: that it has none any
+// longer is worth knowing.
+func (s *state) dropClaim(key, prefix string) error {
+	if err := remove(filepath.Join(claimDir(key), prefix)); err != nil {
+		return err
+	}
+	err := remove(claimDir(key))
+	if errors.Is(err, syscall.ENOTEMPTY) {
+		return nil
+	}
+	return err
+}
+
+// claims are the keys of what a record claims.
+func (r record) claims() []string {
+	var keys []string
+	for _, a := range r.Addresses {
+		keys = append(keys, addressKey(r.Backend, a))
+	}
+	if r.Bridge != "" {
+		keys = append(keys, bridgeKey(r.Bridge))
+	}
+	return keys
+}
+
+func claimDir(key string) string { return filepath.Join(stateDir, "claims", key) }
+
+func addressKey(backend string, a netip.Addr) string { return "address," + backend + "," + a.String() }
+
+func bridgeKey(name string) string { return "bridge," + name }
+
+// claimant returns the prefix of some attachment that has a claim, but not that of
+// the given one; or "".
+func (s *state) claimant(key, except string) (string, error) {
+	dir, err := os.Open(claimDir(key))
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	defer dir.Close()
+	// Three names, as two may be those that do not count.
+	names, err := dir.Readdirnames(3)
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	for _, name := range names {
+		if name != except && name != policyName {
+			return name, nil
+		}
+	}
+	return "", err
+}
+
+// unclaimed returns those of the addresses that nobody claims but the attachment
+// with the prefix.
+func (s *state) unclaimed(backend string, addresses []netip.Addr, prefix string) ([]netip.Addr, error) {
+	var free []netip.Addr
+	for _, a := range addresses {
+		other, err := s.claimant(addressKey(backend, a), prefix)
+		if err != nil {
+			return nil, err
+		}
+		if other == "" {
+			free = append(free, a)
+		}
+	}
+	return free, nil
+}
+
+// isolationOf returns the policy in effect on a bridge. It is not known of one that
+// nobody has claimed yet: upstream's may have rules. No lock is needed to read it.
+func isolationOf(bridge string) (isolation, bool, error) {
+	var i isolation
+	found, err := read(filepath.Join(claimDir(bridgeKey(bridge)), policyName), &i)
+	return i, found, err
+}
+
+// setIsolation notes the policy of a bridge that somebody claims or has claimed.
+func (s *state) setIsolation(bridge string, i isolation) error {
+	return write(filepath.Join(claimDir(bridgeKey(bridge)), policyName), i)
+}
+
+// madePath is the file that says that what all changes alike have in common has
+// been made.
+func madePath(backend string, c change) string {
+	name := []string{backend, strings.ReplaceAll(c.admin, "/", "_")}
+	if c.policy != open {
+		name = append(name, "policies")
+	}
+	if c.ipv4 {
+		name = append(name, "ipv4")
+	}
+	if c.ipv6 {
+		name = append(name, "ipv6")
+	}
+	return filepath.Join(stateDir, "made", strings.Join(name, ","))
+}
+
+// made reports whether setMade was called for a change alike.
+func (s *state) made(backend string, c change) bool {
+	_, err := os.Stat(madePath(backend, c))
+	return err == nil
+}
+
+func (s *state) setMade(backend string, c change) error {
+	return os.WriteFile(madePath(backend, c), nil, 0o644)
+}
+
+// temporaryPath is where files are written before they get their names.
+func temporaryPath() string { return filepath.Join(stateDir, "new") }
+
+func read(path string, into any) (bool, error) {
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return json.Unmarshal(text, into) == nil, nil
+}
+
+// write makes a file appear whole. It need not survive a crash of the host, which
+// the rules do not survive either, and so is not synced.
+func write(path string, value any) error {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	err = os.WriteFile(temporaryPath(), text, 0o644)
+	if err == nil {
+		err = os.Rename(temporaryPath(), path)
+	}
+	if err != nil {
+		return errors.Join(err, remove(temporaryPath()))
+	}
+	return nil
+}
+
+func remove(path string) error {
+	err := os.Remove(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,235 @@
+package portmap
+
+import (
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/containernetworking/plugins/pkg/iptables"
+)
+
+// The chains that all attachments share.
+const (
+	dnatChain = "CNI-HOSTPORT-DNAT"
+	markChain = "CNI-HOSTPORT-SETMARK"
+	masqChain = "CNI-HOSTPORT-MASQ"
+)
+
+// maxMultiport is how many ports the match multiport takes, a range counting as
+// two (linux/netfilter/xt_multiport.h, XT_MULTI_PORTS).
+const maxMultiport = 15
+
+// wanted is what a target needs, in the form that iptables-save prints.
+type wanted struct {
+	target
+	// setMark and masquerade are the chains for its mark.
+	setMark, masquerade string
+}
+
+// wanted chooses the chains for the mark: those that have it, or that nobody has
+// used, or a pair of its own.
+func (t target) wanted(have iptables.Contents) wanted {
+	w := wanted{target: t, setMark: markChain, masquerade: masqChain}
+	if t.MarkChain != "" {
+		w.setMark = t.MarkChain
+		return w
+	}
+	others := func(chain string, mine iptables.Rule) bool {
+		rules := of(have, chain)
+		return len(rules) > 0 && !sameRules(rules, []iptables.Rule{mine})
+	}
+	if others(markChain, w.mark()) || others(masqChain, w.translation()) {
+		suffix := "-" + strconv.Itoa(t.MarkBit)
+		w.setMark, w.masquerade = markChain+suffix, masqChain+suffix
+	}
+	return w
+}
+
+func (w wanted) mask() string {
+	mask := fmt.Sprintf("0x%x", uint32(1)<<w.MarkBit)
+	return mask + "/" + mask
+}
+
+func (w wanted) mark() iptables.Rule {
+	return slices.Concat(iptables.Comment("CNI portfwd masquerade mark"), []string{"-j", "MARK", "--set-xmark", w.mask()})
+}
+
+func (w wanted) translation() iptables.Rule {
+	return iptables.Rule{"-m", "mark", "--mark", w.mask(), "-j", "MASQUERADE"}
+}
+
+func (w wanted) toMasquerade() iptables.Rule {
+	return slices.Concat(iptables.Comment("CNI portfwd requiring masquerade"), []string{"-j", w.masquerade})
+}
+
+func toDNAT() iptables.Rule {
+	return iptables.Rule{"-m", "addrtype", "--dst-type", "LOCAL", "-j", dnatChain}
+}
+
+// marks reports whether packets are marked, in chains that are made here.
+func (w wanted) marks() bool { return w.SNAT && w.MarkChain == "" }
+
+// top returns the rules outside the target's own chain that packets need to get
+// there, and to be masqueraded, by chain.
+func (w wanted) top() []iptables.Listed {
+	top := []iptables.Listed{{Chain: "PREROUTING", Rule: toDNAT()}, {Chain: "OUTPUT", Rule: toDNAT()}}
+	if w.marks() {
+		top = append(top,
+			iptables.Listed{Chain: w.setMark, Rule: w.mark()},
+			iptables.Listed{Chain: w.masquerade, Rule: w.translation()},
+			iptables.Listed{Chain: "POSTROUTING", Rule: w.toMasquerade()})
+	}
+	return top
+}
+
+// addTop adds what is missing of it.
+func (w wanted) addTop(tx *iptables.Transaction, have iptables.Contents) {
+	made := []string{dnatChain}
+	if w.marks() {
+		made = append(made, w.setMark, w.masquerade)
+	}
+	for _, chain := range made {
+		if !slices.Contains(have.Chains, chain) {
+			tx.NewChain(chain)
+		}
+	}
+	for _, r := range w.top() {
+		switch {
+		case containsRule(of(have, r.Chain), r.Rule):
+		case r.Chain == "POSTROUTING":
+			tx.Insert(r.Chain, r.Rule)
+		default:
+			tx.Append(r.Chain, r.Rule)
+		}
+	}
+}
+
+// addChain adds the target's own chain and what leads to it.
+func (w wanted) addChain(tx *iptables.Transaction) {
+	tx.NewChain(w.Chain)
+	for _, r := range w.rules() {
+		tx.Append(w.Chain, r)
+	}
+	for _, r := range w.jumps() {
+		tx.Append(dnatChain, r)
+	}
+}
+
+// has reports whether the chain is as it has to be.
+func (w wanted) has(have iptables.Contents) bool {
+	return sameRules(of(have, w.Chain), w.rules()) && w.hasJumps(have)
+}
+
+func (w wanted) hasJumps(have iptables.Contents) bool {
+	return !slices.ContainsFunc(w.jumps(), func(r iptables.Rule) bool { return !w.hasJump(have, r) })
+}
+
+// hasJump looks for a jump. iptables prints conditions in its own way, so that
+// they are not compared.
+func (w wanted) hasJump(have iptables.Contents, jump iptables.Rule) bool {
+	unconditional := withoutWords(jump, w.conditions())
+	return slices.ContainsFunc(of(have, dnatChain), func(r iptables.Rule) bool {
+		if len(w.conditions()) == 0 {
+			return sameRule(r, unconditional)
+		}
+		return len(withoutWords(unconditional, r)) == 0
+	})
+}
+
+// rules returns those of the target's own chain.
+func (w wanted) rules() []iptables.Rule {
+	var rules []iptables.Rule
+	for _, m := range w.mappings() {
+		var destination []string
+		if host := m.address(); host != nil {
+			destination = []string{"-d", single(host)}
+		}
+		match := slices.Concat(destination, []string{"-p", m.Protocol, "-m", m.Protocol, "--dport", m.ports()})
+		for _, source := range w.sources() {
+			marked := slices.Concat([]string{"-s", source.String()}, match, []string{"-j", w.setMark})
+			if ones, _ := source.Mask.Size(); ones == 0 {
+				marked = marked[2:]
+			}
+			rules = append(rules, marked)
+		}
+		rules = append(rules, slices.Concat(match, []string{"-j", "DNAT", "--to-destination", w.destination(m)}))
+	}
+	return rules
+}
+
+func single(ip net.IP) string {
+	if ip.To4() != nil {
+		return ip.String() + "/32"
+	}
+	return ip.String() + "/128"
+}
+
+// ports returns the ports of the host as iptables writes them.
+func (m mapping) ports() string {
+	if m.count() == 1 {
+		return strconv.Itoa(m.HostPort)
+	}
+	return fmt.Sprintf("%d:%d", m.HostPort, m.HostPortEnd)
+}
+
+// destination returns the container's side. A number behind the range of its
+// ports says which port of the host belongs to the first (Linux 4.18,
+// NF_NAT_RANGE_PROTO_OFFSET).
+func (w wanted) destination(m mapping) string {
+	ports := strconv.Itoa(m.ContainerPort)
+	if m.count() > 1 {
+		ports = fmt.Sprintf("%d-%d/%d", m.ContainerPort, m.ContainerPort+m.count()-1, m.HostPort)
+	}
+	return net.JoinHostPort(w.ip.String(), ports)
+}
+
+// jumps returns the rules that lead to the target's chain: for each protocol one
+// or, with many ports, several. Like upstream's they have also the ports of the
+// other family's addresses.
+func (t target) jumps() []iptables.Rule {
+	var jumps []iptables.Rule
+	of := slices.Sorted(slices.Values(protocols()))
+	for _, protocol := range of {
+		var ports []string
+		room := maxMultiport
+		flush := func() {
+			if len(ports) > 0 {
+				jumps = append(jumps, t.jump(protocol, ports))
+			}
+			ports, room = nil, maxMultiport
+		}
+		for _, m := range t.Mappings {
+			if m.Protocol != protocol {
+				continue
+			}
+			need := min(m.count(), 2)
+			if need > room {
+				flush()
+			}
+			ports, room = append(ports, m.ports()), room-need
+		}
+		flush()
+	}
+	return jumps
+}
+
+func (t target) jump(protocol string, ports []string) iptables.Rule {
+	return slices.Concat(
+		[]string{"-p", protocol}, iptables.Comment(t.comment()),
+		[]string{"-m", "multiport", "--dports", strings.Join(ports, ",")},
+		t.conditions(),
+		[]string{"-j", t.Chain})
+}
+
+// comment returns upstream's comment. Upstream cuts it to 253 bytes and three dots,
+// of which iptables keeps two.
+func (t target) comment() string {
+	const end = ".."
+	text := "dnat " + t.Comment()
+	if len(text) > iptables.MaxComment {
+		text = text[:iptables.MaxComment-len(end)] + end
+	}
+	return text
+}

@@ -1,0 +1,213 @@
+package portmap
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/containernetworking/plugins/pkg/iptables"
+	"github.com/containernetworking/plugins/pkg/netlinksafe"
+	"github.com/containernetworking/plugins/pkg/nft"
+	"github.com/containernetworking/plugins/pkg/utils/sysctl"
+)
+
+// A connection to 127.0.0.1 that is redirected leaves through an interface which
+// the kernel lets such addresses pass only if route_localnet is set there. But
+// then it also takes packets to 127.0.0.1 from the neighbours on that interface:
+// they could reach services that listen on nothing else (CVE-2020-8558). So what
+// comes from outside and has such an address is dropped first, when answers to
+// redirected connections still have the host's other address.
+
+// guardChain is the chain that does so, in the table of the nftables backend. It
+// serves both backends, so that iptables has nothing but upstream's rules.
+const guardChain = "guard"
+
+// raw is the priority before connections are tracked, NF_IP_PRI_RAW.
+const raw = -300
+
+// openLocalhost lets connections to 127.0.0.1 through to the container.
+func (f *forward) openLocalhost() error {
+	if err := f.routeLocalhost(); err != nil {
+		return fmt.Errorf("unable to enable route_localnet: %w", err)
+	}
+	return nil
+}
+
+func (f *forward) routeLocalhost() error {
+	key, err := f.localhostKey()
+	if err != nil || key == "" {
+		return err
+	}
+	if err := guard(); err != nil {
+		return err
+	}
+	if value, err := sysctl.Sysctl(key); err == nil && value == "1" {
+		return nil
+	}
+	_, err = sysctl.Sysctl(key, "1")
+	return err
+}
+
+// localhostKey returns the sysctl of the interface that leads to the container,
+// or "" if none is needed.
+func (f *forward) localhostKey() (string, error) {
+	i := slices.IndexFunc(f.targets(), func(t target) bool { return !t.isIPv6() })
+	if i < 0 || !f.SNAT {
+		return "", nil
+	}
+	host, err := netlinksafe.NewHandle(unix.NETLINK_ROUTE)
+	if err != nil {
+		return "", err
+	}
+	defer host.Close()
+	name, err := interfaceTo(host, f.targets()[i].ip)
+	if err != nil || name == "" {
+		return "", err
+	}
+	return "net/ipv4/conf/" + name + "/route_localnet", nil
+}
+
+// interfaceTo returns the name of the interface that packets to ip leave by, or
+// "" if they do not leave or cannot.
+func interfaceTo(host netlinksafe.Handle, ip net.IP) (string, error) {
+	routes, err := host.RouteGet(ip)
+	if errors.Is(err, unix.ENETUNREACH) || errors.Is(err, unix.EHOSTUNREACH) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("find the route to %s: %w", ip, err)
+	}
+	if len(routes) == 0 || routes[0].Type == unix.RTN_LOCAL {
+		return "", nil
+	}
+	l, err := host.LinkByIndex(routes[0].LinkIndex)
+	if err != nil {
+		return "", fmt.Errorf("find the interface to %s: %w", ip, err)
+	}
+	return l.Attrs().Name, nil
+}
+
+// guard makes the chain, if there is none.
+func guard() error {
+	err := guardByNFTables()
+	if nft.IsNotSupported(err) {
+		return guardByIPTables()
+	}
+	return err
+}
+
+func guardByNFTables() error {
+	c, err := nft.Dial()
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	return change(c, func(x *changes) error { return x.addGuard() })
+}
+
+func (x *changes) addGuard() error {
+	exists, err := x.c.HasChain(table(), guardChain)
+	if err != nil || exists {
+		return err
+	}
+	if exists, err = x.c.HasTable(table()); err != nil {
+		return err
+	}
+	if !exists {
+		x.tx.AddTable(table())
+	}
+	x.tx.AddChain(table(), nft.Chain{Name: guardChain, Base: &nft.Base{Type: "filter", Hook: unix.NF_INET_PRE_ROUTING, Priority: raw}})
+	for _, r := range guardRules() {
+		x.tx.AddRule(table(), guardChain, r)
+	}
+	return nil
+}
+
+// guardRules drop packets with an address of localhost on either side, unless
+// they have never left the host.
+func guardRules() []nft.Rule {
+	lo := make([]byte, unix.IFNAMSIZ)
+	copy(lo, "lo")
+	localhost := net.IPv4(127, 0, 0, 0).To4()
+	var rules []nft.Rule
+	for _, field := range []nft.Field{nft.Source(localhost), nft.Destination(localhost)} {
+		exprs := append([]nft.Expr{nft.Meta(nft.Register1, unix.NFT_META_IIFNAME), nft.NotEqual(nft.Register1, lo)}, nft.Protocol(localhost)...)
+		rules = append(rules, nft.Rule{Exprs: append(exprs,
+			nft.Load(nft.Register1, field),
+			nft.Mask(nft.Register1, net.CIDRMask(8, 32)),
+			nft.Equal(nft.Register1, localhost),
+			nft.Drop.End(),
+		)})
+	}
+	return rules
+}
+
+// guardByIPTables does the same on kernels without nftables.
+func guardByIPTables() error {
+	missing, err := missingGuard()
+	if err != nil {
+		return err
+	}
+	tx := &iptables.Transaction{Family: iptables.IPv4, Table: rawTable}
+	for _, r := range missing {
+		tx.Append("PREROUTING", r)
+	}
+	return errors.Join(iptables.Apply(tx)...)
+}
+
+// missingGuard returns the rules for iptables that are not there.
+func missingGuard() ([]iptables.Rule, error) {
+	have, err := iptables.Read(iptables.IPv4, rawTable)
+	if err != nil {
+		return nil, err
+	}
+	rules := []iptables.Rule{
+		{"-s", "127.0.0.0/8", "!", "-i", "lo", "-j", "DROP"},
+		{"-d", "127.0.0.0/8", "!", "-i", "lo", "-j", "DROP"},
+	}
+	return slices.DeleteFunc(rules, func(r iptables.Rule) bool { return containsRule(of(have, "PREROUTING"), r) }), nil
+}
+
+const rawTable = "raw"
+
+// checkLocalhost looks whether the way is open, and guarded.
+func (f *forward) checkLocalhost() error {
+	key, err := f.localhostKey()
+	if err != nil || key == "" {
+		return err
+	}
+	value, err := sysctl.Sysctl(key)
+	if err != nil {
+		return err
+	}
+	if value != "1" {
+		err = fmt.Errorf("%s is %s, want 1", key, value)
+	}
+	return errors.Join(err, checkGuard())
+}
+
+func checkGuard() error {
+	rules, err := guardsByNFTables()
+	if err != nil && !nft.IsNotSupported(err) {
+		return err
+	}
+	if len(rules) >= len(guardRules()) {
+		return nil
+	}
+	if missing, err := missingGuard(); err != nil || len(missing) == 0 {
+		return err
+	}
+	return fmt.Errorf("chain %s of table %s has %d of %d rules", guardChain, table(), len(rules), len(guardRules()))
+}
+
+func guardsByNFTables() ([]nft.FoundRule, error) {
+	c, err := nft.Dial()
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	return c.Rules(table(), guardChain)
+}

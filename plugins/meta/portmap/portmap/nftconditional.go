@@ -1,0 +1,117 @@
+package portmap
+
+import (
+	"fmt"
+	"os/exec"
+	"slices"
+	"strings"
+
+	"github.com/containernetworking/plugins/pkg/nft"
+)
+
+// conditionalChain returns the name of the target's own chain, which it has if
+// there are conditions.
+func (t target) conditionalChain() string {
+	return conditionalChain(t.Prefix(), t.family())
+}
+
+func conditionalChain(prefix, family string) string { return "for_" + prefix + "_" + family }
+
+// addConditional adds the mappings that have conditions, family by family.
+func addConditional(f *forward) error {
+	for _, t := range f.targets() {
+		if len(t.conditions()) == 0 || len(t.mappings()) == 0 {
+			continue
+		}
+		if err := runNFT(t.script()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// script makes the target's chain and the rule that jumps to it, for nft(8).
+func (t target) script() string {
+	var script strings.Builder
+	line := func(format string, args ...any) { fmt.Fprintf(&script, format+"\n", args...) }
+	chain := table().String() + " " + t.conditionalChain()
+	line("add chain %s", chain)
+	protocol, address := "ip", t.ip.String()
+	if t.isIPv6() {
+		protocol, address = "ip6", "["+address+"]"
+	}
+	for _, m := range t.mappings() {
+		for i := range m.count() {
+			one, daddr := m.at(i), ""
+			if host := m.address(); host != nil {
+				daddr = fmt.Sprintf("%s daddr %s ", protocol, host)
+			}
+			line("add rule %s %smeta l4proto %s th dport %d dnat %s to %s:%d", chain, daddr, one.Protocol, one.HostPort, protocol, address, one.ContainerPort)
+		}
+	}
+	line(`add rule %s %s meta nfproto ipv%s %s jump %s comment "%s"`,
+		table(), conditional, t.family(), strings.Join(t.conditions(), " "), t.conditionalChain(), t.Tag())
+	return script.String()
+}
+
+// runNFT makes the changes of a script, all or none.
+func runNFT(script string) error {
+	path, err := exec.LookPath("nft")
+	if err != nil {
+		path = "/usr/sbin/nft" // the $PATH of a service need not have it
+	}
+	cmd := exec.Command(path, "-f", "-")
+	cmd.Stdin = strings.NewReader(script)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("nft -f -: %w: %s", err, strings.TrimSpace(string(out)))
+	}
+	return nil
+}
+
+// removeConditional removes the attachment's mappings that have conditions.
+func (x *changes) removeConditional(f *forward) error {
+	if len(f.ConditionsV4) == 0 && len(f.ConditionsV6) == 0 {
+		return nil
+	}
+	return x.removeConditionalOf(f.Owns)
+}
+
+func (x *changes) removeConditionalOf(owned func(tag string) bool) error {
+	rules, err := x.c.Rules(table(), conditional)
+	if err != nil {
+		return err
+	}
+	var prefixes []string
+	for _, r := range rules {
+		if owned(r.Comment) {
+			x.tx.DeleteRule(table(), conditional, r.Handle)
+			prefix, _, _ := strings.Cut(r.Comment, ",")
+			prefixes = append(prefixes, prefix)
+		}
+	}
+	slices.Sort(prefixes)
+	for _, prefix := range slices.Compact(prefixes) {
+		for _, t := range families() {
+			chain := conditionalChain(prefix, t.family())
+			exists, err := x.c.HasChain(table(), chain)
+			if err != nil {
+				return err
+			}
+			if exists {
+				x.tx.DeleteChain(table(), chain)
+			}
+		}
+	}
+	return nil
+}
+
+// hasConditional reports whether the target's chain is there and a rule jumps to
+// it.
+func (t target) hasConditional(c *nft.Conn) (bool, error) {
+	exists, err := c.HasChain(table(), t.conditionalChain())
+	if err != nil || !exists {
+		return false, err
+	}
+	rules, err := c.Rules(table(), conditional)
+	return slices.ContainsFunc(rules, func(r nft.FoundRule) bool { return t.Owns(r.Comment) }), err
+}

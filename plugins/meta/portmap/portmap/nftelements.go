@@ -1,0 +1,197 @@
+package portmap
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"net"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/containernetworking/plugins/pkg/nft"
+)
+
+// entry is an element that a mapping has in a map or set.
+type entry struct {
+	set   string
+	key   []byte
+	value []byte
+	// mapping, of one port, that the element is for; nil for what masquerades.
+	mapping *mapping
+}
+
+// family returns the digit that names of maps and sets end with.
+func (t target) family() string {
+	if t.isIPv6() {
+		return "6"
+	}
+	return "4"
+}
+
+// ports returns the name of the map of ports of all addresses, and hostIP that of
+// ports of one address.
+func (t target) portsMap() string  { return "ports" + t.family() }
+func (t target) hostIPMap() string { return "hostip" + t.family() }
+
+// masqueradeSet returns the name of the set of sources with a length of prefix.
+func (t target) masqueradeSet(length int) string {
+	return fmt.Sprintf("masquerade%s_%d", t.family(), length)
+}
+
+// entries returns all elements that the attachment is to have, but for mappings
+// with conditions.
+func (f *forward) entries() []entry {
+	var all []entry
+	for _, t := range f.targets() {
+		if len(t.conditions()) == 0 {
+			for _, m := range t.mappings() {
+				all = append(all, t.entriesOf(m)...)
+			}
+		}
+		if len(t.mappings()) > 0 {
+			all = append(all, t.masqueraded()...)
+		}
+	}
+	return all
+}
+
+func (t target) entriesOf(m mapping) []entry {
+	var all []entry
+	for i := range m.count() {
+		one := m.at(i)
+		e := entry{
+			set:     t.portsMap(),
+			key:     nft.Concat(protocol(m.Protocol), service(one.HostPort)),
+			value:   nft.Concat(nft.Addr(t.ip), service(one.ContainerPort)),
+			mapping: &one,
+		}
+		if host := m.address(); host != nil {
+			e.set = t.hostIPMap()
+			e.key = nft.Concat(protocol(m.Protocol), nft.Addr(host), service(one.HostPort))
+		}
+		all = append(all, e)
+	}
+	return all
+}
+
+func protocol(name string) []byte {
+	switch name {
+	case "udp":
+		return []byte{unix.IPPROTO_UDP}
+	case "sctp":
+		return []byte{unix.IPPROTO_SCTP}
+	}
+	return []byte{unix.IPPROTO_TCP}
+}
+
+func service(port int) []byte { return binary.BigEndian.AppendUint16(nil, uint16(port)) }
+
+// sources returns the networks whose connections to the container are
+// masqueraded.
+func (t target) sources() []*net.IPNet {
+	bits := 8 * len(nft.Addr(t.ip))
+	switch {
+	case !t.SNAT:
+		return nil
+	case t.MasqAll:
+		return []*net.IPNet{{IP: make(net.IP, bits/8), Mask: net.CIDRMask(0, bits)}}
+	case t.isIPv6():
+		return []*net.IPNet{t.subnet}
+	}
+	return []*net.IPNet{t.subnet, {IP: net.IPv4(127, 0, 0, 1).To4(), Mask: net.CIDRMask(32, 32)}}
+}
+
+func (t target) masqueraded() []entry {
+	var all []entry
+	for _, source := range t.sources() {
+		ones, _ := source.Mask.Size()
+		all = append(all, entry{set: t.masqueradeSet(ones), key: nft.Concat(nft.Addr(source.IP), nft.Addr(t.ip))})
+	}
+	return all
+}
+
+// installAll adds what is not there of the elements of the attachments, which
+// come in the order of their age.
+func (x *changes) installAll(all []*forward) error {
+	for i, f := range all {
+		if f.Backend != backendNFTables {
+			continue
+		}
+		if err := x.addMasquerades(f); err != nil {
+			return err
+		}
+		for _, e := range f.entries() {
+			if e.mapping != nil && e.mapping.isHiddenBy(all[:i], e.set[len(e.set)-1:]) {
+				continue
+			}
+			if err := x.install(f, e); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// install adds one element. Whose it is else has no right to it: a younger
+// attachment, or one that was never deleted.
+func (x *changes) install(f *forward, e entry) error {
+	found, exists, err := x.element(e.set, e.key)
+	switch {
+	case err != nil:
+		return err
+	case exists && f.Owns(found.Comment) && bytes.Equal(found.Value, e.value):
+		return nil
+	case exists:
+		x.delete(e.set, e.key)
+	}
+	x.add(e.set, nft.Element{Key: e.key, Value: e.value, Comment: f.Tag()})
+	return nil
+}
+
+// uninstall removes what the attachment has, but for what it is to keep.
+func (x *changes) uninstall(f, keep *forward) error {
+	stays := map[string]bool{}
+	if keep != nil {
+		for _, e := range keep.entries() {
+			stays[pendingKey(e.set, e.key)] = true
+		}
+	}
+	for _, e := range f.entries() {
+		if stays[pendingKey(e.set, e.key)] {
+			continue
+		}
+		found, exists, err := x.element(e.set, e.key)
+		if err != nil {
+			return err
+		}
+		if exists && f.Owns(found.Comment) {
+			x.delete(e.set, e.key)
+		}
+	}
+	return x.removeConditional(f)
+}
+
+// removeOwned removes the elements and rules of owners.
+func (x *changes) removeOwned(owned func(tag string) bool) error {
+	sets := []string{"ports4", "ports6", "hostip4", "hostip6"}
+	for _, family := range []struct {
+		name string
+		bits int
+	}{{"4", 32}, {"6", 128}} {
+		for length := range family.bits + 1 {
+			sets = append(sets, fmt.Sprintf("masquerade%s_%d", family.name, length))
+		}
+	}
+	for _, set := range sets {
+		elements, err := x.c.Elements(table(), set)
+		if err != nil {
+			return err
+		}
+		for _, e := range elements {
+			if owned(e.Comment) {
+				x.delete(set, e.Key)
+			}
+		}
+	}
+	return x.removeConditionalOf(owned)
+}

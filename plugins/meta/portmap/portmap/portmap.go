@@ -1,0 +1,253 @@
+// Package portmap makes ports of a container reachable through its host.
+package portmap
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/containernetworking/plugins/pkg/chained"
+	"github.com/containernetworking/plugins/pkg/owner"
+	"github.com/containernetworking/plugins/pkg/plugin"
+)
+
+// Plugin answers the verbs for portmap.
+var Plugin = chained.Kind{
+	Name:      "portmap",
+	NewDriver: func() chained.Driver { return new(Conf) },
+	Unchained: "must be called as chained plugin",
+	Unchecked: "Required prevResult missing",
+}.Plugin()
+
+// backend is one way to map ports. Its methods work in the network namespace of
+// the calling thread.
+type backend interface {
+	// add makes what f needs and is not there. old is what the attachment had
+	// before, or nil. The others, all of them older, want ports of it. The caller
+	// holds the lock.
+	add(f, old *forward, others []*forward) error
+	// removeUnrecorded removes what an attachment without a record has.
+	removeUnrecorded(a owner.Attachment) error
+	// check returns one error for all that add made and that is not there, but for
+	// ports of which an older attachment has all.
+	check(f *forward, older []*forward) error
+	// collect removes what attachments of the network without a record have,
+	// unless they are among the valid ones.
+	collect(network string, valid []owner.Attachment) error
+	// available returns what add would miss on this node.
+	available() error
+}
+
+func (f *forward) backend() backend { return backendOf(f.Backend) }
+
+func backendOf(name string) backend {
+	if name == backendNFTables {
+		return viaNFTables{}
+	}
+	return viaIPTables{}
+}
+
+func backends() []backend { return []backend{viaNFTables{}, viaIPTables{}} }
+
+// Add maps the ports.
+func (c *Conf) Add(a *chained.Attachment) error {
+	f := c.newForward(a)
+	if f.isEmpty() {
+		return nil
+	}
+	a.Undo(func() error { return f.undo() })
+	if err := locked(func() error { return c.place(f) }); err != nil {
+		return err
+	}
+	f.forgetStaleFlows()
+	return f.openLocalhost()
+}
+
+// undo takes back what place did, which it has begun once there is a record.
+func (f *forward) undo() error {
+	made, err := readRecord(f.Attachment)
+	if err != nil || made == nil {
+		return err
+	}
+	return made.remove()
+}
+
+// place records the mappings and makes them. The caller has locked.
+func (c *Conf) place(f *forward) error {
+	// Who has the lock later is younger.
+	f.Since, f.first = time.Now(), !hasClaims()
+	old, err := readRecord(f.Attachment)
+	if err != nil {
+		return err
+	}
+	if old != nil && old.Backend != f.Backend {
+		if err := plugin.Join(old.unmap(), old.release()); err != nil {
+			return err
+		}
+		old = nil
+	}
+	if old != nil {
+		f.Since = old.Since
+	}
+	if err := f.chooseChain(); err != nil {
+		return err
+	}
+	others, err := f.contenders(old)
+	if err != nil {
+		return err
+	}
+	others = slices.DeleteFunc(others, func(other *forward) bool { return !other.Since.Before(f.Since) })
+	if err := c.judge(f, others); err != nil {
+		return err
+	}
+	if err := claim(f, old); err != nil {
+		return err
+	}
+	if err := f.write(); err != nil {
+		return errors.Join(err, claim(old, f))
+	}
+	return f.backend().add(f, old, others)
+}
+
+// judge tells about ports that older attachments have, or makes that an error.
+func (c *Conf) judge(f *forward, older []*forward) error {
+	for _, other := range older {
+		err := f.conflict(other)
+		if c.HostPortConflict == conflictError {
+			return err
+		}
+		fmt.Fprintf(os.Stderr, "%v, which keeps it\n", err)
+	}
+	return nil
+}
+
+// Remove unmaps the ports, whichever backend mapped them.
+func (c *Conf) Remove(a *chained.Attachment) error {
+	f, err := readRecord(a.Attachment)
+	if err != nil {
+		return err
+	}
+	if f != nil {
+		return f.remove()
+	}
+	var errs []error
+	for _, b := range backends() {
+		errs = append(errs, b.removeUnrecorded(a.Attachment))
+	}
+	if a.Result != nil {
+		c.newForward(a).forgetFlows()
+	}
+	return plugin.Join(errs...)
+}
+
+// remove removes what the record says.
+func (f *forward) remove() error {
+	if err := f.unmap(); err != nil {
+		return err
+	}
+	if err := locked(f.release); err != nil {
+		return err
+	}
+	f.forgetFlows()
+	return nil
+}
+
+// unmap removes what concerns nobody else, and so needs no lock. With iptables
+// that is all, and others need not wait for it, 10 ms.
+func (f *forward) unmap() error {
+	if f.Backend == backendIPTables {
+		return viaIPTables{}.remove(f)
+	}
+	return nil
+}
+
+// release gives the ports to others that want them, and takes the record away.
+// The caller has locked.
+func (f *forward) release() error {
+	others, err := f.contenders(f)
+	if err != nil {
+		return err
+	}
+	if f.Backend == backendNFTables || len(others) > 0 {
+		if err := (viaNFTables{}).remove(f, others); err != nil {
+			return err
+		}
+	}
+	if err := f.forget(); err != nil {
+		return err
+	}
+	return claim(nil, f)
+}
+
+// Check compares the rules with the configuration.
+func (c *Conf) Check(a *chained.Attachment) error {
+	f := c.newForward(a)
+	if f.isEmpty() {
+		return nil
+	}
+	f.Chain = chains(a.Attachment)[0]
+	old, err := readRecord(a.Attachment)
+	if err != nil {
+		return err
+	}
+	if old == nil {
+		return f.check() // made by upstream, without a guard
+	}
+	f.Chain, f.Since = old.Chain, old.Since
+	return plugin.Join(f.check(), f.checkLocalhost())
+}
+
+// check compares the rules with what they have to be. A port that an older
+// attachment has may be missing.
+func (f *forward) check() error {
+	err := f.backend().check(f, nil)
+	if err == nil {
+		return nil
+	}
+	older, readErr := records()
+	if readErr != nil {
+		return plugin.Join(err, readErr)
+	}
+	older = slices.DeleteFunc(older, func(other *forward) bool { return !other.Since.Before(f.Since) })
+	return f.backend().check(f, older)
+}
+
+// Collect unmaps the ports of the network's attachments that are not valid.
+func (c *Conf) Collect(network string, valid []owner.Attachment) error {
+	all, err := records()
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, f := range all {
+		if f.Network == network && !slices.Contains(valid, f.Attachment) {
+			errs = append(errs, f.remove())
+		}
+	}
+	for _, b := range backends() {
+		errs = append(errs, b.collect(network, valid))
+	}
+	return plugin.Join(errs...)
+}
+
+// Available returns what an ADD would miss.
+func (c *Conf) Available() error {
+	if err := backendOf(c.Backend).available(); err != nil {
+		return err
+	}
+	for dir := directory; ; dir = filepath.Dir(dir) {
+		err := unix.Access(dir, unix.W_OK|unix.X_OK)
+		if errors.Is(err, unix.ENOENT) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("write to %s: %w", dir, err)
+		}
+		return nil
+	}
+}

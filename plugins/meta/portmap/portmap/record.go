@@ -1,0 +1,198 @@
+package portmap
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/containernetworking/plugins/pkg/owner"
+)
+
+// directory has a record for each attachment, by which DEL finds its mappings
+// whatever the runtime tells. Like the rules it does not survive a reboot.
+const directory = "/run/cni/portmap"
+
+// lockName is the file in directory by which one waits for the other.
+const lockName = "lock"
+
+// recordSuffix ends the names of records, which begin with a chain's.
+const recordSuffix = ".json"
+
+// locked runs f while others wait. Whoever decides by what others have does so
+// here, so that nobody changes that meanwhile.
+func locked(f func() error) error {
+	if err := os.MkdirAll(directory, 0o755); err != nil {
+		return err
+	}
+	file, err := os.OpenFile(filepath.Join(directory, lockName), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	for {
+		err := unix.Flock(int(file.Fd()), unix.LOCK_EX)
+		if err == nil {
+			return f()
+		}
+		if !errors.Is(err, unix.EINTR) {
+			return fmt.Errorf("lock %s: %w", file.Name(), err)
+		}
+	}
+}
+
+// chains returns the names that the attachment's chain can have: upstream's,
+// which lacks the interface, and one of its own for where another interface of
+// the container has the former.
+func chains(a owner.Attachment) []string {
+	own := owner.Name(len(a.ChainName(chainInfix)), "CNI-"+chainInfix, a.Network+"/"+a.ContainerID+"/"+a.IfName)
+	return []string{a.ChainName(chainInfix), own}
+}
+
+const chainInfix = "DN-"
+
+// readRecord returns what is recorded of the attachment, or nil if nothing is.
+func readRecord(a owner.Attachment) (*forward, error) {
+	for _, chain := range chains(a) {
+		f, err := readFile(chain)
+		if err != nil {
+			return nil, err
+		}
+		if f != nil && f.Attachment == a {
+			return f, nil
+		}
+	}
+	return nil, nil
+}
+
+// readFile returns the record of whoever has the chain, or nil. One that makes
+// no sense is as good as none: what it was about is then looked for.
+func readFile(chain string) (*forward, error) {
+	text, err := os.ReadFile(recordPath(chain))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	f := new(forward)
+	if json.Unmarshal(text, f) != nil || f.Chain != chain || !f.isValid() {
+		return nil, nil
+	}
+	return f, nil
+}
+
+// isValid reports whether all mappings are.
+func (f *forward) isValid() bool {
+	return !slices.ContainsFunc(f.Mappings, func(m mapping) bool { return m.validate("") != nil })
+}
+
+func recordPath(chain string) string { return filepath.Join(directory, chain+recordSuffix) }
+
+// chooseChain gives the attachment the name of its chain. The caller has locked.
+func (f *forward) chooseChain() error {
+	for _, chain := range chains(f.Attachment) {
+		taken, err := readFile(chain)
+		if err != nil {
+			return err
+		}
+		f.Chain = chain
+		if taken == nil || taken.Attachment == f.Attachment {
+			return nil
+		}
+	}
+	return nil
+}
+
+// write makes the record, as a whole or not at all: a file without a name gets
+// one when it is complete. Like all of /run it is in memory, and need not
+// survive a crash of the machine.
+func (f *forward) write() error {
+	text, err := json.Marshal(f)
+	if err != nil {
+		return err
+	}
+	file, err := os.OpenFile(directory, unix.O_TMPFILE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	if _, err := file.Write(text); err != nil {
+		return err
+	}
+	path := recordPath(f.Chain)
+	err = name(file, path)
+	if errors.Is(err, fs.ErrExist) {
+		err = errors.Join(remove(path+replacementSuffix), name(file, path+replacementSuffix))
+		if err == nil {
+			err = os.Rename(path+replacementSuffix, path)
+		}
+	}
+	return err
+}
+
+// replacementSuffix ends the name of a record that is to replace one.
+const replacementSuffix = ".new"
+
+// name gives a name to a file that has none.
+func name(file *os.File, path string) error {
+	self := fmt.Sprintf("/proc/self/fd/%d", file.Fd())
+	err := unix.Linkat(unix.AT_FDCWD, self, unix.AT_FDCWD, path, unix.AT_SYMLINK_FOLLOW)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return nil
+}
+
+// forget removes the record.
+func (f *forward) forget() error {
+	path := recordPath(f.Chain)
+	return errors.Join(remove(path+replacementSuffix), remove(path))
+}
+
+// remove removes a file if there is one.
+func remove(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// hasRecords reports whether there can be records at all.
+func hasRecords() bool {
+	_, err := os.Stat(directory)
+	return err == nil
+}
+
+// records returns all records, the oldest first.
+func records() ([]*forward, error) {
+	entries, err := os.ReadDir(directory)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var all []*forward
+	for _, e := range entries {
+		chain, ok := strings.CutSuffix(e.Name(), recordSuffix)
+		if !ok {
+			continue
+		}
+		f, err := readFile(chain)
+		if err != nil {
+			return nil, err
+		}
+		if f != nil {
+			all = append(all, f)
+		}
+	}
+	slices.SortFunc(all, func(a, b *forward) int { return a.Since.Compare(b.Since) })
+	return all, nil
+}
