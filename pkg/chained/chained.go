@@ -84,7 +84,10 @@ func (k Kind) add(args *skel.CmdArgs) error {
 	}
 	return plugin.Add(args, func(tx *plugin.Attachment) (*current.Result, error) {
 		a := &Attachment{Attachment: tx.Attachment, Args: args, Result: result, Undo: tx.Undo, Context: tx.Context()}
-		return a.Result, d.Add(a)
+		if err := d.Add(a); err != nil {
+			return nil, err
+		}
+		return a.Result, nil
 	})
 }
 

@@ -1,5 +1,6 @@
 // Command bundle is all plugins of this suite in one binary, which answers to
-// the name that it is called by, as through a link.
+// the name that it is called by, as through a link. An IPAM plugin that is in it
+// as well runs in the same process.
 package main
 
 import (
@@ -13,14 +14,15 @@ import (
 	"github.com/containernetworking/plugins/plugins/meta/portmap/portmap"
 )
 
-func main() {
-	plugin.Bundle(
-		&bridge.Plugin,
-		&firewall.Plugin,
-		&hostlocal.Plugin,
-		&loopback.Plugin,
-		&portmap.Plugin,
-		&ptp.Plugin,
-		&static.Plugin,
-	)
+// plugins is what the bundle answers to: a line for each plugin.
+var plugins = []*plugin.Plugin{
+	&bridge.Plugin,
+	&firewall.Plugin,
+	&hostlocal.Plugin,
+	&loopback.Plugin,
+	&portmap.Plugin,
+	&ptp.Plugin,
+	&static.Plugin,
 }
+
+func main() { plugin.Bundle(plugins...) }

@@ -36,6 +36,9 @@ func (c *Conf) Create(a *iface.Attachment) error {
 	if err := ip.IgnoreAdvertisements(port.Attrs().Name); err != nil {
 		return err
 	}
+	if err := a.Host.SkipLinkLocal(port); err != nil {
+		return err
+	}
 	if err := c.antiSpoofing.Restrict(a.Attachment, port.Attrs().Name, containerEnd.Attrs().HardwareAddr); err != nil {
 		return err
 	}

@@ -109,6 +109,25 @@ func (p *plan) onHost(address net.IP) bool {
 	return slices.ContainsFunc(p.host.Addrs, func(a netlink.Addr) bool { return a.IP.Equal(address) })
 }
 
+// withLinkLocal gives the host's end of an IPv6 network a link-local address:
+// without one the kernel cannot ask for the hardware address of whom it forwards
+// packets to. The one that it would choose itself would have to wait for
+// duplicate address detection, and slows the deletion of the link down: see
+// link.Namespace.SkipLinkLocal. CHECK does not look for it, as earlier releases
+// left the choice to the kernel.
+func withLinkLocal(host ip.Config) ip.Config {
+	if !host.HasIPv6() {
+		return host
+	}
+	linkLocal := netlink.Addr{IPNet: ip.HostNet(linkLocalGateway6), Flags: unix.IFA_F_NODAD, Scope: unix.RT_SCOPE_LINK}
+	if !slices.ContainsFunc(host.Addrs, linkLocal.Equal) {
+		host.Addrs = append(slices.Clone(host.Addrs), linkLocal)
+	}
+	neighbours := &net.IPNet{IP: linkLocalGateway6.Mask(net.CIDRMask(64, 128)), Mask: net.CIDRMask(64, 128)}
+	host.Routes = append(slices.Clone(host.Routes), netlink.Route{Dst: neighbours})
+	return host
+}
+
 // nodad is the flag that leaves duplicate address detection out: the link has
 // two ends, both of them ours. IPv4 has no such thing.
 func nodad(address *net.IPNet) int {

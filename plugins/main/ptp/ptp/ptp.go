@@ -44,8 +44,10 @@ func (c *Conf) Configure(a *iface.Attachment) error {
 	if err := ip.IgnoreAdvertisements(host.Attrs().Name); err != nil {
 		return err
 	}
-	ip.SkipDetection(host.Attrs().Name)
-	if err := plan.host.Apply(a.Host, host); err != nil {
+	if err := a.Host.SkipLinkLocal(host); err != nil {
+		return err
+	}
+	if err := withLinkLocal(plan.host).Apply(a.Host, host); err != nil {
 		return err
 	}
 	if err := plan.container.Apply(a.Container, a.Link()); err != nil {

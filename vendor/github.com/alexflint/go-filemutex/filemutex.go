@@ -1,0 +1,5 @@
+package filemutex
+
+import "errors"
+
+var AlreadyLocked = errors.New("lock already acquired")
