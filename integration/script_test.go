@@ -17,15 +17,21 @@ import (
 // and in $BIN.
 func TestScripts(t *testing.T) {
 	t.Parallel()
-	testscript.Run(t, params(t, "testdata/script", func(*testscript.Env) error { return nil }))
+	testscript.Run(t, params(t, "testdata/script", func(*testscript.Env, *node.Node) error { return nil }))
 }
 
-// Scripts in testdata/protocol, once for each subject: $PLUGIN is its name, and
-// VERSION.json is its configuration for that version of the specification, and
-// gc.json one with an empty list of valid attachments.
+// Scripts in testdata/protocol, once for each subject: $PLUGIN is its name,
+// $VERSIONS and the like are the versions of the specification that it knows,
+// VERSION.json is its configuration for that version, and gc.json one with an
+// empty list of valid attachments.
 func TestProtocol(t *testing.T) {
 	each(t, func(t *testing.T, s subject) {
-		testscript.Run(t, params(t, "testdata/protocol", func(env *testscript.Env) error {
+		testscript.Run(t, params(t, "testdata/protocol", func(env *testscript.Env, n *node.Node) error {
+			s.prepare(env.T().(testing.TB), n)
+			known := s.versions()
+			env.Setenv("VERSIONS", strings.Join(known, ", "))
+			env.Setenv("QUOTED_VERSIONS", `"`+strings.Join(known, `","`)+`"`)
+			env.Setenv("ESCAPED_VERSIONS", `\"`+strings.Join(known, `\" \"`)+`\"`)
 			env.Setenv("PLUGIN", s.plugin)
 			env.Setenv("IFNAME", s.ifName)
 			configs := map[string]node.Call{"gc": s.call(latest, "").With("cni.dev/valid-attachments", []byte("[]"))}
@@ -47,16 +53,18 @@ func TestProtocol(t *testing.T) {
 // beside testscript's own:
 //
 //	printed [-n] FILE   standard output is the file, with -n less its last line
-//	                    break; MAC and VETH in the file stand for any of these
+//	                    break, and with variables replaced; MAC and VETH in the
+//	                    file stand for any of these
 //	snapshot NAME       take a picture of the node
 //	unchanged NAME      the node is as on the picture, but for what lasts
-func params(t *testing.T, dir string, setup func(*testscript.Env) error) testscript.Params {
+func params(t *testing.T, dir string, setup func(*testscript.Env, *node.Node) error) testscript.Params {
 	return testscript.Params{
 		Dir:                dir,
 		RequireUniqueNames: true,
 		WorkdirRoot:        t.TempDir(),
 		Setup: func(env *testscript.Env) error {
-			if err := setup(env); err != nil {
+			n := node.New(env.T().(testing.TB))
+			if err := setup(env, n); err != nil {
 				return err
 			}
 			bin, err := node.Bin()
@@ -67,7 +75,7 @@ func params(t *testing.T, dir string, setup func(*testscript.Env) error) testscr
 			env.Setenv("BIN", bin)
 			env.Setenv("PATH", bin+string(filepath.ListSeparator)+env.Getenv("PATH"))
 			// A script has a goroutine of its own.
-			return node.New(env.T().(testing.TB)).Enter()
+			return n.Enter()
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"printed":   printed,
@@ -82,7 +90,7 @@ func printed(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 && !cut {
 		ts.Fatalf("usage: printed [-n] FILE")
 	}
-	want := ts.ReadFile(args[len(args)-1])
+	want := os.Expand(ts.ReadFile(args[len(args)-1]), ts.Getenv)
 	if cut {
 		want = strings.TrimSuffix(want, "\n")
 	}

@@ -102,8 +102,12 @@ func (s subject) versions() []string {
 	return versions[max(0, slices.Index(versions, s.since)):]
 }
 
-// inVersion returns a result, which is in the latest version, in another one.
+// inVersion returns a result, which is in the latest version, in another one. In
+// one that does not exist it stays as it is.
 func inVersion(v, text string) []byte {
+	if !slices.Contains(versions, v) {
+		return []byte(text)
+	}
 	result, err := version.NewResult(latest, []byte(text))
 	if err != nil {
 		panic(err)
@@ -120,7 +124,7 @@ func inVersion(v, text string) []byte {
 
 // prepare makes a node one on which the plugin has run before, if it makes
 // anything that stays.
-func (s subject) prepare(t *testing.T, n *node.Node) {
+func (s subject) prepare(t testing.TB, n *node.Node) {
 	t.Helper()
 	if !s.shared {
 		return

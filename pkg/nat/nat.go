@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	"github.com/containernetworking/plugins/pkg/iptables"
+	"github.com/containernetworking/plugins/pkg/nft"
 	"github.com/containernetworking/plugins/pkg/owner"
 )
 
@@ -64,12 +65,13 @@ func Del(a owner.Attachment) error {
 // Each of them waits for an RCU grace period, and they may wait for the same
 // one: the nftables transaction comes before the deletion and what it used is
 // released after it, since the release keeps others from deleting links (Linux
-// 6.18: both take the commit mutex of nftables); iptables runs beside it. inside
+// 6.18: both take the commit mutex of nftables); iptables runs beside it. Other
+// things that the attachment has in nftables go in the same transaction. inside
 // runs a function in the namespace that the rules are in.
-func DelBeside(a owner.Attachment, inside func(func() error) error, deleteLink func() error) error {
+func DelBeside(a owner.Attachment, inside func(func() error) error, deleteLink func() error, others ...nft.Removal) error {
 	release := func() {}
 	begun := inside(func() (err error) {
-		release, err = viaNFTables{}.begin(a)
+		release, err = viaNFTables{}.begin(a, others)
 		return err
 	})
 	var (

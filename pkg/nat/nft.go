@@ -91,17 +91,25 @@ func add(c *nft.Conn, tx *nft.Transaction, a owner.Attachment, wanted []entry) (
 }
 
 func (m viaNFTables) Del(a owner.Attachment) error {
-	release, err := m.begin(a)
+	release, err := m.begin(a, nil)
 	release()
 	return err
 }
 
-// begin does all of Del but to release what it used: that waits for an RCU grace
-// period unless one has passed.
-func (viaNFTables) begin(a owner.Attachment) (release func(), err error) {
-	return withTable(func(c *nft.Conn) error {
+// begin does all of Del, and other removals with it in one transaction, but to
+// release what it used: that waits for an RCU grace period unless one has passed.
+func (viaNFTables) begin(a owner.Attachment, others []nft.Removal) (release func(), err error) {
+	return connectToRemove(func(c *nft.Conn, exists bool) error {
 		var removed []entry
 		remove := func(tx *nft.Transaction) (err error) {
+			for _, other := range others {
+				if err := other(c, tx); err != nil {
+					return err
+				}
+			}
+			if !exists {
+				return nil
+			}
 			if removed, err = removeEntries(c, tx, a.Prefix()); err != nil {
 				return err
 			}
@@ -134,7 +142,10 @@ func (viaNFTables) GC(network string, valid []owner.Attachment) error {
 	stale := func(prefix string) bool {
 		return strings.HasPrefix(prefix, owner.NetworkPrefix(network)) && !keep[prefix]
 	}
-	release, err := withTable(func(c *nft.Conn) error {
+	release, err := connectToRemove(func(c *nft.Conn, exists bool) error {
+		if !exists {
+			return nil
+		}
 		err := c.Change(func(tx *nft.Transaction) error {
 			return removeRules(c, tx, func(tag string) bool { return stale(nft.CommentOwner(tag)) })
 		})
@@ -236,9 +247,10 @@ func missingOf(c *nft.Conn, a owner.Attachment, addresses []*net.IPNet) ([]*net.
 	return missing, nil
 }
 
-// withTable runs f, to remove something, if there can be anything to remove.
-// release closes the connection that f used.
-func withTable(f func(*nft.Conn) error) (release func(), err error) {
+// connectToRemove runs f, to remove something, and tells it whether the table
+// exists. Where nftables is not supported there is nothing to remove. release
+// closes the connection that f used.
+func connectToRemove(f func(c *nft.Conn, exists bool) error) (release func(), err error) {
 	c, err := nft.Dial()
 	switch {
 	case nft.IsNotSupported(err):
@@ -247,11 +259,8 @@ func withTable(f func(*nft.Conn) error) (release func(), err error) {
 		return func() {}, fmt.Errorf("remove masquerade: %w", err)
 	}
 	exists, err := c.HasTable(masqTable())
-	if nft.IsNotSupported(err) || err == nil && !exists {
-		return c.Close, nil
-	}
-	if err == nil {
-		err = f(c)
+	if err == nil || nft.IsNotSupported(err) {
+		err = f(c, exists)
 	}
 	if err != nil {
 		return c.Close, fmt.Errorf("remove masquerade: %w", err)

@@ -72,6 +72,9 @@ func removeSubnet(c *nft.Conn, tx *nft.Transaction, set string) error {
 // once. It is good only as long as nobody adds an address. It returns the entries
 // whose sets stay.
 func removeLast(c *nft.Conn, tx *nft.Transaction, entries []entry) ([]entry, error) {
+	if len(entries) == 0 {
+		return nil, nil
+	}
 	generation, err := c.Generation()
 	if err != nil {
 		return nil, err

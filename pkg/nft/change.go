@@ -11,6 +11,10 @@ import (
 // got on, and of what can collide there are only few steps.
 const attempts = 10
 
+// Removal looks for something and adds its removal, if it is there, to a
+// transaction. Removals in one transaction wait for one RCU grace period.
+type Removal func(*Conn, *Transaction) error
+
 // Change applies the transaction that build makes after a look at what is there.
 // If that changes meanwhile, build looks again.
 func (c *Conn) Change(build func(*Transaction) error) error {

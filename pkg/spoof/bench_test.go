@@ -31,13 +31,13 @@ func benchmark(b *testing.B, population int) error {
 		start := b.Elapsed()
 		errs = append(errs, spoof.Add(one, spoof.Port{Name: "veth1", MAC: mac(1)}))
 		added := b.Elapsed()
-		errs = append(errs, del(one))
+		errs = append(errs, spoof.Del(one))
 		deleted := b.Elapsed()
 		errs = append(errs,
 			spoof.Add(one, spoof.Port{Name: "veth1", MAC: mac(1), Addresses: cidrs()}),
 			spoof.Allow(one, ownAddresses))
 		macOnly, removal, strict = macOnly+added-start, removal+deleted-added, strict+b.Elapsed()-deleted
-		errs = append(errs, del(one))
+		errs = append(errs, spoof.Del(one))
 	}
 	b.ReportMetric(float64(macOnly.Microseconds())/float64(b.N), "µs/ADD")
 	b.ReportMetric(float64(strict.Microseconds())/float64(b.N), "µs/ADD-with-addresses")

@@ -103,23 +103,26 @@ func Allow(a owner.Attachment, addresses []*net.IPNet) error {
 
 // Del removes all that the attachment has, upstream's chains as well. It is no
 // error if that is nothing, or if the kernel lacks what it takes.
-//
-// What it used is released by release, which waits for an RCU grace period unless
-// one has passed, and all that time lets nobody delete a link (Linux 6.18: both
-// take the commit mutex of nftables). So call it after the deletion of the port,
-// which contains that period.
-func Del(a owner.Attachment) (release func(), err error) {
+func Del(a owner.Attachment) error {
 	c, err := connectToRemove()
 	if c == nil {
-		return func() {}, err
+		return err
 	}
-	err = c.Change(func(tx *nft.Transaction) error {
-		if err := remove(c, tx, a.Prefix()); err != nil {
-			return err
+	defer c.Close()
+	return c.Change(func(tx *nft.Transaction) error { return Removal(a)(c, tx) })
+}
+
+// Removal is what Del does, as a part of a larger transaction.
+func Removal(a owner.Attachment) nft.Removal {
+	return func(c *nft.Conn, tx *nft.Transaction) error {
+		if _, err := c.HasTable(table()); nft.IsNotSupported(err) {
+			return nil
 		}
-		return removeUpstreams(c, tx, a)
-	})
-	return c.Close, tearDownError(err)
+		if err := remove(c, tx, a.Prefix()); err != nil {
+			return tearDownError(err)
+		}
+		return tearDownError(removeUpstreams(c, tx, a))
+	}
 }
 
 // GC does what Del does for all attachments of the network but the valid ones.

@@ -50,13 +50,6 @@ func cidrs(texts ...string) []*net.IPNet {
 	return out
 }
 
-// del is spoof.Del, which releases all at once.
-func del(a owner.Attachment) error {
-	release, err := spoof.Del(a)
-	release()
-	return err
-}
-
 // mac returns the nth hardware address.
 func mac(n int) net.HardwareAddr { return net.HardwareAddr{2, 0, 0, 0, byte(n >> 8), byte(n)} }
 
@@ -225,7 +218,7 @@ func TestRuleset(t *testing.T) {
 		if err := expectRuleset("one attachment", want); err != nil {
 			return err
 		}
-		if err := errors.Join(spoof.Check(one, p), del(one)); err != nil {
+		if err := errors.Join(spoof.Check(one, p), spoof.Del(one)); err != nil {
 			return err
 		}
 		return expectRuleset("after DEL", empty())
@@ -257,7 +250,7 @@ func TestAddresses(t *testing.T) {
 		if err == nil || err.Error() != `spoof-check of "veth1": not in the ruleset: 10.0.0.4` {
 			return fmt.Errorf("CHECK of another address: %v", err)
 		}
-		if err := del(one); err != nil {
+		if err := spoof.Del(one); err != nil {
 			return err
 		}
 		return expectRuleset("after DEL", empty())
@@ -311,7 +304,7 @@ func TestReplace(t *testing.T) {
 			spoof.Add(one, first),
 			spoof.Add(two, second),
 			spoof.Check(two, second),
-			del(one),
+			spoof.Del(one),
 			spoof.Check(two, second),
 		)
 		if err != nil {
@@ -320,7 +313,7 @@ func TestReplace(t *testing.T) {
 		if err := spoof.Allow(one, cidrs("10.0.0.2/24")); err == nil {
 			return errors.New("ALLOW of a port that is gone")
 		}
-		if err := errors.Join(del(two), del(two)); err != nil {
+		if err := errors.Join(spoof.Del(two), spoof.Del(two)); err != nil {
 			return err
 		}
 		return expectRuleset("after DEL", empty())
@@ -371,7 +364,7 @@ func TestGC(t *testing.T) {
 func TestNothingThere(t *testing.T) {
 	t.Parallel()
 	within(t, func() error {
-		if err := errors.Join(del(one), spoof.GC("unit-test", nil), spoof.Available()); err != nil {
+		if err := errors.Join(spoof.Del(one), spoof.GC("unit-test", nil), spoof.Available()); err != nil {
 			return err
 		}
 		if spoof.Check(one, spoof.Port{Name: "veth1", MAC: mac(1)}) == nil {
@@ -406,10 +399,10 @@ func TestParallel(t *testing.T) {
 		}
 		err = errors.Join(
 			all(spoof.Add), all(spoof.Check),
-			all(func(a owner.Attachment, _ spoof.Port) error { return del(a) }),
+			all(func(a owner.Attachment, _ spoof.Port) error { return spoof.Del(a) }),
 			// And while others do the contrary.
 			all(func(a owner.Attachment, p spoof.Port) error {
-				return errors.Join(spoof.Add(a, p), spoof.Check(a, p), del(a))
+				return errors.Join(spoof.Add(a, p), spoof.Check(a, p), spoof.Del(a))
 			}),
 		)
 		if err != nil {
@@ -460,7 +453,7 @@ func TestUpstreams(t *testing.T) {
 		if spoof.Check(one, spoof.Port{Name: "veth1", MAC: mac(1), Addresses: cidrs()}) == nil {
 			return errors.New("CHECK finds addresses in upstream's rules")
 		}
-		if err := errors.Join(del(one), del(one)); err != nil {
+		if err := errors.Join(spoof.Del(one), spoof.Del(one)); err != nil {
 			return err
 		}
 		if err := expectRuleset("after DEL", before); err != nil {
@@ -469,6 +462,6 @@ func TestUpstreams(t *testing.T) {
 		// Its names have a limit, and those of containers have none.
 		long := owner.Attachment{Network: "unit-test", ContainerID: strings.Repeat("x", 300), IfName: "eth0"}
 		p := spoof.Port{Name: "veth1", MAC: mac(1)}
-		return errors.Join(spoof.Add(long, p), spoof.Check(long, p), del(long), del(long))
+		return errors.Join(spoof.Add(long, p), spoof.Check(long, p), spoof.Del(long), spoof.Del(long))
 	})
 }

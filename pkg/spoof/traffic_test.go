@@ -259,7 +259,7 @@ func TestTraffic(t *testing.T) {
 			{"with addresses", func() error {
 				return errors.Join(spoof.Add(one, strict), spoof.Allow(one, ownAddresses))
 			}, func(i int) bool { return traffic[i].strict }},
-			{"after DEL", func() error { return del(one) }, all},
+			{"after DEL", func() error { return spoof.Del(one) }, all},
 			{"beside another port", func() error {
 				return spoof.Add(two, spoof.Port{Name: "veth2", MAC: mac(2), Addresses: cidrs("10.0.0.2/24")})
 			}, all},
@@ -271,6 +271,6 @@ func TestTraffic(t *testing.T) {
 				return err
 			}
 		}
-		return del(two)
+		return spoof.Del(two)
 	})
 }

@@ -183,12 +183,10 @@ func (c *Conf) expectPort(a *iface.Attachment) *check.Port {
 // Remove deletes the veth pair, the masquerade, what the container may send and,
 // if so configured, the bridge with its last port.
 func (c *Conf) Remove(a *iface.Attachment) error {
-	release, unrestricted := spoof.Del(a.Attachment)
-	defer release()
-	removed := nat.DelBeside(a.Attachment, a.Host.Do, func() error {
+	err := nat.DelBeside(a.Attachment, a.Host.Do, func() error {
 		return link.DeleteOwnedVeth(a.Host, a.Container, a.Attachment)
-	})
-	return plugin.Join(removed, unrestricted, c.removeEmpty(a.Host))
+	}, spoof.Removal(a.Attachment))
+	return plugin.Join(err, c.removeEmpty(a.Host))
 }
 
 func (c *Conf) removeEmpty(host *link.Namespace) error {

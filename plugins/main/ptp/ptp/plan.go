@@ -123,8 +123,6 @@ func withLinkLocal(host ip.Config) ip.Config {
 	if !slices.ContainsFunc(host.Addrs, linkLocal.Equal) {
 		host.Addrs = append(slices.Clone(host.Addrs), linkLocal)
 	}
-	neighbours := &net.IPNet{IP: linkLocalGateway6.Mask(net.CIDRMask(64, 128)), Mask: net.CIDRMask(64, 128)}
-	host.Routes = append(slices.Clone(host.Routes), netlink.Route{Dst: neighbours})
 	return host
 }
 
