@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -94,12 +95,20 @@ func TestFaultsInAdd(t *testing.T) {
 	})
 }
 
+// byTool reports whether a call was one of iptables. That ends well although it
+// could not ask the kernel for the newest revision of a target or match, and
+// takes the oldest: the rule works, and CHECK tells that it is another one.
+func byTool(hit *faults.Point) bool {
+	return hit != nil && strings.HasPrefix(hit.Process, "xtables")
+}
+
 func addStep(t *testing.T, at *site, f faults.Fault) (*faults.Point, error) {
 	out, hit := at.node.Disturb(t, "ADD", at.call, f)
 	err := out.Err()
 	switch {
 	case err == nil:
-		if err := at.node.Run(t, "CHECK", at.call.With("prevResult", out.Stdout)).Err(); err != nil {
+		err := at.node.Run(t, "CHECK", at.call.With("prevResult", out.Stdout)).Err()
+		if err != nil && !byTool(hit) {
 			return hit, fmt.Errorf("success, but CHECK: %w", err)
 		}
 	case f.Kind == faults.Kill && out.Status.Signal() == syscall.SIGKILL:
