@@ -23,6 +23,10 @@ type Conf struct {
 
 func (c *Conf) base() *Conf { return c }
 
+// HasIPAM reports whether the interface gets addresses: without, the network is
+// one of layer 2 only.
+func (c *Conf) HasIPAM() bool { return c.IPAM.Type != "" }
+
 // Collect does nothing: most interfaces vanish with the container's namespace.
 func (c *Conf) Collect(*link.Namespace, string, []owner.Attachment) error { return nil }
 

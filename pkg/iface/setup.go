@@ -2,7 +2,13 @@ package iface
 
 import (
 	"fmt"
+	"net"
+	"slices"
 	"time"
+
+	current "github.com/containernetworking/cni/pkg/types/100"
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 
 	"github.com/containernetworking/plugins/pkg/ip"
 	"github.com/containernetworking/plugins/pkg/utils/sysctl"
@@ -28,6 +34,33 @@ type SetUp struct {
 // somebody asked for may not fail.
 func (s SetUp) Prepare(a *Attachment, hasIPAM bool) error {
 	return a.Container.Do(func() error { return s.setSysctls(a.IfName, hasIPAM) })
+}
+
+// Config returns the addresses and routes of a result, of which the container's
+// interface has all. Routes without gateway go through the first one of their
+// family, and gateways outside the subnets count as on the link.
+func (s SetUp) Config(result *current.Result) ip.Config {
+	var config ip.Config
+	for _, address := range result.IPs {
+		config.Addrs = append(config.Addrs, netlink.Addr{IPNet: &address.Address, Flags: s.detection(address.Address.IP)})
+	}
+	onLink := func(hop net.IP) bool {
+		return hop.IsLinkLocalUnicast() || slices.ContainsFunc(config.Addrs, func(a netlink.Addr) bool { return a.Contains(hop) })
+	}
+	gateway4, gateway6 := ip.FirstGateways(result.IPs)
+	for _, route := range ip.Routes(result.Routes, gateway4, gateway6) {
+		config.Routes = append(config.Routes, ip.OnLink(route, onLink))
+	}
+	return config
+}
+
+// detection is the flag that leaves duplicate address detection out: an IPAM
+// plugin made the address unique. IPv4 has no such thing.
+func (s SetUp) detection(address net.IP) int {
+	if s.Detect || address.To4() != nil {
+		return 0
+	}
+	return unix.IFA_F_NODAD
 }
 
 // Apply gives the container's interface its addresses and routes, sets it up,

@@ -48,7 +48,7 @@ func (c *Conf) Create(a *iface.Attachment) error {
 	a.ReportHost(c.made.bridge)
 	a.ReportHost(port)
 	a.Report(containerEnd)
-	return c.setUp().Prepare(a, c.hasIPAM())
+	return c.setUp().Prepare(a, c.HasIPAM())
 }
 
 func (c *Conf) setUp() iface.SetUp { return iface.SetUp{Detect: c.EnableDAD, AcceptRA: c.AcceptRA} }

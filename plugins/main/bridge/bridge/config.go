@@ -117,10 +117,10 @@ func (c *Conf) Validate() error {
 	if c.HairpinMode && c.PromiscMode {
 		return errors.New("cannot set hairpin mode and promiscuous mode at the same time")
 	}
-	if c.hasIPAM() && c.DisableContainerInterface {
+	if c.HasIPAM() && c.DisableContainerInterface {
 		return errors.New("cannot use IPAM when DisableContainerInterface flag is set")
 	}
-	if c.IPSpoofChk && !c.hasIPAM() {
+	if c.IPSpoofChk && !c.HasIPAM() {
 		return errors.New("cannot use ipspoofchk without IPAM")
 	}
 	if err := c.masquerade.Validate(); err != nil {
@@ -133,15 +133,11 @@ func (c *Conf) validateNames() error {
 	if len(c.Bridge) > maxName {
 		return fmt.Errorf("failed to create bridge %q: could not add %q: %w", c.Bridge, c.Bridge, unix.ERANGE)
 	}
-	if name := c.gatewayName(); c.hasIPAM() && c.IsGateway && len(name) > maxName {
+	if name := c.gatewayName(); c.HasIPAM() && c.IsGateway && len(name) > maxName {
 		return fmt.Errorf("interface name %q, for the gateway of VLAN %d, is longer than %d characters", name, c.VLAN, maxName)
 	}
 	return nil
 }
-
-// hasIPAM reports whether the container gets addresses: without, the network is
-// one of Ethernet frames alone.
-func (c *Conf) hasIPAM() bool { return c.IPAM.Type != "" }
 
 // filtersVLANs reports whether the bridge has to tell VLANs apart: also with an
 // empty list as trunk.

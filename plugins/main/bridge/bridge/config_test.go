@@ -29,7 +29,7 @@ func valid(t *testing.T, rest string) *Conf {
 }
 
 func TestValid(t *testing.T) {
-	if c := valid(t, ""); c.Bridge != "cni0" || c.IsGateway || c.filtersVLANs() || c.hasIPAM() || c.gatewayName() != "cni0" {
+	if c := valid(t, ""); c.Bridge != "cni0" || c.IsGateway || c.filtersVLANs() || c.HasIPAM() || c.gatewayName() != "cni0" {
 		t.Errorf("defaults: %+v", c)
 	}
 	if c := valid(t, `, "isDefaultGateway": true`); !c.IsGateway {

@@ -69,14 +69,7 @@ func everything(gateway net.IP) net.IPNet {
 
 // newPlan reads a complete result.
 func (c *Conf) newPlan(result *current.Result) plan {
-	var p plan
-	for _, address := range result.IPs {
-		p.container.Addrs = append(p.container.Addrs, netlink.Addr{IPNet: &address.Address, Flags: c.detection(address.Address.IP)})
-	}
-	gateway4, gateway6 := ip.FirstGateways(result.IPs)
-	for _, route := range ip.Routes(result.Routes, gateway4, gateway6) {
-		p.container.Routes = append(p.container.Routes, ip.OnLink(route, p.isOnLink))
-	}
+	p := plan{container: c.setUp().Config(result)}
 	if c.IsGateway {
 		p.addGateways(result.IPs, true)
 		p.addGateways(result.IPs, false)
@@ -99,18 +92,4 @@ func (p *plan) addGateways(ips []*current.IPConfig, v4 bool) {
 			p.gateways = append(p.gateways, gateway)
 		}
 	}
-}
-
-// detection is the flag that leaves duplicate address detection out: an IPAM
-// plugin made the address unique. IPv4 has no such thing.
-func (c *Conf) detection(address net.IP) int {
-	if c.EnableDAD || address.To4() != nil {
-		return 0
-	}
-	return unix.IFA_F_NODAD
-}
-
-// isOnLink reports whether the kernel finds a next hop by itself.
-func (p *plan) isOnLink(hop net.IP) bool {
-	return hop.IsLinkLocalUnicast() || slices.ContainsFunc(p.container.Addrs, func(a netlink.Addr) bool { return a.Contains(hop) })
 }
