@@ -84,12 +84,21 @@ func walk(t *testing.T, s subject, kind faults.Kind, step func(*testing.T, *site
 	t.Logf("%d faults", count)
 }
 
+// faults are the kinds that are walked: where the plugin needs another kernel than
+// the machine's, a slow one, those that need no signal handling to be tested.
+func (s subject) faults() []faults.Kind {
+	if s.needs != nil {
+		return []faults.Kind{faults.Fail, faults.Kill}
+	}
+	return []faults.Kind{faults.Fail, faults.Terminate, faults.Kill, faults.KillChild}
+}
+
 // An ADD in which one step fails, or that is told to terminate, reports it in
 // one error and leaves nothing behind, or does without the step and succeeds.
 // One that is killed leaves nothing that DEL does not remove.
 func TestFaultsInAdd(t *testing.T) {
 	each(t, func(t *testing.T, s subject) {
-		for _, kind := range []faults.Kind{faults.Fail, faults.Terminate, faults.Kill, faults.KillChild} {
+		for _, kind := range s.faults() {
 			t.Run(kind.String(), func(t *testing.T) { walk(t, s, kind, addStep) })
 		}
 	})
@@ -132,7 +141,7 @@ func addStep(t *testing.T, at *site, f faults.Fault) (*faults.Point, error) {
 // the host all the same. However it was cut off, the next DEL completes it.
 func TestFaultsInDel(t *testing.T) {
 	each(t, func(t *testing.T, s subject) {
-		for _, kind := range []faults.Kind{faults.Fail, faults.Terminate, faults.Kill, faults.KillChild} {
+		for _, kind := range s.faults() {
 			t.Run(kind.String(), func(t *testing.T) { walk(t, s, kind, delStep) })
 		}
 	})

@@ -44,6 +44,8 @@ type subject struct {
 	// shared says that the plugin makes state for all attachments together, which
 	// stays on the host.
 	shared bool
+	// needs skips the test on a node whose kernel lacks what the plugin needs.
+	needs func(*testing.T, *node.Node)
 }
 
 var subjects = []subject{
@@ -60,6 +62,15 @@ var subjects = []subject{
 			"ipam": {"type": "host-local", "ranges": [[{"subnet": "10.1.2.0/24"}], [{"subnet": "fd00:1:2::/64"}]],
 			"routes": [{"dst": "0.0.0.0/0"}]}}`,
 		ifName: "eth0",
+	},
+	{
+		plugin:  "bridge",
+		variant: "vlan",
+		config: `{"name": "net", "type": "bridge", "bridge": "br0", "isDefaultGateway": true, "removeEmptyBridge": true,
+			"vlan": 100, "vlanTrunk": [{"minID": 200, "maxID": 210}],
+			"ipam": {"type": "host-local", "ranges": [[{"subnet": "10.1.2.0/24"}], [{"subnet": "fd00:1:2::/64"}]]}}`,
+		ifName: "eth0",
+		needs:  needsVLANs,
 	},
 	{
 		plugin: "loopback",
@@ -151,6 +162,9 @@ func each(t *testing.T, test func(*testing.T, subject)) {
 	for _, s := range subjects {
 		t.Run(s.name(), func(t *testing.T) {
 			t.Parallel()
+			if s.needs != nil {
+				s.needs(t, node.New(t))
+			}
 			test(t, s)
 		})
 	}

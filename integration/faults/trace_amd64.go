@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -24,6 +25,8 @@ type tracer struct {
 	root  int
 	// threads that are alive. A new one starts with a SIGSTOP that is ptrace's.
 	threads map[int]bool
+	// calling are the threads that are in a system call.
+	calling map[int]bool
 	// failing maps a thread to what the call that it is in shall return.
 	failing map[int]syscall.Errno
 	out     Outcome
@@ -35,7 +38,7 @@ type tracer struct {
 func Run(p Program, f Fault) (Outcome, error) {
 	runtime.LockOSThread() // ptrace(2): only the thread that traces may ask
 	defer runtime.UnlockOSThread()
-	t := &tracer{fault: f, kinds: callKinds(), threads: map[int]bool{}, failing: map[int]syscall.Errno{}}
+	t := &tracer{fault: f, kinds: callKinds(), threads: map[int]bool{}, calling: map[int]bool{}, failing: map[int]syscall.Errno{}}
 	output, err := t.start(p)
 	if err != nil {
 		return Outcome{}, err
@@ -110,6 +113,7 @@ func (t *tracer) follow() error {
 			return fmt.Errorf("wait: %w", err)
 		case status.Exited(), status.Signaled():
 			delete(t.threads, tid)
+			delete(t.calling, tid)
 			if tid == t.root {
 				t.out.Status = syscall.WaitStatus(status)
 			}
@@ -142,47 +146,34 @@ func (t *tracer) stopped(tid int, status unix.WaitStatus) (syscall.Signal, error
 	}
 }
 
-// syscallInfo is the start of struct ptrace_syscall_info (ptrace(2), Linux 5.3).
-type syscallInfo struct {
-	op   uint8
-	_    [3]byte
-	arch uint32
-	ip   uint64
-	sp   uint64
-	nr   uint64
-	args [6]uint64
-}
-
-// Values of syscallInfo.op.
-const (
-	opEntry = 1
-	opExit  = 2
-)
-
-// syscall handles the entry into a system call and the exit from it.
+// syscall handles the entry into a system call and the exit from it, which
+// alternate. (PTRACE_GET_SYSCALL_INFO would tell which it is, but User-mode Linux
+// lacks it.)
 func (t *tracer) syscall(tid int) error {
-	var info syscallInfo
-	_, _, errno := unix.RawSyscall6(unix.SYS_PTRACE, unix.PTRACE_GET_SYSCALL_INFO, uintptr(tid),
-		unsafe.Sizeof(info), uintptr(unsafe.Pointer(&info)), 0, 0)
-	switch {
-	case errno == unix.EIO || errno == unix.EINVAL:
-		return ErrUnsupported
-	case errno != 0:
-		return errno
-	case info.op == opEntry:
-		return t.enter(entry{tid, info.nr, info.args})
-	case info.op == opExit:
+	if t.calling[tid] {
+		delete(t.calling, tid)
 		return t.exit(tid)
 	}
-	return nil
-}
-
-// enter counts the call and lets the fault happen if it is the N-th.
-func (t *tracer) enter(e entry) error {
-	kind, counts := t.kinds[e.nr]
+	t.calling[tid] = true
+	nr, err := getRegister(tid, numberRegister)
+	if err != nil {
+		return err
+	}
+	kind, counts := t.kinds[nr]
 	if !counts || t.out.Hit != nil {
 		return nil
 	}
+	e := entry{tid: tid, nr: nr}
+	for i, register := range argumentRegisters {
+		if e.args[i], err = getRegister(tid, register); err != nil {
+			return err
+		}
+	}
+	return t.enter(e, kind)
+}
+
+// enter counts the call and lets the fault happen if it is the N-th.
+func (t *tracer) enter(e entry, kind callKind) error {
 	object := kind.object(e)
 	if object == "" {
 		return nil
@@ -206,7 +197,7 @@ func (t *tracer) enter(e entry) error {
 		return unix.Kill(process, unix.SIGKILL)
 	default:
 		t.failing[e.tid] = kind.errno
-		return setRegisters(e.tid, func(r *unix.PtraceRegs) { r.Orig_rax = ^uint64(0) }) // no such call
+		return setRegister(e.tid, numberRegister, ^uint64(0)) // no such call
 	}
 }
 
@@ -217,16 +208,34 @@ func (t *tracer) exit(tid int) error {
 		return nil
 	}
 	delete(t.failing, tid)
-	return setRegisters(tid, func(r *unix.PtraceRegs) { r.Rax = -uint64(errno) })
+	return setRegister(tid, resultRegister, -uint64(errno))
 }
 
-func setRegisters(tid int, change func(*unix.PtraceRegs)) error {
-	var registers unix.PtraceRegs
-	if err := unix.PtraceGetRegs(tid, &registers); err != nil {
-		return err
-	}
-	change(&registers)
-	return unix.PtraceSetRegs(tid, &registers)
+// Registers by their offset in struct user_regs_struct. They are read and written
+// one by one: User-mode Linux lacks PTRACE_GETREGS.
+const (
+	numberRegister = unsafe.Offsetof(unix.PtraceRegs{}.Orig_rax)
+	resultRegister = unsafe.Offsetof(unix.PtraceRegs{}.Rax)
+)
+
+var argumentRegisters = [...]uintptr{
+	unsafe.Offsetof(unix.PtraceRegs{}.Rdi),
+	unsafe.Offsetof(unix.PtraceRegs{}.Rsi),
+	unsafe.Offsetof(unix.PtraceRegs{}.Rdx),
+	unsafe.Offsetof(unix.PtraceRegs{}.R10),
+	unsafe.Offsetof(unix.PtraceRegs{}.R8),
+	unsafe.Offsetof(unix.PtraceRegs{}.R9),
+}
+
+func getRegister(tid int, register uintptr) (uint64, error) {
+	var value [8]byte
+	_, err := unix.PtracePeekUser(tid, register, value[:])
+	return binary.NativeEndian.Uint64(value[:]), err
+}
+
+func setRegister(tid int, register uintptr, value uint64) error {
+	_, err := unix.PtracePokeUser(tid, register, binary.NativeEndian.AppendUint64(nil, value))
+	return err
 }
 
 // retry calls f again as long as a signal interrupts it.

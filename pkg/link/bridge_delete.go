@@ -3,6 +3,7 @@ package link
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/vishvananda/netlink"
@@ -19,8 +20,11 @@ import (
 // only while it is down.
 func (n *Namespace) DeleteBridge(name string) error {
 	l, err := n.LinkByName(name)
+	if IsNotFound(err) {
+		return n.deleteOrphans(name)
+	}
 	if err != nil {
-		return unlessNotFound(err)
+		return err
 	}
 	bridge, ok := l.(*netlink.Bridge)
 	if !ok || bridge.Group != madeGroup {
@@ -43,6 +47,26 @@ func (n *Namespace) DeleteBridge(name string) error {
 	var errs []error
 	for _, l := range inner {
 		errs = append(errs, n.delete(l))
+	}
+	return errors.Join(errs...)
+}
+
+// deleteOrphans deletes the inner pairs of a bridge that is gone: whoever was
+// deleting both may have been killed in between.
+func (n *Namespace) deleteOrphans(bridge string) error {
+	links, err := n.LinkList()
+	if err != nil {
+		return fmt.Errorf("list links: %w", err)
+	}
+	var errs []error
+	for _, l := range links {
+		vlan, ok := strings.CutPrefix(l.Attrs().Name, bridge+".")
+		if _, err := strconv.Atoi(vlan); !ok || err != nil {
+			continue
+		}
+		if _, port, err := n.Inner(l.Attrs().Name); err == nil && port.Attrs().MasterIndex == 0 {
+			errs = append(errs, n.delete(l))
+		}
 	}
 	return errors.Join(errs...)
 }
@@ -98,7 +122,11 @@ func (n *Namespace) sortPorts(bridge netlink.Link) (ports, inner []netlink.Link,
 		return nil, nil, err
 	}
 	for _, port := range all {
-		if l := n.innerEnd(bridge, port); l != nil {
+		l, err := n.innerEnd(bridge, port)
+		if err != nil {
+			return nil, nil, err
+		}
+		if l != nil {
 			inner = append(inner, l)
 		} else {
 			ports = append(ports, port)
@@ -109,13 +137,18 @@ func (n *Namespace) sortPorts(bridge netlink.Link) (ports, inner []netlink.Link,
 
 // innerEnd returns the other end of the inner pair that a port belongs to, or
 // nil.
-func (n *Namespace) innerEnd(bridge, port netlink.Link) netlink.Link {
+func (n *Namespace) innerEnd(bridge, port netlink.Link) (netlink.Link, error) {
 	if port.Type() != "veth" || port.Attrs().NetNsID >= 0 {
-		return nil
+		return nil, nil
 	}
 	l, err := n.LinkByIndex(PeerIndex(port))
-	if err != nil || !strings.HasPrefix(l.Attrs().Name, bridge.Attrs().Name+".") {
-		return nil
+	switch {
+	case IsNotFound(err): // the pair is being deleted
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("look the other end of %q up: %w", port.Attrs().Name, err)
+	case !strings.HasPrefix(l.Attrs().Name, bridge.Attrs().Name+"."):
+		return nil, nil
 	}
-	return l
+	return l, nil
 }

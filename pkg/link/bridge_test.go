@@ -204,6 +204,19 @@ func TestDeleteBridge(t *testing.T) {
 				}
 			}
 		}, nil},
+		"gone before its inner pair": {func(t *testing.T, n *Namespace) {
+			bridge := newBridge(t, n)
+			if err := errors.Join(n.AddInner(bridge, "br0.7"), n.LinkDel(bridge)); err != nil {
+				t.Fatal(err)
+			}
+		}, nil},
+		"gone, and a pair of another": {func(t *testing.T, n *Namespace) {
+			bridge := newBridge(t, n)
+			if err := errors.Join(n.AddInner(bridge, "br1.7"), n.LinkDel(bridge)); err != nil {
+				t.Fatal(err)
+			}
+			renamePeer(t, n, "br1.7", "veth0")
+		}, []string{"br1.7", "veth0"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -214,6 +227,18 @@ func TestDeleteBridge(t *testing.T) {
 			}
 			expectLinks(t, n, test.want...)
 		})
+	}
+}
+
+// renamePeer gives the port of an inner pair a name that is known.
+func renamePeer(t *testing.T, n *Namespace, inner, name string) {
+	t.Helper()
+	_, port, err := n.Inner(inner)
+	if err == nil {
+		err = n.LinkSetName(port, name)
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 
