@@ -36,9 +36,7 @@ func Main(p Plugin) {
 	// A plugin waits for the kernel and for its delegate, and never computes on
 	// two threads at once: looking for work on more costs a tenth of an ADD.
 	runtime.GOMAXPROCS(1)
-	if os.Getenv("CNI_COMMAND") == "ADD" {
-		catchSignals()
-	}
+	ownProcess = true
 	if p.Versions == nil {
 		p.Versions = version.All
 	}
