@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"regexp"
 	"testing"
 	"time"
 
@@ -10,12 +11,13 @@ import (
 
 // cleaned waits until the state of the node is as before: the kernel deletes
 // the links of a namespace that is gone some time later.
-func cleaned(t *testing.T, n *node.Node, before hoststate.State) {
+func cleaned(t *testing.T, n *node.Node, before hoststate.State, ignore ...*regexp.Regexp) {
 	t.Helper()
-	diff := hoststate.Diff(before, n.State(t), node.Lasting())
+	ignore = append(ignore, node.Lasting())
+	diff := hoststate.Diff(before, n.State(t), ignore...)
 	for end := time.Now().Add(5 * time.Second); diff != "" && time.Now().Before(end); {
 		time.Sleep(10 * time.Millisecond)
-		diff = hoststate.Diff(before, n.State(t), node.Lasting())
+		diff = hoststate.Diff(before, n.State(t), ignore...)
 	}
 	if diff != "" {
 		t.Errorf("after DEL:\n%s", diff)
@@ -56,9 +58,13 @@ func TestDelWithoutNetns(t *testing.T) {
 					n.Exec(t, "touch", "/run/netns/plain")
 					s.prepare(t, n)
 					before := n.State(t)
-					c := n.Container(t, "c")
+					c := s.container(t, n, "c")
+					var held []*regexp.Regexp
 					if alive {
 						before = n.State(t)
+						if s.held != "" {
+							held = append(held, regexp.MustCompile(s.held))
+						}
 					}
 					call := s.call(latest, c.Path)
 					call = lose(call.With("prevResult", n.Must(t, "ADD", call)))
@@ -67,7 +73,7 @@ func TestDelWithoutNetns(t *testing.T) {
 					}
 					n.Must(t, "DEL", call)
 					n.Must(t, "DEL", call)
-					cleaned(t, n, before)
+					cleaned(t, n, before, held...)
 				})
 			}
 		}

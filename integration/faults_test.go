@@ -31,7 +31,8 @@ type site struct {
 // once for all attachments is there.
 func newSite(t *testing.T, s subject) *site {
 	n := node.New(t)
-	c := n.Container(t, "c")
+	s.prepare(t, n)
+	c := s.container(t, n, "c")
 	at := &site{node: n, container: c, call: s.call(latest, c.Path), lasting: node.Lasting()}
 	if s.exact {
 		at.lasting = index()

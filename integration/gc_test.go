@@ -14,7 +14,8 @@ import (
 func TestGC(t *testing.T) {
 	each(t, func(t *testing.T, s subject) {
 		n := node.New(t)
-		valid, other, stale := n.Container(t, "valid"), n.Container(t, "other"), n.Container(t, "stale")
+		s.prepare(t, n)
+		valid, other, stale := s.container(t, n, "valid"), s.container(t, n, "other"), s.container(t, n, "stale")
 		keep := s.call(latest, valid.Path)
 		foreign := s.call(latest, other.Path).With("name", []byte(`"other"`))
 		// Two networks of a host have no address in common, and no bridge.

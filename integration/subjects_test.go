@@ -41,6 +41,13 @@ type subject struct {
 	// prevResult is the result of the plugin before, in the latest version, for a
 	// plugin that is chained.
 	prevResult string
+	// host is a shell command that gives a node what the plugin expects there.
+	host string
+	// inside is one that does so with a container.
+	inside string
+	// held matches what a container that is alive, though the runtime has
+	// forgotten its namespace, keeps of the node's state.
+	held string
 	// shared says that the plugin makes state for all attachments together, which
 	// stays on the host.
 	shared bool
@@ -63,6 +70,8 @@ var subjects = []subject{
 			"routes": [{"dst": "0.0.0.0/0"}]}}`,
 		ifName: "eth0",
 	},
+	childSubject("macvlan", "", `"mode": "bridge"`),
+	childSubject("macvlan", "linkInContainer", `"linkInContainer": true, "mode": "private"`),
 	{
 		plugin:  "bridge",
 		variant: "vlan",
@@ -133,19 +142,32 @@ func inVersion(v, text string) []byte {
 	return converted
 }
 
-// prepare makes a node one on which the plugin has run before, if it makes
-// anything that stays.
+// prepare makes a node one on which the plugin can run and has run before, if it
+// makes anything that stays.
 func (s subject) prepare(t testing.TB, n *node.Node) {
 	t.Helper()
+	if s.host != "" {
+		n.Exec(t, "sh", "-ec", s.host)
+	}
 	if !s.shared {
 		return
 	}
-	c := n.Container(t, "prepare")
+	c := s.container(t, n, "prepare")
 	call := s.call(latest, c.Path)
 	call.ContainerID = "prepare"
 	n.Must(t, "ADD", call)
 	n.Must(t, "DEL", call)
 	c.Remove(t)
+}
+
+// container makes a container in which the plugin can run.
+func (s subject) container(t testing.TB, n *node.Node, name string) *node.Container {
+	t.Helper()
+	c := n.Container(t, name)
+	if s.inside != "" {
+		c.Exec(t, "sh", "-ec", s.inside)
+	}
+	return c
 }
 
 // name is for the reader of a test.

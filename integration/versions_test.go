@@ -25,7 +25,7 @@ func TestVersions(t *testing.T) {
 				t.Parallel()
 				n := node.New(t)
 				s.prepare(t, n)
-				c := n.Container(t, "c")
+				c := s.container(t, n, "c")
 				before := n.State(t, c)
 				call := s.call(v, c.Path)
 				result := n.Must(t, "ADD", call)

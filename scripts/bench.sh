@@ -21,6 +21,9 @@ isolated() {
 		mount -t tmpfs tmpfs /run
 		mount -t tmpfs tmpfs /var/lib
 		ip link set lo up
+		ip link add uplink type veth peer name peer
+		ip link set uplink up
+		ip link set peer up
 		"$@"' isolated "$@"
 }
 

@@ -27,6 +27,12 @@ type Expect struct {
 	MTU int
 	// Peer is the index of the interface's other end, in that end's namespace.
 	Peer int
+	// Master is the interface below one that is on another.
+	Master *Master
+	// Options are those of link.Options that matter.
+	Options map[string]string
+	// TxQueues and RxQueues are the numbers of queues.
+	TxQueues, RxQueues int
 	// Down means that the interface need not be up.
 	Down bool
 	// Promiscuous means that somebody has set it so, other than by listening.
@@ -53,6 +59,9 @@ func (e Expect) Compare(n *link.Namespace) error {
 	if e.Port != nil {
 		errs = append(errs, e.Port.compare(n, l)...)
 	}
+	if len(e.Options) > 0 {
+		errs = append(errs, e.compareOptions(n, l)...)
+	}
 	addrs, err := e.compareAddrs(n, l)
 	errs = append(append(errs, addrs...), err)
 	routes, err := e.compareRoutes(n, l)
@@ -77,6 +86,15 @@ func (e Expect) compareLink(l netlink.Link) []error {
 	}
 	if peer := link.PeerIndex(l); e.Peer != 0 && peer != e.Peer {
 		differs("peer", peer, e.Peer)
+	}
+	if e.Master != nil && link.LowerOf(l) != e.Master.Lower {
+		errs = append(errs, fmt.Errorf("interface %s is not on master %s", e.Name, e.Master.Name))
+	}
+	if e.TxQueues != 0 && attrs.NumTxQueues != e.TxQueues {
+		differs("transmit queues", attrs.NumTxQueues, e.TxQueues)
+	}
+	if e.RxQueues != 0 && attrs.NumRxQueues != e.RxQueues {
+		differs("receive queues", attrs.NumRxQueues, e.RxQueues)
 	}
 	if e.Promiscuous && attrs.RawFlags&unix.IFF_PROMISC == 0 {
 		errs = append(errs, fmt.Errorf("interface %s is not promiscuous", e.Name))

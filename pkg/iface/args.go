@@ -9,10 +9,11 @@ import (
 )
 
 // RequestedMAC returns the hardware address that somebody asked for: the last of
-// overrides that is not empty or, if all are, the value of MAC in CNI_ARGS.
-// Nobody having asked is no error. CNI_ARGS may have the keys MAC and
-// IgnoreUnknown; others are an error (code 7) unless the latter is true.
-func RequestedMAC(cniArgs string, overrides ...string) (net.HardwareAddr, error) {
+// overrides that is not empty or, if all are, the value of MAC in CNI_ARGS or, if
+// that has none either, configured. Nobody having asked is no error. CNI_ARGS may
+// have the keys MAC and IgnoreUnknown; others are an error (code 7) unless the
+// latter is true.
+func RequestedMAC(cniArgs, configured string, overrides ...string) (net.HardwareAddr, error) {
 	args := struct {
 		types.CommonArgs
 		MAC types.UnmarshallableString
@@ -20,8 +21,8 @@ func RequestedMAC(cniArgs string, overrides ...string) (net.HardwareAddr, error)
 	if err := types.LoadArgs(cniArgs, &args); err != nil {
 		return nil, plugin.Errorf(types.ErrInvalidNetworkConfig, "%w", err)
 	}
-	text := string(args.MAC)
-	for _, override := range overrides {
+	text := configured
+	for _, override := range append([]string{string(args.MAC)}, overrides...) {
 		if override != "" {
 			text = override
 		}

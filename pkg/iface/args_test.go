@@ -6,11 +6,14 @@ func TestRequestedMAC(t *testing.T) {
 	const a, b, c = "02:00:00:00:00:0a", "02:00:00:00:00:0b", "02:00:00:00:00:0c"
 	for _, test := range []struct {
 		name, args      string
+		configured      string
 		overrides       []string
 		want, wantError string
 	}{
 		{name: "nothing"},
 		{name: "args", args: "MAC=" + a, want: a},
+		{name: "configured", configured: a, want: a},
+		{name: "args over configured", args: "MAC=" + a, configured: b, want: a},
 		{name: "override", args: "MAC=" + a, overrides: []string{b}, want: b},
 		{name: "last override", args: "MAC=" + a, overrides: []string{b, c}, want: c},
 		{name: "empty override", args: "MAC=" + a, overrides: []string{b, ""}, want: b},
@@ -23,7 +26,7 @@ func TestRequestedMAC(t *testing.T) {
 		{name: "MAC", args: "MAC=zz", wantError: "invalid args zz for MAC addr: address zz: invalid MAC address"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			mac, err := RequestedMAC(test.args, test.overrides...)
+			mac, err := RequestedMAC(test.args, test.configured, test.overrides...)
 			if test.wantError != "" {
 				if err == nil || err.Error() != test.wantError {
 					t.Errorf("got  %v\nwant %s", err, test.wantError)

@@ -1,6 +1,7 @@
 package iface
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"sync"
@@ -8,9 +9,11 @@ import (
 	"github.com/containernetworking/cni/pkg/skel"
 	"github.com/containernetworking/cni/pkg/types"
 	current "github.com/containernetworking/cni/pkg/types/100"
+	"golang.org/x/sys/unix"
 
 	"github.com/containernetworking/plugins/pkg/ipam"
 	"github.com/containernetworking/plugins/pkg/link"
+	"github.com/containernetworking/plugins/pkg/ns"
 	"github.com/containernetworking/plugins/pkg/owner"
 	"github.com/containernetworking/plugins/pkg/plugin"
 )
@@ -27,11 +30,12 @@ func (v verbs) del(args *skel.CmdArgs) error {
 	if err != nil {
 		return err
 	}
+	container, opened := openIfThere(args.Netns)
 	a := &Attachment{
 		Attachment: owner.Attachment{Network: conf.Name, ContainerID: args.ContainerID, IfName: args.IfName},
 		Args:       args,
 		Host:       host,
-		Container:  openIfThere(args.Netns),
+		Container:  container,
 		Result:     &current.Result{},
 	}
 	defer a.close()
@@ -39,7 +43,7 @@ func (v verbs) del(args *skel.CmdArgs) error {
 	delegate, err := ipam.Find(d.base().IPAM.Type, args)
 	call := delegate.Start("DEL")
 	removed := d.Remove(a)
-	return plugin.Join(removed, err, call.Wait())
+	return plugin.Join(opened, removed, err, call.Wait())
 }
 
 // Together runs the parts of a Remove at the same time and joins their errors:
@@ -57,16 +61,29 @@ func Together(parts ...func() error) error {
 
 // openIfThere opens the container's namespace. What is at the path may be a
 // plain file or nothing by now; all that was in the namespace is gone with it.
-func openIfThere(path string) *link.Namespace {
+// One that is there but cannot be entered is an error.
+func openIfThere(path string) (*link.Namespace, error) {
 	if path == "" {
-		return nil
+		return nil, nil
 	}
 	container, err := link.Open(path)
-	if err != nil {
+	if isGone(err) {
 		fmt.Fprintf(os.Stderr, "go on without the container's namespace: %v\n", err)
-		return nil
+		return nil, nil
 	}
-	return container
+	return container, err
+}
+
+// isGone reports whether an error of link.Open says that there is no namespace
+// at the path. That of a process that ends meanwhile is ESRCH, and another file
+// of procfs EINVAL.
+func isGone(err error) bool {
+	var (
+		missing ns.NSPathNotExistErr
+		other   ns.NSPathNotNSErr
+	)
+	return errors.As(err, &missing) || errors.As(err, &other) ||
+		errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ESRCH) || errors.Is(err, unix.EINVAL)
 }
 
 // gc does for the whole network what DEL does for an attachment that is not

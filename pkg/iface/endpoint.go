@@ -1,8 +1,10 @@
 package iface
 
 import (
+	"fmt"
+	"os"
+
 	"github.com/containernetworking/plugins/pkg/check"
-	"github.com/containernetworking/plugins/pkg/ip"
 )
 
 // Endpoint is how plugins address an interface that is all they make: nothing
@@ -20,15 +22,18 @@ func (e Endpoint) setUp() SetUp { return SetUp{Detect: e.EnableDAD} }
 func (e Endpoint) Prepare(a *Attachment, hasIPAM bool) error { return e.setUp().Prepare(a, hasIPAM) }
 
 // Configure gives the interface the addresses and routes of the result, sets it
-// up, waits until they work, if it has a carrier, and tells the neighbours.
+// up, waits until they work, if it has a carrier, and tells the neighbours: of
+// IPv4 addresses the kernel does so itself when the interface comes up. What they
+// do not hear now, they find out when they need it.
 func (e Endpoint) Configure(a *Attachment) error {
-	if err := e.setUp().Apply(a, e.setUp().Config(a.Result)); err != nil {
+	config := e.setUp().Config(a.Result)
+	if err := e.setUp().Apply(a, config); err != nil {
 		return err
 	}
-	if len(a.Result.IPs) == 0 {
-		return nil
+	if err := config.AnnounceIPv6(a.Container, a.link); err != nil {
+		fmt.Fprintf(os.Stderr, "go on: %v\n", err)
 	}
-	return ip.Announce(a.Container, a.link)
+	return nil
 }
 
 // ExpectInterface describes the interface of such a plugin with its addresses

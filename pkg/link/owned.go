@@ -31,10 +31,8 @@ func AddOwnedVeth(host, container *Namespace, v Veth, a owner.Attachment) (hostE
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := host.LinkSetAlias(hostEnd, a.Tag()); err != nil {
-		return nil, nil, errors.Join(
-			fmt.Errorf("set alias of %q: %w", hostEnd.Attrs().Name, err),
-			host.delete(hostEnd))
+	if err := host.Own(hostEnd, a); err != nil {
+		return nil, nil, errors.Join(err, host.delete(hostEnd))
 	}
 	return hostEnd, containerEnd, nil
 }
@@ -81,10 +79,40 @@ func deleteUntagged(host, container *Namespace, a owner.Attachment) error {
 		return nil
 	}
 	peer, err := host.LinkByIndex(PeerIndex(l))
-	if err == nil && owner.IsTag(peer.Attrs().Alias) && !a.Owns(peer.Attrs().Alias) {
+	if err == nil && isOthers(peer, a) {
 		return nil
 	}
 	return container.delete(l)
+}
+
+// isOthers reports whether a link bears the tag of another attachment.
+func isOthers(l netlink.Link, a owner.Attachment) bool {
+	return owner.IsTag(l.Attrs().Alias) && !a.Owns(l.Attrs().Alias)
+}
+
+// Own writes its owner's tag into the alias of a link.
+func (n *Namespace) Own(l netlink.Link, a owner.Attachment) error {
+	if err := n.LinkSetAlias(l, a.Tag()); err != nil {
+		return fmt.Errorf("set alias of %q: %w", l.Attrs().Name, err)
+	}
+	return nil
+}
+
+// DeleteOwned deletes the attachment's link of the given kind in its container.
+// Upstream's links bear no tag; one with the tag of another attachment, or of
+// another kind, is left as it is.
+func (n *Namespace) DeleteOwned(kind string, a owner.Attachment) error {
+	l, err := n.LinkByName(a.IfName)
+	if IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("look %q up: %w", a.IfName, err)
+	}
+	if l.Type() != kind || isOthers(l, a) {
+		return nil
+	}
+	return n.delete(l)
 }
 
 // Tagged returns the links that bear a tag of the network.

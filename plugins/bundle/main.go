@@ -9,6 +9,7 @@ import (
 	"github.com/containernetworking/plugins/plugins/ipam/static/static"
 	"github.com/containernetworking/plugins/plugins/main/bridge/bridge"
 	"github.com/containernetworking/plugins/plugins/main/loopback/loopback"
+	"github.com/containernetworking/plugins/plugins/main/macvlan/macvlan"
 	"github.com/containernetworking/plugins/plugins/main/ptp/ptp"
 	"github.com/containernetworking/plugins/plugins/meta/firewall/firewall"
 	"github.com/containernetworking/plugins/plugins/meta/portmap/portmap"
@@ -20,6 +21,7 @@ var plugins = []*plugin.Plugin{
 	&firewall.Plugin,
 	&hostlocal.Plugin,
 	&loopback.Plugin,
+	&macvlan.Plugin,
 	&portmap.Plugin,
 	&ptp.Plugin,
 	&static.Plugin,

@@ -23,7 +23,7 @@ var Plugin = iface.New("bridge", func() iface.Driver { return new(Conf) })
 // Create makes the veth pair and connects it to the bridge, which it makes if
 // there is none.
 func (c *Conf) Create(a *iface.Attachment) error {
-	mac, err := iface.RequestedMAC(a.Args.Args, c.Args.CNI.MAC, c.RuntimeConfig.MAC)
+	mac, err := iface.RequestedMAC(a.Args.Args, "", c.Args.CNI.MAC, c.RuntimeConfig.MAC)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,140 @@
+package iface
+
+import (
+	"fmt"
+
+	"github.com/containernetworking/cni/pkg/types"
+	"github.com/vishvananda/netlink"
+
+	"github.com/containernetworking/plugins/pkg/check"
+	"github.com/containernetworking/plugins/pkg/link"
+	"github.com/containernetworking/plugins/pkg/plugin"
+)
+
+// minMTU is the smallest MTU that IPv4 allows (RFC 791).
+const minMTU = 68
+
+// maxQueues is the most that the kernel takes (rtnl_create_link).
+const maxQueues = 4096
+
+// Child is how plugins make an interface on another one, its master. A Driver
+// embeds it in place of Conf.
+type Child struct {
+	Conf
+	Endpoint
+	// Kind of the interface, "macvlan".
+	Kind string `json:"-"`
+	// Master is the name of the interface below. Default: that of the default
+	// route.
+	Master string `json:"master"`
+	// MTU in bytes, at most the master's, which is also the default, 0.
+	MTU int `json:"mtu"`
+	// LinkInContainer says that the master is in the container's namespace.
+	LinkInContainer bool `json:"linkInContainer"`
+	// NumTxQueues and NumRxQueues are how many queues the interface has for
+	// each direction. 0, the default, leaves it to the kernel, which makes one.
+	NumTxQueues int `json:"numTxQueues"`
+	NumRxQueues int `json:"numRxQueues"`
+}
+
+// Validate checks the bounds that do not depend on the master.
+func (c *Child) Validate() error {
+	if 0 < c.MTU && c.MTU < minMTU {
+		return fmt.Errorf("invalid MTU %d, must be 0 or at least %d", c.MTU, minMTU)
+	}
+	for _, queues := range []struct {
+		key   string
+		count int
+	}{{"numTxQueues", c.NumTxQueues}, {"numRxQueues", c.NumRxQueues}} {
+		if queues.count < 0 || queues.count > maxQueues {
+			return fmt.Errorf("invalid %s %d (must be between 0 and %d)", queues.key, queues.count, maxQueues)
+		}
+	}
+	return nil
+}
+
+// Make makes the interface that l describes, completed by what all kinds have in
+// common, and registers what removes it.
+func (c *Child) Make(a *Attachment, l netlink.Link) (netlink.Link, error) {
+	at := c.place(a)
+	master, err := c.master(at)
+	if err != nil {
+		return nil, err
+	}
+	attrs := l.Attrs()
+	attrs.Name, attrs.ParentIndex, attrs.MTU = a.IfName, master.Attrs().Index, c.MTU
+	attrs.TxQLen, attrs.NumTxQueues, attrs.NumRxQueues = -1, c.NumTxQueues, c.NumRxQueues
+	made, err := at.AddChild(a.Container, l)
+	if err != nil {
+		return nil, err
+	}
+	a.Undo(func() error { return a.Container.Delete(a.IfName, c.Kind) })
+	return made, a.Container.Own(made, a.Attachment)
+}
+
+// place is the namespace of the master.
+func (c *Child) place(a *Attachment) *link.Namespace {
+	if c.LinkInContainer {
+		return a.Container
+	}
+	return a.Host
+}
+
+// master looks the interface below up, and whether its MTU suffices.
+func (c *Child) master(at *link.Namespace) (master netlink.Link, err error) {
+	if c.Master == "" {
+		master, err = at.DefaultRouteLink()
+	} else if master, err = at.LinkByName(c.Master); err != nil {
+		err = fmt.Errorf("failed to lookup master %q: %w", c.Master, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if most := master.Attrs().MTU; c.MTU < 0 || c.MTU > most {
+		return nil, plugin.Errorf(types.ErrInvalidNetworkConfig, "invalid MTU %d, must be [0, master MTU(%d)]", c.MTU, most)
+	}
+	return master, nil
+}
+
+// ExpectChild describes the interface, with the options that l has. It names the
+// master if the configuration does: the default route may be another one by now.
+func (c *Child) ExpectChild(a *Attachment, l netlink.Link) (check.Expect, error) {
+	expected := c.ExpectInterface(a, c.Kind)
+	expected.Options = link.Options(l)
+	expected.TxQueues, expected.RxQueues = c.NumTxQueues, c.NumRxQueues
+	if c.MTU != 0 {
+		expected.MTU = c.MTU
+	}
+	if c.Master == "" {
+		return expected, nil
+	}
+	master, err := c.master(c.place(a))
+	if err != nil {
+		return expected, err
+	}
+	lower, err := a.Container.Below(c.place(a), master, c.Kind)
+	expected.Master = &check.Master{Name: c.Master, Lower: lower}
+	return expected, err
+}
+
+// Remove deletes the interface, with which addresses and routes go.
+func (c *Child) Remove(a *Attachment) error {
+	if a.Container == nil {
+		return nil
+	}
+	return a.Container.DeleteOwned(c.Kind, a.Attachment)
+}
+
+// Available looks for the driver and, on the host, for the master.
+func (c *Child) Available() error {
+	host, err := link.Host()
+	if err != nil {
+		return err
+	}
+	defer host.Close()
+	if err := host.SupportsChild(c.Kind); err != nil || c.LinkInContainer {
+		return err
+	}
+	_, err = c.master(host)
+	return err
+}

@@ -1,0 +1,10 @@
+// Command macvlan is the CNI plugin that connects a container by a macvlan
+// interface.
+package main
+
+import (
+	"github.com/containernetworking/plugins/pkg/plugin"
+	"github.com/containernetworking/plugins/plugins/main/macvlan/macvlan"
+)
+
+func main() { plugin.Main(macvlan.Plugin) }
