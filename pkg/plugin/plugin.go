@@ -28,15 +28,24 @@ type Plugin struct {
 	// Add, Check, Del, GC and Status return an error that has a CNI code if it
 	// comes from Errorf, and stands for code 999 (internal) otherwise.
 	skel.CNIFuncs
+	// Commands are what Main runs, by its first argument, when there is no verb in
+	// the environment, as in `portmap repair`: for persons and services, not for
+	// runtimes. They get the arguments behind their names, and their errors go to
+	// standard error as plain text.
+	Commands map[string]func(args []string) error
 }
 
 // Main runs the verb that the environment asks for and exits: with status 0, or
-// with status 1 and an error in JSON on standard output.
+// with status 1 and an error in JSON on standard output. Without a verb it runs
+// the command that the first argument names.
 func Main(p Plugin) {
 	// A plugin waits for the kernel and for its delegate, and never computes on
 	// two threads at once: looking for work on more costs a tenth of an ADD.
 	runtime.GOMAXPROCS(1)
 	ownProcess = true
+	if isCommand() {
+		os.Exit(p.command(os.Args[1:], os.Stderr))
+	}
 	if p.Versions == nil {
 		p.Versions = version.All
 	}
