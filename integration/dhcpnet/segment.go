@@ -23,15 +23,17 @@ type Segment struct {
 	dir string
 }
 
-// NewSegment makes a bridge. The server's interface is called eth0 and has the
+// NewSegment makes a bridge. Nothing on the host has a link-local address. The server's interface is called eth0 and has the
 // address net.1/24.
 func NewSegment(t testing.TB, n *node.Node, bridge, net string) *Segment {
 	t.Helper()
 	s := &Segment{n.Container(t, "server-"+bridge), n, bridge, net, t.TempDir()}
 	n.Exec(t, "sh", "-ec", fmt.Sprintf(`
 		ip link add %[1]s type bridge
+		ip link set %[1]s addrgenmode none
 		ip link set %[1]s up
 		ip link add s-%[1]s type veth peer name eth0 netns server-%[1]s
+		ip link set s-%[1]s addrgenmode none
 		ip link set s-%[1]s master %[1]s up
 		ip -n server-%[1]s addr add %[2]s.1/24 dev eth0
 		ip -n server-%[1]s link set eth0 up
@@ -46,6 +48,7 @@ func (s *Segment) Plug(t testing.TB, c *node.Container, name string) {
 	ns := filepath.Base(c.Path)
 	s.node.Exec(t, "sh", "-ec", fmt.Sprintf(`
 		ip link add p-%[1]s-%[2]s type veth peer name %[2]s netns %[1]s
+		ip link set p-%[1]s-%[2]s addrgenmode none
 		ip link set p-%[1]s-%[2]s master %[3]s up`, ns, name, s.Bridge))
 }
 

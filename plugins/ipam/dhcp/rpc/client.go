@@ -74,6 +74,14 @@ func (c *Client) handshake() error {
 func (c *Client) Call(ctx context.Context, method string, args *skel.CmdArgs, into any) error {
 	stop := c.endWith(ctx, c.budget+spareTime)
 	defer stop()
+	err := c.call(method, args, into)
+	if err != nil && ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return err
+}
+
+func (c *Client) call(method string, args *skel.CmdArgs, into any) error {
 	c.calls++
 	if err := c.out.Encode(request{method, c.calls}, args); err != nil {
 		return err
