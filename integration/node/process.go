@@ -26,12 +26,19 @@ type Process struct {
 // Start starts a command inside the node.
 func (n *Node) Start(t testing.TB, name string, args ...string) *Process {
 	t.Helper()
+	return n.StartWith(t, nil, name, args...)
+}
+
+// StartWith starts a command inside the node that has files open, from number 3
+// on.
+func (n *Node) StartWith(t testing.TB, files []*os.File, name string, args ...string) *Process {
+	t.Helper()
 	reader, writer, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
 	p := &Process{cmd: exec.Command(name, args...), done: make(chan struct{}), more: make(chan struct{})}
-	p.cmd.Stdout, p.cmd.Stderr = writer, writer
+	p.cmd.Stdout, p.cmd.Stderr, p.cmd.ExtraFiles = writer, writer, files
 	err = n.Do(p.cmd.Start)
 	writer.Close()
 	if err != nil {
@@ -117,6 +124,12 @@ func (p *Process) Await(t testing.TB, text string, times int, limit time.Duratio
 func (p *Process) Stop(signal syscall.Signal) {
 	p.cmd.Process.Signal(signal)
 	<-p.done
+}
+
+// Wait waits for the end of the process and returns its exit status.
+func (p *Process) Wait() int {
+	<-p.done
+	return p.cmd.ProcessState.ExitCode()
 }
 
 // Signal sends a signal to the process.

@@ -182,7 +182,7 @@ var (
 )
 
 // prolong asks for more time. Without an answer it asks again after half of the
-// time that is left (RFC 2131, section 4.4.5).
+// time that is left (RFC 2131, section 4.4.5), or sooner if that is long.
 func (k *keeper) prolong(ctx context.Context, lease *dhcp4.Lease, p prolongation) (time.Duration, error) {
 	k.setState(p.state)
 	k.logf("%s", p.log)
@@ -200,7 +200,7 @@ func (k *keeper) prolong(ctx context.Context, lease *dhcp4.Lease, p prolongation
 		return 0, k.withdraw("refused")
 	}
 	left := time.Until(p.until(lease))
-	return max(min(left, time.Second), left/2), err
+	return max(min(left, time.Second), min(left/2, k.daemon.options.ResendMax)), err
 }
 
 // saveName records a new name of the interface.

@@ -26,14 +26,20 @@ const requestTries = 4
 // context's end is a NoAnswer if no server offered any.
 func (c *Client) Acquire(ctx context.Context) (*Lease, error) {
 	for {
-		offer, err := c.discover(ctx)
+		offer, via, err := c.discover(ctx)
 		if err != nil {
 			return nil, err
 		}
 		lease, err := c.request(ctx, offer)
 		var silent *NoAnswer
-		if err == nil || ctx.Err() != nil || !errors.Is(err, ErrRefused) && !errors.As(err, &silent) {
-			return lease, err
+		switch {
+		case err == nil:
+			return lease, nil
+		case ctx.Err() != nil:
+			// The server may have granted it, and nobody will hear of it.
+			return nil, errors.Join(err, c.decline(offer, via))
+		case !errors.Is(err, ErrRefused) && !errors.As(err, &silent):
+			return nil, err
 		}
 		// Somebody else got the address meanwhile: from the start, though not
 		// at once (RFC 2131, section 3.1, point 5).
@@ -43,14 +49,26 @@ func (c *Client) Acquire(ctx context.Context) (*Lease, error) {
 	}
 }
 
-func (c *Client) discover(ctx context.Context) (*dhcpv4.DHCPv4, error) {
-	return c.exchange(ctx, conversation{
+func (c *Client) discover(ctx context.Context) (offer *dhcpv4.DHCPv4, via net.HardwareAddr, err error) {
+	offer, err = c.exchange(ctx, conversation{
+		heard:   func(_ time.Time, from net.HardwareAddr) { via = from },
 		message: c.message(dhcpv4.MessageTypeDiscover, newXID()),
 		accept: func(answer *dhcpv4.DHCPv4) bool {
 			_, identified := addrFrom(answer.ServerIdentifier())
 			return answer.MessageType() == dhcpv4.MessageTypeOffer && identified && !answer.YourIPAddr.IsUnspecified()
 		},
 	})
+	return offer, via, err
+}
+
+// decline gives back what was asked for.
+func (c *Client) decline(offer *dhcpv4.DHCPv4, via net.HardwareAddr) error {
+	address, okAddress := addrFrom(offer.YourIPAddr)
+	server, okServer := addrFrom(offer.ServerIdentifier())
+	if !okAddress || !okServer {
+		return nil
+	}
+	return c.Release(&Lease{Address: netip.PrefixFrom(address, address.BitLen()), Server: server, Via: via.String()})
 }
 
 // request asks for what was offered.
