@@ -38,11 +38,12 @@ type binding struct {
 	record store.Record
 	// state is for a person to read.
 	state string
-	// running is whether the link was up, with its other end, when it was last
-	// heard of; confirm that the lease has to be confirmed, as the link was away
+	// link is the state in which the link was last heard of.
+	link linkState
+	// confirm says that the lease has to be confirmed, as the link was away
 	// or the daemon was; renamed that the record has a new name for it; gone that
 	// interface or namespace are.
-	running, confirm, renamed, gone bool
+	confirm, renamed, gone bool
 	// interrupt ends the exchange that is going on, if any.
 	interrupt context.CancelFunc
 }
@@ -219,13 +220,17 @@ func (b *binding) watch(at *reached) error {
 	b.place = place{nsid, at.link.Attrs().Index}
 	b.daemon.put(b)
 	// What happened before is not told.
-	now, err := at.LinkByIndex(b.place.index)
+	var now event
+	err = at.Do(func() (err error) {
+		now, err = present(b.place.index)
+		return err
+	})
 	if err != nil {
-		return fmt.Errorf("look %q up: %w", at.link.Attrs().Name, err)
+		return err
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.running, b.record.Name = isRunning(now.Attrs().RawFlags), now.Attrs().Name
+	b.link, b.record.Name = now.linkState, now.name
 	return nil
 }
 
@@ -260,12 +265,11 @@ func (b *binding) hear(e event) {
 		b.gone = true
 	case e.name != "" && e.name != b.record.Name:
 		b.record.Name, b.renamed = e.name, true
-	case e.running && !b.running:
-		b.confirm = true
-	case e.running == b.running:
+	case e.linkState == b.link:
 		return
 	}
-	b.running = e.running
+	b.confirm = b.confirm || e.running && e.linkState != b.link
+	b.link = e.linkState
 	b.notify()
 }
 

@@ -28,8 +28,16 @@ type event struct {
 	// kind is RTM_NEWLINK, RTM_DELLINK, RTM_DELNSID, or 0 for lost ones.
 	kind uint16
 	name string
+	linkState
+}
+
+// linkState is what of a link's state may mean that it was elsewhere.
+type linkState struct {
 	// running: the link is up, and so is its other end.
 	running bool
+	// changes counts how often the carrier came or went: the kernel may tell of
+	// several at once.
+	changes uint32
 }
 
 func newWatcher() (*watcher, error) {
@@ -121,7 +129,7 @@ func events(data []byte, nsid int) []event {
 	for _, m := range messages {
 		switch m.Header.Type {
 		case unix.RTM_NEWLINK, unix.RTM_DELLINK:
-			if e, ok := linkEvent(m, nsid); ok {
+			if e, ok := linkEvent(m.Header.Type, m.Data, nsid); ok {
 				out = append(out, e)
 			}
 		case unix.RTM_DELNSID:
@@ -141,29 +149,47 @@ func events(data []byte, nsid int) []event {
 	return out
 }
 
-func linkEvent(m syscall.NetlinkMessage, nsid int) (event, bool) {
-	if len(m.Data) < unix.SizeofIfInfomsg {
+// present returns what an event about a link would tell now. It belongs into the
+// link's namespace.
+func present(index int) (event, error) {
+	request := nl.NewNetlinkRequest(unix.RTM_GETLINK, unix.NLM_F_ACK)
+	info := nl.NewIfInfomsg(unix.AF_UNSPEC)
+	info.Index = int32(index)
+	request.AddData(info)
+	messages, err := request.Execute(unix.NETLINK_ROUTE, unix.RTM_NEWLINK)
+	if err != nil {
+		return event{}, fmt.Errorf("look link %d up: %w", index, err)
+	}
+	for _, m := range messages {
+		if e, ok := linkEvent(unix.RTM_NEWLINK, m, ownNamespace); ok {
+			return e, nil
+		}
+	}
+	return event{}, fmt.Errorf("look link %d up: no answer", index)
+}
+
+func linkEvent(kind uint16, data []byte, nsid int) (event, bool) {
+	if len(data) < unix.SizeofIfInfomsg {
 		return event{}, false
 	}
-	info := nl.DeserializeIfInfomsg(m.Data)
+	info := nl.DeserializeIfInfomsg(data)
 	if info.Family != unix.AF_UNSPEC { // of a bridge, about a port
 		return event{}, false
 	}
 	e := event{
-		kind:    m.Header.Type,
-		place:   place{nsid, int(info.Index)},
-		running: isRunning(info.Flags),
+		kind:  kind,
+		place: place{nsid, int(info.Index)},
 	}
-	attrs, err := nl.ParseRouteAttr(m.Data[info.Len():])
+	const running = unix.IFF_UP | unix.IFF_RUNNING
+	e.running = info.Flags&running == running
+	attrs, err := nl.ParseRouteAttr(data[info.Len():])
 	for _, a := range attrs {
-		if a.Attr.Type == unix.IFLA_IFNAME {
+		switch {
+		case a.Attr.Type == unix.IFLA_IFNAME:
 			e.name = nl.BytesToString(a.Value)
+		case a.Attr.Type == unix.IFLA_CARRIER_CHANGES && len(a.Value) >= 4:
+			e.changes = binary.NativeEndian.Uint32(a.Value)
 		}
 	}
 	return e, err == nil
-}
-
-func isRunning(flags uint32) bool {
-	const running = unix.IFF_UP | unix.IFF_RUNNING
-	return flags&running == running
 }
