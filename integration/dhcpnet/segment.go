@@ -37,7 +37,8 @@ func NewSegment(t testing.TB, n *node.Node, bridge, net string) *Segment {
 		ip link set s-%[1]s master %[1]s up
 		ip -n server-%[1]s addr add %[2]s.1/24 dev eth0
 		ip -n server-%[1]s link set eth0 up
-		ip -n server-%[1]s link set lo up`, bridge, net))
+		ip -n server-%[1]s link set lo up
+		until [ "$(cat /sys/class/net/s-%[1]s/brport/state)" = 3 ]; do sleep 0.01; done # forwarding`, bridge, net))
 	return s
 }
 

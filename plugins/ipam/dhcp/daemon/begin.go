@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"time"
 
 	"github.com/containernetworking/cni/pkg/skel"
 	"github.com/containernetworking/cni/pkg/types"
@@ -94,7 +95,7 @@ func (b *binding) acquire(ctx context.Context, at *reached) error {
 		return err
 	}
 	b.logf("lease acquired, expiration is %v", lease.Expiry)
-	b.record.V4 = lease
+	b.record.V4, b.begun = lease, time.Now()
 	err = b.changeMTU(at, &b.record)
 	if err == nil {
 		err = b.daemon.store.Save(&b.record)

@@ -38,6 +38,8 @@ type binding struct {
 	record store.Record
 	// state is for a person to read.
 	state string
+	// begun is when ADD got the lease; zero if that was an earlier daemon.
+	begun time.Time
 	// link is the state in which the link was last heard of.
 	link linkState
 	// confirm says that the lease has to be confirmed, as the link was away

@@ -83,7 +83,7 @@ func (k *keeper) step(ctx context.Context) time.Duration {
 		wait, err = k.prolong(ctx, lease, renewing)
 	default:
 		k.setState("bound")
-		return time.Until(lease.Renew)
+		return k.idle(lease)
 	}
 	if errors.Is(err, errGone) {
 		k.logf("%v", err)
@@ -112,13 +112,30 @@ func (k *keeper) interruptible(ctx context.Context) (context.Context, func()) {
 	}
 }
 
+// settling is how long after ADD news about the link may be of the making of the
+// plugin that is configuring it, whose way routes of ours would be in.
+const settling = 3 * time.Second
+
+// idle returns how long there is nothing to do for a lease.
+func (k *keeper) idle(lease *dhcp4.Lease) time.Duration {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	wait := time.Until(lease.Renew)
+	if k.confirm {
+		wait = min(wait, time.Until(k.begun.Add(settling)))
+	}
+	return wait
+}
+
 // toConfirm reports once that the lease has to be confirmed.
 func (k *keeper) toConfirm() bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	confirm := k.confirm
+	if !k.confirm || time.Since(k.begun) < settling {
+		return false
+	}
 	k.confirm = false
-	return confirm
+	return true
 }
 
 // discover gets a new lease, as the last is over.

@@ -87,6 +87,15 @@ func (e *NoAnswer) Error() string {
 
 func (e *NoAnswer) Unwrap() error { return e.Cause }
 
+// clientID returns the value of option 61, of which one among Options takes
+// precedence.
+func (c *Client) clientID() []byte {
+	if id, ok := c.Options[dhcpv4.OptionClientIdentifier.Code()]; ok {
+		return id
+	}
+	return c.ClientID
+}
+
 // message starts a message to a server.
 func (c *Client) message(kind dhcpv4.MessageType, xid dhcpv4.TransactionID) *dhcpv4.DHCPv4 {
 	m := &dhcpv4.DHCPv4{
@@ -113,7 +122,7 @@ func (c *Client) message(kind dhcpv4.MessageType, xid dhcpv4.TransactionID) *dhc
 			m.SetBroadcast()
 		}
 	}
-	m.Options[dhcpv4.OptionClientIdentifier.Code()] = c.ClientID
+	m.Options[dhcpv4.OptionClientIdentifier.Code()] = c.clientID()
 	m.Options[dhcpv4.OptionDHCPMessageType.Code()] = []byte{byte(kind)}
 	return m
 }

@@ -186,7 +186,8 @@ func (c *Client) exchange(ctx context.Context, talk conversation) (*dhcpv4.DHCPv
 	start := time.Now()
 	silence := &NoAnswer{Interface: c.Interface, Message: "DHCP" + talk.message.MessageType().String()}
 	buffer := make([]byte, maxPacket)
-	for wait := firstWait; ctx.Err() == nil && (talk.tries == 0 || silence.Sent < talk.tries); wait *= 2 {
+	wait := min(firstWait, c.MaxWait)
+	for ctx.Err() == nil && (talk.tries == 0 || silence.Sent < talk.tries) {
 		talk.message.NumSeconds = seconds(start)
 		err := c.send(talk)
 		if isLost(err) {
@@ -196,7 +197,7 @@ func (c *Client) exchange(ctx context.Context, talk conversation) (*dhcpv4.DHCPv
 		silence.Cause = err
 		silence.Sent++
 		sent := time.Now()
-		answer, via, err := c.await(ctx, talk, sent.Add(jitter(min(wait, c.MaxWait))), buffer)
+		answer, via, err := c.await(ctx, talk, sent.Add(jitter(wait)), buffer)
 		if err != nil {
 			return nil, fmt.Errorf("receive on %s: %w", c.Interface, err)
 		}
@@ -206,6 +207,7 @@ func (c *Client) exchange(ctx context.Context, talk conversation) (*dhcpv4.DHCPv
 			}
 			return answer, nil
 		}
+		wait = min(2*wait, c.MaxWait)
 	}
 	if err := ctx.Err(); errors.Is(err, context.Canceled) {
 		return nil, err
@@ -276,7 +278,7 @@ func (c *Client) answer(data []byte, talk conversation) *dhcpv4.DHCPv4 {
 		return nil
 	}
 	// RFC 6842: a server that returns the identifier returns it unchanged.
-	if id := m.Options[dhcpv4.OptionClientIdentifier.Code()]; id != nil && string(id) != string(c.ClientID) {
+	if id := m.Options[dhcpv4.OptionClientIdentifier.Code()]; id != nil && string(id) != string(c.clientID()) {
 		return nil
 	}
 	if !talk.accept(m) {
