@@ -32,7 +32,9 @@ var ErrNoServer = errors.New("no DHCPv6 server answered")
 type conversation struct {
 	*socket
 	Client
-	name string
+	namespace *link.Namespace
+	link      netlink.Link
+	name      string
 	// refusal is the last status other than success that a server sent.
 	refusal error
 }
@@ -55,7 +57,7 @@ func (c Client) open(ctx context.Context, n *link.Namespace, l netlink.Link) (*c
 	if c.Ignored == nil {
 		c.Ignored = new(Ignored)
 	}
-	return &conversation{socket: s, Client: c, name: l.Attrs().Name}, nil
+	return &conversation{socket: s, Client: c, namespace: n, link: l, name: l.Attrs().Name}, nil
 }
 
 // A verdict is what an answer means for the exchange.
@@ -92,9 +94,8 @@ func (c *conversation) exchange(ctx context.Context, m *dhcpv6.Message, times *s
 			break // a lease that has expired is nothing to ask for
 		}
 		setElapsed(m, time.Since(start))
-		// A link that went down may come up again; one that is gone does not.
-		if trouble = c.send(m.ToBytes(), servers, serverPort); errors.Is(trouble, unix.ENODEV) || errors.Is(trouble, unix.ENXIO) {
-			return fmt.Errorf("send %v on %q: %w", m.MessageType, c.name, trouble)
+		if trouble = c.send(m.ToBytes(), servers, serverPort); trouble != nil && isGone(c.namespace, c.link) {
+			return fmt.Errorf("send %v on %q, which is gone: %w", m.MessageType, c.name, trouble)
 		}
 		wait = times.next(wait)
 		done, err := c.hear(ctx, m, time.Now().Add(wait), judge)

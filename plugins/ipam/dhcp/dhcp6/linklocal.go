@@ -79,3 +79,10 @@ func whyNone(n *link.Namespace, l netlink.Link) string {
 	}
 	return ""
 }
+
+// isGone reports whether there is no such link any more. One that is down may
+// come up again.
+func isGone(n *link.Namespace, l netlink.Link) bool {
+	_, err := n.LinkByIndex(l.Attrs().Index)
+	return link.IsNotFound(err)
+}

@@ -70,8 +70,8 @@ func AwaitAdvertisement(ctx context.Context, n *link.Namespace, l netlink.Link, 
 		return nil, fmt.Errorf("listen for router advertisements on %q: %w", l.Attrs().Name, err)
 	}
 	defer s.close()
-	w := &routerWait{socket: s, name: l.Attrs().Name, address: address, ignored: ignored}
-	a, err := w.solicit(ctx, solicitation(l.Attrs().HardwareAddr))
+	w := &routerWait{socket: s, namespace: n, link: l, name: l.Attrs().Name, address: address, ignored: ignored}
+	a, err := w.solicit(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -122,21 +122,24 @@ func listenRouters(n *link.Namespace, l netlink.Link) (*socket, error) {
 // A routerWait is the wait for an advertisement.
 type routerWait struct {
 	*socket
-	name    string
-	address bool
-	ignored *Ignored
+	namespace *link.Namespace
+	link      netlink.Link
+	name      string
+	address   bool
+	ignored   *Ignored
 	// heard is the last advertisement that does not do.
 	heard *advertised
 }
 
 // solicit asks until a router answers what will do.
-func (w *routerWait) solicit(ctx context.Context, message []byte) (*advertised, error) {
+func (w *routerWait) solicit(ctx context.Context) (*advertised, error) {
 	stop := w.interrupt(ctx)
 	defer stop()
 	start := time.Now()
+	message := solicitation(w.link.Attrs().HardwareAddr)
 	for wait := time.Duration(0); ; {
-		if err := w.send(message, routers, 0); errors.Is(err, unix.ENODEV) || errors.Is(err, unix.ENXIO) {
-			return nil, fmt.Errorf("solicit routers on %q: %w", w.name, err)
+		if err := w.send(message, routers, 0); err != nil && isGone(w.namespace, w.link) {
+			return nil, fmt.Errorf("solicit routers on %q, which is gone: %w", w.name, err)
 		}
 		wait = solicitRouterTimes.next(wait)
 		a, err := w.hear(ctx, time.Now().Add(wait))
