@@ -3,13 +3,21 @@ package dhcp6
 import (
 	"context"
 	"errors"
+	"net"
 	"net/netip"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/containernetworking/cni/pkg/types"
+	current "github.com/containernetworking/cni/pkg/types/100"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"github.com/containernetworking/plugins/pkg/check"
+	"github.com/containernetworking/plugins/pkg/iface"
 )
 
 const stateful = "--dhcp-range=2001:db8:1::50,2001:db8:1::5f,64,2m"
@@ -172,6 +180,50 @@ func TestNoDefaultRouter(t *testing.T) {
 	net.dnsmasq(t, "--enable-ra", "--ra-param=srv0,60,0", "--dhcp-range=2001:db8:1::,ra-only,64,10m")
 	_, err := AwaitAdvertisement(within(t, 2*time.Second), net.container, net.eth0, true, nil)
 	if !errors.Is(err, ErrNoRouter) || !strings.Contains(err.Error(), "which is none") {
+		t.Error(err)
+	}
+}
+
+// TestAdvertisedIsApplied does with what a router advertised what plugins do with
+// the result of an IPAM plugin, in ADD and in CHECK.
+func TestAdvertisedIsApplied(t *testing.T) {
+	t.Parallel()
+	network := newNetwork(t, "2001:db8:1::1/64")
+	network.dnsmasq(t, "--enable-ra", "--dhcp-range=2001:db8:1::,ra-only,64,10m")
+	a, err := AwaitAdvertisement(withBudget(t), network.container, network.eth0, true, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := net.IPNet{IP: a.Addresses[0].Prefix.Addr().AsSlice(), Mask: net.CIDRMask(64, 128)}
+	all := net.IPNet{IP: net.IPv6zero, Mask: net.CIDRMask(0, 128)}
+	result := &current.Result{
+		IPs:    []*current.IPConfig{{Address: address, Gateway: a.Router.AsSlice()}},
+		Routes: []*types.Route{{Dst: all, GW: a.Router.AsSlice()}},
+	}
+	config := iface.SetUp{}.Config(result)
+	if err := config.Apply(network.container, network.eth0); err != nil {
+		t.Fatal(err)
+	}
+	expected := check.Expect{Name: "eth0", Config: config}
+	if err := expected.Compare(network.container); err != nil {
+		t.Error(err)
+	}
+	// The kernel still keeps them.
+	present, err := network.container.AddrList(network.eth0, netlink.FAMILY_V6)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range present {
+		if p.IP.Equal(address.IP) && (p.Flags&unix.IFA_F_PERMANENT != 0 || p.ValidLft == 0) {
+			t.Errorf("address %v is for ever", p)
+		}
+	}
+	config.Routes = nil
+	if err := config.Apply(network.server, network.srv0); err != nil {
+		t.Fatal(err)
+	}
+	// What is there for another reason is somebody else's.
+	if err := config.Apply(network.server, network.srv0); !errors.Is(err, unix.EEXIST) {
 		t.Error(err)
 	}
 }
