@@ -58,7 +58,7 @@ func (e *StatusError) Error() string {
 var errMalformed = errors.New("malformed message")
 
 // parseAnswer reads a message from a server to the client with the IAID.
-func parseAnswer(data []byte, iaid [4]byte) (*answer, error) {
+func parseAnswer(data []byte, iaid uint32) (*answer, error) {
 	if len(data) < dhcpv6.MessageHeaderSize {
 		return nil, errMalformed
 	}
@@ -81,7 +81,7 @@ var (
 )
 
 // take reads one option of a message.
-func (a *answer) take(code dhcpv6.OptionCode, data []byte, iaid [4]byte) (err error) {
+func (a *answer) take(code dhcpv6.OptionCode, data []byte, iaid uint32) (err error) {
 	switch code {
 	case dhcpv6.OptionClientID:
 		return takeDUID(&a.client, data)
@@ -123,11 +123,11 @@ func takeDUID(into *DUID, data []byte) error {
 
 // takeIA reads an IA_NA if it is the client's. One whose T1 is after T2 counts
 // as not there (RFC 8415, section 21.4).
-func (a *answer) takeIA(data []byte, iaid [4]byte) error {
+func (a *answer) takeIA(data []byte, iaid uint32) error {
 	if len(data) < 12 {
 		return errLength
 	}
-	if [4]byte(data) != iaid {
+	if binary.BigEndian.Uint32(data) != iaid {
 		return nil
 	}
 	if a.ia != nil {

@@ -38,16 +38,16 @@ var errDuplicate = errors.New("in use by somebody else")
 // highest preference. It tries until ctx ends; give it a deadline. The error
 // then wraps ErrNoServer, or a *StatusError if a server answered and had nothing.
 func (c Client) Acquire(ctx context.Context, n *link.Namespace, l netlink.Link) (*Lease, error) {
-	conversation, err := c.open(ctx, n, l)
+	talk, err := c.open(ctx, n, l)
 	if err != nil {
 		return nil, err
 	}
-	defer conversation.close()
+	defer talk.close()
 	for pause := time.Duration(0); ; pause = solicitTimes.next(pause) {
-		if err := conversation.rest(ctx, pause); err != nil {
+		if err := talk.rest(ctx, pause); err != nil {
 			return nil, err
 		}
-		lease, err := conversation.acquire(ctx)
+		lease, err := talk.acquire(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -56,16 +56,16 @@ func (c Client) Acquire(ctx context.Context, n *link.Namespace, l netlink.Link) 
 		}
 		taken, err := c.detect(ctx, n, l, lease)
 		if err != nil {
-			conversation.abandon(lease)
+			talk.abandon(lease)
 			return nil, err
 		}
 		if len(taken) == 0 {
 			return lease, nil
 		}
-		conversation.refusal = fmt.Errorf("address %v is %w", taken[0].IP, errDuplicate)
+		talk.refusal = fmt.Errorf("address %v is %w", taken[0].IP, errDuplicate)
 		// A server that does not hear of it may offer the same again, which
 		// comes to the same end.
-		_ = conversation.end(ctx, dhcpv6.MessageTypeDecline, &declineTimes, lease, taken)
+		_ = talk.end(ctx, dhcpv6.MessageTypeDecline, &declineTimes, lease, taken)
 	}
 }
 
@@ -80,9 +80,14 @@ func (c *conversation) rest(ctx context.Context, pause time.Duration) error {
 	case <-ctx.Done():
 	}
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) && c.refusal != nil {
-		return fmt.Errorf("no address from DHCPv6 on %q: %w", c.name, c.refusal)
+		return c.refused()
 	}
 	return ctx.Err()
+}
+
+// refused is the error of a client to which servers said no until the end.
+func (c *conversation) refused() error {
+	return fmt.Errorf("no address from DHCPv6 on %q: %w", c.name, c.refusal)
 }
 
 // acquire asks once for a lease. It is nil if the server that made the best
@@ -100,6 +105,8 @@ func (c *conversation) acquire(ctx context.Context) (*Lease, error) {
 	case errors.Is(err, ErrNoServer) && ctx.Err() == nil:
 		return nil, nil
 	case err != nil:
+		// The server may have lent them, only that its answer was lost or late.
+		c.abandon(&Lease{Identity: c.Identity, Server: offer.server, Addresses: offer.ia.lent()})
 		return nil, err
 	case !reply.hasAddress():
 		return nil, nil
@@ -113,7 +120,7 @@ func (c *conversation) solicit(ctx context.Context) (best *answer, err error) {
 	if err != nil {
 		return nil, err
 	}
-	m.AddOption(requested)
+	addRequest(m)
 	m.AddOption(&dhcpv6.OptionGeneric{OptionCode: dhcpv6.OptionRapidCommit})
 	c.addIA(m, nil)
 	times := solicitTimes
@@ -144,7 +151,7 @@ func (c *conversation) request(ctx context.Context, server DUID, addresses []Add
 		return nil, err
 	}
 	toServer(m, server)
-	m.AddOption(requested)
+	addRequest(m)
 	c.addIA(m, addresses)
 	err = c.exchange(ctx, m, &requestTimes, func(a *answer) verdict {
 		c.refuse(a)

@@ -79,7 +79,7 @@ func TestNoServer(t *testing.T) {
 	net := newNetwork(t)
 	start := time.Now()
 	_, err := newClient().Acquire(within(t, 2*time.Second), net.container, net.eth0)
-	if !errors.Is(err, ErrNoServer) || !strings.Contains(err.Error(), `no DHCPv6 server answered on "eth0": SOLICIT sent 2 times in 2s`) {
+	if !errors.Is(err, ErrNoServer) || !strings.Contains(err.Error(), `no DHCPv6 server answered on "eth0": SOLICIT sent 2 times in 2`) {
 		t.Error(err)
 	}
 	if took := time.Since(start); took > 3*time.Second {
@@ -168,7 +168,7 @@ func TestNoRouter(t *testing.T) {
 	t.Parallel()
 	net := newNetwork(t)
 	_, err := AwaitAdvertisement(within(t, time.Second), net.container, net.eth0, true, nil)
-	if !errors.Is(err, ErrNoRouter) || !strings.Contains(err.Error(), `no router advertisement on "eth0" in 1s`) {
+	if !errors.Is(err, ErrNoRouter) || !strings.Contains(err.Error(), `no router advertisement on "eth0" in 1`) {
 		t.Error(err)
 	}
 }

@@ -16,25 +16,25 @@ import (
 // if it does not answer four messages, in about 15 s, or until ctx ends, the
 // error wraps ErrNoServer.
 func (c Client) Release(ctx context.Context, n *link.Namespace, l netlink.Link, lease *Lease) error {
-	conversation, err := c.of(lease).open(ctx, n, l)
+	talk, err := c.of(lease).open(ctx, n, l)
 	if err != nil {
 		return err
 	}
-	defer conversation.close()
-	return conversation.end(ctx, dhcpv6.MessageTypeRelease, &releaseTimes, lease, lease.Addresses)
+	defer talk.close()
+	return talk.end(ctx, dhcpv6.MessageTypeRelease, &releaseTimes, lease, lease.Addresses)
 }
 
 // Decline tells the server that somebody else uses these addresses of a lease,
 // so that it does not lend them again. They are to be taken off before. Errors
 // are those of Release.
 func (c Client) Decline(ctx context.Context, n *link.Namespace, l netlink.Link, lease *Lease, taken ...netip.Addr) error {
-	conversation, err := c.of(lease).open(ctx, n, l)
+	talk, err := c.of(lease).open(ctx, n, l)
 	if err != nil {
 		return err
 	}
-	defer conversation.close()
+	defer talk.close()
 	addresses := slices.DeleteFunc(slices.Clone(lease.Addresses), func(a Address) bool { return !slices.Contains(taken, a.IP) })
-	return conversation.end(ctx, dhcpv6.MessageTypeDecline, &declineTimes, lease, addresses)
+	return talk.end(ctx, dhcpv6.MessageTypeDecline, &declineTimes, lease, addresses)
 }
 
 // end sends RELEASE or DECLINE. Whatever the server answers, it has heard.

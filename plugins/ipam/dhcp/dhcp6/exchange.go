@@ -194,7 +194,7 @@ func (c *conversation) noServer(m *dhcpv6.Message, sent int, start time.Time, tr
 	err := fmt.Errorf("%w on %q: %v sent %d times in %v", ErrNoServer, c.name, m.MessageType, sent,
 		time.Since(start).Round(100*time.Millisecond))
 	if c.refusal != nil {
-		err = fmt.Errorf("no address from DHCPv6 on %q: %w", c.name, c.refusal)
+		err = c.refused()
 	}
 	if trouble != nil {
 		err = fmt.Errorf("%w: %w", err, trouble)

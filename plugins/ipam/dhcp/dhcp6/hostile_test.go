@@ -219,6 +219,30 @@ func TestUnkeptOffer(t *testing.T) {
 	}
 }
 
+// TestLateReply has a server that lends an address when nobody waits any more.
+func TestLateReply(t *testing.T) {
+	t.Parallel()
+	net := newNetwork(t)
+	liar := net.liar(t)
+	released := make(chan bool, 1)
+	ctx, cancel := context.WithCancel(withBudget(t))
+	go func() {
+		m, from := liar.hear()
+		liar.tell(from, reply(dhcpv6.MessageTypeAdvertise, m).ToBytes())
+		liar.hear() // REQUEST
+		cancel()
+		m, _ = liar.hear()
+		ia := m.Options.OneIANA()
+		released <- m.MessageType == dhcpv6.MessageTypeRelease && ia != nil && ia.Options.OneAddress().IPv6Addr.Equal(lent.AsSlice())
+	}()
+	if _, err := newClient().Acquire(ctx, net.container, net.eth0); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	if !<-released {
+		t.Error("the server heard of no release")
+	}
+}
+
 // TestCancel ends an exchange long before its deadline.
 func TestCancel(t *testing.T) {
 	t.Parallel()
@@ -313,7 +337,7 @@ func TestForgedAdvertisements(t *testing.T) {
 		_, err := AwaitAdvertisement(within(t, 3*time.Second), net.container, net.eth0, true, ignored)
 		done <- err
 	}()
-	// It listens when it asks, which the servers' side hears.
+	// It listens when it asks; but so does the kernel ask, of itself.
 	listener, err := listen(net.server, unix.SOCK_RAW, unix.IPPROTO_ICMPV6, func(fd int) error {
 		group := &unix.IPv6Mreq{Multiaddr: routers.As16(), Interface: uint32(net.srv0.Attrs().Index)}
 		return errors.Join(unix.BindToDevice(fd, "srv0"), unix.SetsockoptIPv6Mreq(fd, unix.IPPROTO_IPV6, unix.IPV6_JOIN_GROUP, group))
@@ -322,21 +346,23 @@ func TestForgedAdvertisements(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer listener.close()
-	for solicited := false; !solicited; {
+	for ignored.Total() == 0 {
 		p, err := listener.receive(t.Context(), time.Now().Add(budget))
 		if err != nil {
 			t.Fatal(err)
 		}
-		solicited = p.data[0] == routerSolicitation
+		if p.data[0] != routerSolicitation {
+			continue
+		}
+		setHopLimit(64)
+		forger.send(advertisement(), nodes, 0)
+		setHopLimit(255)
+		forger.send(advertisement()[:20], nodes, 0)
 	}
-	setHopLimit(64)
-	forger.send(advertisement(), nodes, 0)
-	setHopLimit(255)
-	forger.send(advertisement()[:20], nodes, 0)
 	if err := <-done; !errors.Is(err, ErrNoRouter) {
 		t.Error(err)
 	}
-	if n := ignored.Advertisement.Load(); n != 2 || ignored.Total() != 2 {
+	if n := ignored.Advertisement.Load(); n < 2 || n != ignored.Total() {
 		t.Errorf("ignored: %v", ignored)
 	}
 }

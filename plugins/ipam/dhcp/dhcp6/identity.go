@@ -2,6 +2,7 @@ package dhcp6
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"strings"
@@ -49,8 +50,8 @@ func isDUID(bytes []byte) bool { return len(bytes) > 2 && len(bytes) <= maxDUID 
 // Identity is what a server knows a client by: it gives the same addresses to
 // the same identity.
 type Identity struct {
-	DUID DUID    `json:"duid"`
-	IAID [4]byte `json:"iaid"`
+	DUID DUID   `json:"duid"`
+	IAID uint32 `json:"iaid"`
 }
 
 // Identify returns the identity of an attachment. It is the same whenever and
@@ -64,6 +65,6 @@ func Identify(a owner.Attachment) Identity {
 	uuid[8] = uuid[8]&0x3f | 0x80
 	return Identity{
 		DUID: append(DUID{0, byte(dhcpv6.DUID_UUID)}, uuid...),
-		IAID: [4]byte(sum[16:20]),
+		IAID: binary.BigEndian.Uint32(sum[16:]),
 	}
 }

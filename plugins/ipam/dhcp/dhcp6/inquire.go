@@ -30,19 +30,24 @@ const (
 // come from router advertisements that say so (Advertisement.Other). Its errors
 // are those of Acquire.
 func (c Client) Inquire(ctx context.Context, n *link.Namespace, l netlink.Link) (*Information, error) {
-	conversation, err := c.open(ctx, n, l)
+	talk, err := c.open(ctx, n, l)
 	if err != nil {
 		return nil, err
 	}
-	defer conversation.close()
-	m, err := conversation.newMessage(dhcpv6.MessageTypeInformationRequest)
+	defer talk.close()
+	m, err := talk.newMessage(dhcpv6.MessageTypeInformationRequest)
 	if err != nil {
 		return nil, err
 	}
-	m.AddOption(inquired)
+	m.AddOption(dhcpv6.OptRequestedOption(
+		dhcpv6.OptionDNSRecursiveNameServer,
+		dhcpv6.OptionDomainSearchList,
+		dhcpv6.OptionInformationRefreshTime,
+		dhcpv6.OptionInfMaxRT,
+	))
 	var information *Information
-	err = conversation.exchange(ctx, m, &inquireTimes, func(a *answer) verdict {
-		conversation.refuse(a)
+	err = talk.exchange(ctx, m, &inquireTimes, func(a *answer) verdict {
+		talk.refuse(a)
 		if a.refusal() != nil {
 			return ignore
 		}

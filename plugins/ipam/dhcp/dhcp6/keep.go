@@ -34,19 +34,19 @@ func (c Client) Rebind(ctx context.Context, n *link.Namespace, l netlink.Link, l
 }
 
 func (c Client) extend(ctx context.Context, n *link.Namespace, l netlink.Link, lease *Lease, kind dhcpv6.MessageType, times *schedule) (*Lease, error) {
-	conversation, err := c.of(lease).open(ctx, n, l)
+	talk, err := c.of(lease).open(ctx, n, l)
 	if err != nil {
 		return nil, err
 	}
-	defer conversation.close()
-	reply, err := conversation.ask(ctx, kind, times, lease)
+	defer talk.close()
+	reply, err := talk.ask(ctx, kind, times, lease)
 	if err != nil {
 		return nil, err
 	}
 	if !reply.hasAddress() && reply.refusal() != nil && reply.refusal().Code == iana.StatusNoBinding {
 		// The server lost its memory, and may lend the same again (RFC 8415,
 		// section 18.2.10.1).
-		reply, err = conversation.request(ctx, reply.server, lease.Addresses)
+		reply, err = talk.request(ctx, reply.server, lease.Addresses)
 		if err != nil {
 			return nil, err
 		}
@@ -78,7 +78,7 @@ func (c *conversation) ask(ctx context.Context, kind dhcpv6.MessageType, times *
 	if kind == dhcpv6.MessageTypeRenew {
 		toServer(m, lease.Server)
 	}
-	m.AddOption(requested)
+	addRequest(m)
 	c.addIA(m, lease.Addresses)
 	err = c.exchange(ctx, m, times, func(a *answer) verdict {
 		c.refuse(a)
@@ -100,18 +100,18 @@ func (c *conversation) ask(ctx context.Context, kind dhcpv6.MessageType, times *
 func (c Client) Confirm(ctx context.Context, n *link.Namespace, l netlink.Link, lease *Lease) error {
 	ctx, cancel := context.WithTimeout(ctx, confirmLimit)
 	defer cancel()
-	conversation, err := c.of(lease).open(ctx, n, l)
+	talk, err := c.of(lease).open(ctx, n, l)
 	if err != nil {
 		return err
 	}
-	defer conversation.close()
-	m, err := conversation.newMessage(dhcpv6.MessageTypeConfirm)
+	defer talk.close()
+	m, err := talk.newMessage(dhcpv6.MessageTypeConfirm)
 	if err != nil {
 		return err
 	}
-	conversation.addIA(m, lease.Addresses)
+	talk.addIA(m, lease.Addresses)
 	var refusal *StatusError
-	err = conversation.exchange(ctx, m, &confirmTimes, func(a *answer) verdict {
+	err = talk.exchange(ctx, m, &confirmTimes, func(a *answer) verdict {
 		refusal = a.status
 		if refusal != nil && refusal.Code != iana.StatusNotOnLink {
 			return ignore

@@ -27,7 +27,7 @@ func TestWaitsTakeNoThreads(t *testing.T) {
 	ctx := within(t, 2*time.Second)
 	for i, l := range links {
 		client := newClient()
-		client.IAID[0] = byte(i)
+		client.IAID = uint32(i)
 		waiting.Go(func() {
 			if _, err := client.Acquire(ctx, net.container, l); !errors.Is(err, ErrNoServer) {
 				t.Error(err)

@@ -1,27 +1,22 @@
 package dhcp6
 
 import (
+	"encoding/binary"
 	"math"
 	"time"
 
 	"github.com/insomniacslk/dhcp/dhcpv6"
 )
 
-// requested are the options that the client asks for. Servers may lower how
-// often they hear SOLICIT (RFC 8415, section 18.2.1: a client must ask).
-var requested = dhcpv6.OptRequestedOption(
-	dhcpv6.OptionDNSRecursiveNameServer,
-	dhcpv6.OptionDomainSearchList,
-	dhcpv6.OptionSolMaxRT,
-)
-
-// inquired are those of INFORMATION-REQUEST.
-var inquired = dhcpv6.OptRequestedOption(
-	dhcpv6.OptionDNSRecursiveNameServer,
-	dhcpv6.OptionDomainSearchList,
-	dhcpv6.OptionInformationRefreshTime,
-	dhcpv6.OptionInfMaxRT,
-)
+// addRequest asks for the options that the client uses. Servers may lower how often
+// they hear SOLICIT, for which a client must ask (RFC 8415, section 18.2.1).
+func addRequest(m *dhcpv6.Message) {
+	m.AddOption(dhcpv6.OptRequestedOption(
+		dhcpv6.OptionDNSRecursiveNameServer,
+		dhcpv6.OptionDomainSearchList,
+		dhcpv6.OptionSolMaxRT,
+	))
+}
 
 // newMessage begins a message of the client.
 func (i Identity) newMessage(kind dhcpv6.MessageType) (*dhcpv6.Message, error) {
@@ -42,7 +37,8 @@ func toServer(m *dhcpv6.Message, server DUID) {
 // addIA asks for addresses, of which the client would like these. The times and
 // lifetimes are the server's to say (RFC 8415, sections 21.4 and 21.6).
 func (i Identity) addIA(m *dhcpv6.Message, addresses []Address) {
-	ia := &dhcpv6.OptIANA{IaId: i.IAID}
+	ia := new(dhcpv6.OptIANA)
+	binary.BigEndian.PutUint32(ia.IaId[:], i.IAID)
 	for _, a := range addresses {
 		ia.Options.Add(&dhcpv6.OptIAAddress{IPv6Addr: a.IP.AsSlice()})
 	}
