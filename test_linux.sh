@@ -27,6 +27,8 @@ readonly requirements=(
 	ping:iputils-ping
 	shellcheck:shellcheck
 	dbus-daemon:dbus
+	dnsmasq:dnsmasq-base
+	kea-dhcp6:kea-dhcp6-server
 	firewalld:firewalld
 	/usr/lib/python3/dist-packages/nftables:python3-nftables
 	/usr/lib/cni/ptp:containernetworking-plugins

@@ -3,11 +3,13 @@
 package ip
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"slices"
 
 	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 
 	"github.com/containernetworking/plugins/pkg/link"
 	"github.com/containernetworking/plugins/pkg/utils/sysctl"
@@ -29,7 +31,8 @@ func (c Config) HasIPv6() bool {
 
 // Apply gives the interface its addresses, sets it up and adds its routes.
 // Addresses come first: an interface announces those it has when it goes up
-// (arp_notify, ndisc_notify).
+// (arp_notify, ndisc_notify). What the kernel has already from router
+// advertisements stays as it is.
 func (c Config) Apply(n *link.Namespace, l netlink.Link) error {
 	name := l.Attrs().Name
 	if c.HasIPv6() {
@@ -38,7 +41,7 @@ func (c Config) Apply(n *link.Namespace, l netlink.Link) error {
 		}
 	}
 	for _, addr := range c.Addrs {
-		if err := n.AddrAdd(l, &addr); err != nil {
+		if err := n.AddrAdd(l, &addr); err != nil && !(errors.Is(err, unix.EEXIST) && hasAdvertised(n, l, &addr)) {
 			return fmt.Errorf("add address %v to %q: %w", addr.IPNet, name, err)
 		}
 	}
@@ -46,7 +49,7 @@ func (c Config) Apply(n *link.Namespace, l netlink.Link) error {
 		return fmt.Errorf("set %q up: %w", name, err)
 	}
 	for _, route := range c.Routes {
-		if err := n.RouteAdd(on(l, route)); err != nil {
+		if err := n.RouteAdd(on(l, route)); err != nil && !(errors.Is(err, unix.EEXIST) && hasAdvertisedRoute(n, l, &route)) {
 			return fmt.Errorf("add route %s dev %s: %w", RouteText(route), name, err)
 		}
 	}
