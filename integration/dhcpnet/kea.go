@@ -16,7 +16,7 @@ func (s *Segment) Kea(t testing.TB, first, last, seconds int, subnet string) *no
 	require(t, "kea-dhcp4")
 	config := fmt.Sprintf(`{"Dhcp4": {
 		"interfaces-config": {"interfaces": ["eth0"], "dhcp-socket-type": "raw"},
-		"valid-lifetime": %[1]d, "renew-timer": %[2]d, "rebind-timer": %[3]d, "calculate-tee-times": false,
+		"authoritative": true, "valid-lifetime": %[1]d, "renew-timer": %[2]d, "rebind-timer": %[3]d, "calculate-tee-times": false,
 		"lease-database": {"type": "memfile", "persist": true, "name": "%[4]s", "lfc-interval": 0},
 		"subnet4": [{"subnet": "%[5]s.0/24", "pools": [{"pool": "%[5]s.%[6]d - %[5]s.%[7]d"}] %[8]s}],
 		"loggers": [{"name": "kea-dhcp4", "output_options": [{"output": "stdout", "flush": true}], "severity": "DEBUG", "debuglevel": 40}]}}`,

@@ -145,23 +145,40 @@ type reached struct {
 // reach runs f with the interface, if it is still the one that the lease is for.
 // Otherwise the error is errGone.
 func (b *binding) reach(f func(*reached) error) error {
+	var at *reached
+	err := b.daemon.threads.limit(func() (err error) {
+		at, err = b.open()
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	defer at.Close()
+	return f(at)
+}
+
+func (b *binding) open() (at *reached, err error) {
 	r := b.snapshot()
 	n, err := link.Open(b.daemon.options.HostPrefix + r.Netns)
 	if err != nil {
-		return fmt.Errorf("namespace %s %w: %w", r.Netns, errGone, err)
+		return nil, fmt.Errorf("namespace %s %w: %w", r.Netns, errGone, err)
 	}
-	defer n.Close()
+	defer func() {
+		if err != nil {
+			n.Close()
+		}
+	}()
 	if id, err := identify(n); err != nil || id != r.Namespace {
-		return errors.Join(err, fmt.Errorf("namespace %s %w: another one has its place", r.Netns, errGone))
+		return nil, errors.Join(err, fmt.Errorf("namespace %s %w: another one has its place", r.Netns, errGone))
 	}
 	l, err := n.LinkByIndex(r.Index)
 	if link.IsNotFound(err) {
-		return fmt.Errorf("interface %s %w", r.Name, errGone)
+		return nil, fmt.Errorf("interface %s %w", r.Name, errGone)
 	}
 	if err != nil {
-		return fmt.Errorf("look %q up: %w", r.Name, err)
+		return nil, fmt.Errorf("look %q up: %w", r.Name, err)
 	}
-	return f(&reached{n, l})
+	return &reached{n, l}, nil
 }
 
 // identify returns what tells namespaces apart.

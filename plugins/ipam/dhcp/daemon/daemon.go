@@ -14,6 +14,8 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/signal"
+	"runtime"
+	"runtime/debug"
 	"sync"
 	"syscall"
 	"time"
@@ -32,6 +34,7 @@ type Daemon struct {
 	store   *store.Store
 	watcher *watcher
 	keys    keys
+	threads threads
 	// life ends when the daemon does.
 	life context.Context
 
@@ -49,7 +52,10 @@ func Run(args []string) error {
 	}
 	life, cancel := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer cancel()
-	log.SetOutput(os.Stderr)
+	// Main is made for plugins, which do one thing; a process that lives for
+	// months rather spends time than memory.
+	runtime.GOMAXPROCS(runtime.NumCPU())
+	debug.SetGCPercent(50)
 	if err := options.writePidFile(); err != nil {
 		return err
 	}
@@ -72,7 +78,13 @@ func Run(args []string) error {
 
 // start takes up the leases that an earlier daemon had.
 func start(life context.Context, options Options) (*Daemon, error) {
-	d := &Daemon{options: options, life: life, bindings: make(map[owner.Attachment]*binding), watched: make(map[place]*binding)}
+	d := &Daemon{
+		options:  options,
+		threads:  make(threads, maxThreads),
+		life:     life,
+		bindings: make(map[owner.Attachment]*binding),
+		watched:  make(map[place]*binding),
+	}
 	var err error
 	if d.store, err = store.Open(options.HostPrefix+store.Dir, options.SocketPath); err != nil {
 		return nil, err

@@ -49,3 +49,16 @@ func (k *keys) lock(ctx context.Context, key owner.Attachment) (unlock func(), e
 		return nil, fmt.Errorf("wait for another call for %s: %w", config.Key(key), ctx.Err())
 	}
 }
+
+// threads bounds how many threads are in calls of the kernel that wait for its
+// locks, when many leases are due at once.
+type threads chan struct{}
+
+// maxThreads is more than such calls make progress at the same time.
+const maxThreads = 8
+
+func (t threads) limit(f func() error) error {
+	t <- struct{}{}
+	defer func() { <-t }()
+	return f()
+}

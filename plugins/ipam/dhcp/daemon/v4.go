@@ -140,9 +140,11 @@ func (v v4) client(at *reached) (*dhcp4.Client, error) {
 	}
 	c.ClientID = v.conf.ClientIDOf(v.attachment, c.MAC, c.HardwareType)
 	var client *dhcp4.Client
-	err = at.Do(func() (err error) {
-		client, err = dhcp4.Open(c)
-		return err
+	err = v.daemon.threads.limit(func() error {
+		return at.Do(func() (err error) {
+			client, err = dhcp4.Open(c)
+			return err
+		})
 	})
 	return client, err
 }

@@ -35,7 +35,7 @@ func (c *Client) Acquire(ctx context.Context) (*Lease, error) {
 		switch {
 		case err == nil:
 			return lease, nil
-		case ctx.Err() != nil:
+		case over(ctx):
 			// The server may have granted it, and nobody will hear of it.
 			return nil, errors.Join(err, c.decline(offer, via))
 		case !errors.Is(err, ErrRefused) && !errors.As(err, &silent):
@@ -187,7 +187,7 @@ func (c *Client) exchange(ctx context.Context, talk conversation) (*dhcpv4.DHCPv
 	silence := &NoAnswer{Interface: c.Interface, Message: "DHCP" + talk.message.MessageType().String()}
 	buffer := make([]byte, maxPacket)
 	wait := min(firstWait, c.MaxWait)
-	for ctx.Err() == nil && (talk.tries == 0 || silence.Sent < talk.tries) {
+	for !over(ctx) && (talk.tries == 0 || silence.Sent < talk.tries) {
 		talk.message.NumSeconds = seconds(start)
 		err := c.send(talk)
 		if isLost(err) {
@@ -214,6 +214,12 @@ func (c *Client) exchange(ctx context.Context, talk conversation) (*dhcpv4.DHCPv
 	}
 	silence.Waited = time.Since(start)
 	return nil, silence
+}
+
+// over reports whether ctx has ended, or would have if its timer had been served.
+func over(ctx context.Context) bool {
+	end, limited := ctx.Deadline()
+	return ctx.Err() != nil || limited && !time.Now().Before(end)
 }
 
 // isLost reports whether an error of sending is one that stays.
