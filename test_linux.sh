@@ -28,6 +28,7 @@ readonly requirements=(
 	shellcheck:shellcheck
 	dbus-daemon:dbus
 	dnsmasq:dnsmasq-base
+	kea-dhcp4:kea-dhcp4-server
 	kea-dhcp6:kea-dhcp6-server
 	firewalld:firewalld
 	/usr/lib/python3/dist-packages/nftables:python3-nftables

@@ -15,9 +15,13 @@ import (
 	"github.com/containernetworking/plugins/plugins/ipam/dhcp/store"
 )
 
+// resultVersion is the oldest in which a result has this form, so that clients of
+// earlier versions know it.
+const resultVersion = "1.0.0"
+
 // result is what a record means for the runtime.
 func result(conf *config.IPAM, r *store.Record) *current.Result {
-	out := &current.Result{CNIVersion: current.ImplementedSpecVersion}
+	out := &current.Result{CNIVersion: resultVersion}
 	if r.V4 != nil {
 		addV4(out, conf, r.V4)
 	}

@@ -36,6 +36,7 @@ func add(args *skel.CmdArgs) error {
 		if err := call(a.Context(), rpc.Allocate, args, result); err != nil {
 			return nil, err
 		}
+		result.CNIVersion = current.ImplementedSpecVersion
 		return result, nil
 	})
 }
