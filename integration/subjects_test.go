@@ -53,6 +53,8 @@ type subject struct {
 	shared bool
 	// needs skips the test on a node whose kernel lacks what the plugin needs.
 	needs func(*testing.T, *node.Node)
+	// services starts what the plugin needs running on a node.
+	services func(testing.TB, *node.Node)
 }
 
 var subjects = []subject{
@@ -81,6 +83,7 @@ var subjects = []subject{
 		ifName: "eth0",
 		needs:  needsVLANs,
 	},
+	dhcpSubject(),
 	{
 		plugin: "loopback",
 		config: `{"name": "net", "type": "loopback"}`,
@@ -146,6 +149,9 @@ func inVersion(v, text string) []byte {
 // makes anything that stays.
 func (s subject) prepare(t testing.TB, n *node.Node) {
 	t.Helper()
+	if s.services != nil {
+		s.services(t, n)
+	}
 	if s.host != "" {
 		n.Exec(t, "sh", "-ec", s.host)
 	}

@@ -61,6 +61,22 @@ func (c *Container) Remove(t testing.TB) {
 	}
 }
 
+// Do runs f inside the container, on a goroutine of its own: f must not end the
+// test.
+func (c *Container) Do(f func() error) error {
+	return c.node.Do(func() error {
+		file, err := os.Open(c.Path)
+		if err != nil {
+			return err
+		}
+		defer file.Close()
+		if err := unix.Setns(int(file.Fd()), unix.CLONE_NEWNET); err != nil {
+			return fmt.Errorf("enter %s: %w", c.Path, err)
+		}
+		return f()
+	})
+}
+
 // Exec runs a command inside the container and returns its output. The test
 // fails if the command does.
 func (c *Container) Exec(t testing.TB, name string, args ...string) string {

@@ -64,7 +64,18 @@ func (a *Attachment) address(delegate *ipam.Delegate, call *ipam.Call) error {
 	for _, ip := range a.Result.IPs {
 		ip.Interface = current.Int(a.index)
 	}
+	a.noteMTU(result.Interfaces)
 	return nil
+}
+
+// noteMTU takes over an MTU that the IPAM plugin has given the interface, as dhcp
+// does when its server has one.
+func (a *Attachment) noteMTU(reported []*current.Interface) {
+	for _, r := range reported {
+		if own := a.Result.Interfaces[a.index]; r.Name == own.Name && r.Mtu > 0 && own.Mtu > 0 {
+			own.Mtu = r.Mtu
+		}
+	}
 }
 
 // isGiven reports whether a configuration has any field of dns, be it an empty

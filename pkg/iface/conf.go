@@ -27,6 +27,10 @@ func (c *Conf) base() *Conf { return c }
 // one of layer 2 only.
 func (c *Conf) HasIPAM() bool { return c.IPAM.Type != "" }
 
+// releasesThroughInterface reports whether the IPAM plugin gives addresses back
+// by a packet that the container's interface sends (RFC 2131, section 4.4.6).
+func (c *Conf) releasesThroughInterface() bool { return c.IPAM.Type == "dhcp" }
+
 // Collect does nothing: most interfaces vanish with the container's namespace.
 func (c *Conf) Collect(*link.Namespace, string, []owner.Attachment) error { return nil }
 

@@ -19,8 +19,8 @@ import (
 )
 
 // del removes the interface and what belongs to it on the host, and gives the
-// addresses back when nothing uses them any longer. It goes on after an error:
-// what it can release, it releases.
+// addresses back when nothing uses them any longer, or before if that needs the
+// interface. It goes on after an error: what it can release, it releases.
 func (v verbs) del(args *skel.CmdArgs) error {
 	conf, err := plugin.Network(args.StdinData)
 	if err != nil {
@@ -42,6 +42,9 @@ func (v verbs) del(args *skel.CmdArgs) error {
 	d := v.loadForDel(args.StdinData)
 	delegate, err := ipam.Find(d.base().IPAM.Type, args)
 	call := delegate.Start("DEL")
+	if d.base().releasesThroughInterface() {
+		return plugin.Join(err, call.Wait(), d.Remove(a))
+	}
 	removed := d.Remove(a)
 	return plugin.Join(opened, removed, err, call.Wait())
 }

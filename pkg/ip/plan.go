@@ -37,6 +37,8 @@ func Routes(routes []*types.Route, gateway4, gateway6 net.IP) []netlink.Route {
 	for _, r := range routes {
 		gw := r.GW
 		switch {
+		case gw.IsUnspecified():
+			gw = nil
 		case gw != nil || !needsGateway(r):
 		case r.Dst.IP.To4() != nil:
 			gw = gateway4

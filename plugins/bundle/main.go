@@ -5,6 +5,7 @@ package main
 
 import (
 	"github.com/containernetworking/plugins/pkg/plugin"
+	"github.com/containernetworking/plugins/plugins/ipam/dhcp/dhcp"
 	hostlocal "github.com/containernetworking/plugins/plugins/ipam/host-local/hostlocal"
 	"github.com/containernetworking/plugins/plugins/ipam/static/static"
 	"github.com/containernetworking/plugins/plugins/main/bridge/bridge"
@@ -18,6 +19,7 @@ import (
 // plugins is what the bundle answers to: a line for each plugin.
 var plugins = []*plugin.Plugin{
 	&bridge.Plugin,
+	&dhcp.Plugin,
 	&firewall.Plugin,
 	&hostlocal.Plugin,
 	&loopback.Plugin,

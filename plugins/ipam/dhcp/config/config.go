@@ -1,0 +1,238 @@
+// Package config is the network configuration of the plugin dhcp, which its
+// client checks and its daemon follows.
+package config
+
+import (
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/containernetworking/cni/pkg/types"
+	"github.com/insomniacslk/dhcp/dhcpv4"
+
+	"github.com/containernetworking/plugins/pkg/plugin"
+)
+
+// DefaultSocket is where the daemon listens.
+const DefaultSocket = "/run/cni/dhcp.sock"
+
+// The values of IPv6.
+const (
+	IPv6DHCP = "dhcp"
+	IPv6RA   = "ra"
+	IPv6Both = "both"
+)
+
+// Conf is the network configuration, as far as dhcp reads it.
+type Conf struct {
+	Name string `json:"name"`
+	IPAM *IPAM  `json:"ipam"`
+}
+
+// IPAM is dhcp's own part of the configuration.
+type IPAM struct {
+	// DaemonSocketPath is where the daemon listens. Default: DefaultSocket.
+	DaemonSocketPath string `json:"daemonSocketPath"`
+	// Provide are options that are sent to the server.
+	Provide []Provide `json:"provide"`
+	// Request are options that the server is asked for. Default: 3 and 1, which
+	// are added also where others are named, unless one entry has SkipDefault.
+	Request []Request `json:"request"`
+	// Priority of all routes. 0: as the kernel chooses.
+	Priority int `json:"priority"`
+	// ClientID says by what the server tells clients apart: see ClientID.
+	ClientID string `json:"clientID"`
+	// Broadcast asks servers to answer to everybody, because the interface gets
+	// nothing else before it has an address. Default: true for ipvlan, and
+	// otherwise as the daemon's flag says.
+	Broadcast *bool `json:"broadcast"`
+	// DNS puts what the server says of name resolution into the result.
+	DNS bool `json:"dns"`
+	// MTU sets the interface's MTU to what the server says.
+	MTU bool `json:"mtu"`
+	// IPv6 is how the interface gets IPv6 addresses: "dhcp", "ra" (from router
+	// advertisements), "both" or, by default, not at all.
+	IPv6 string `json:"ipv6"`
+}
+
+// Provide is an option for the server.
+type Provide struct {
+	// Option is a name or a number.
+	Option string `json:"option"`
+	Value  string `json:"value"`
+	// FromArg is a key of CNI_ARGS, whose value replaces Value if it is there.
+	FromArg string `json:"fromArg"`
+}
+
+// Request is an option that the server is asked for.
+type Request struct {
+	SkipDefault bool   `json:"skipDefault"`
+	Option      string `json:"option"`
+}
+
+// Parse reads and checks a configuration. Its errors have code 6 or 7.
+func Parse(stdin []byte) (*Conf, error) {
+	conf := new(Conf)
+	if err := json.Unmarshal(stdin, conf); err != nil {
+		return nil, plugin.Errorf(types.ErrDecodingFailure, "failed to load netconf: %w", err)
+	}
+	if conf.IPAM == nil {
+		return nil, invalid("IPAM config missing 'ipam' key")
+	}
+	return conf, conf.IPAM.validate()
+}
+
+func (c *IPAM) validate() error {
+	if path := c.DaemonSocketPath; path != "" && !filepath.IsAbs(path) {
+		return invalid("daemonSocketPath %q is not absolute", path)
+	}
+	if c.Priority < 0 {
+		return invalid("priority %d is negative", c.Priority)
+	}
+	switch c.IPv6 {
+	case "", IPv6DHCP, IPv6RA, IPv6Both:
+	default:
+		return invalid("ipv6 is %q, which is none of dhcp, ra and both", c.IPv6)
+	}
+	if _, err := parseClientID(c.ClientID); err != nil {
+		return err
+	}
+	if _, err := c.Options(""); err != nil {
+		return err
+	}
+	_, err := c.RequestList()
+	return err
+}
+
+// Socket returns where the daemon listens.
+func (c *IPAM) Socket() string {
+	if c.DaemonSocketPath == "" {
+		return DefaultSocket
+	}
+	return c.DaemonSocketPath
+}
+
+// SocketPath returns where the daemon listens according to a configuration of
+// which the rest need not be valid.
+func SocketPath(stdin []byte) (string, error) {
+	var conf struct {
+		IPAM struct {
+			DaemonSocketPath string `json:"daemonSocketPath"`
+		} `json:"ipam"`
+	}
+	if err := json.Unmarshal(stdin, &conf); err != nil {
+		return "", plugin.Errorf(types.ErrDecodingFailure, "error obtaining socketPath: %w", err)
+	}
+	return (&IPAM{DaemonSocketPath: conf.IPAM.DaemonSocketPath}).Socket(), nil
+}
+
+// optionNames are the names that options have in a configuration.
+func optionNames(name string) (dhcpv4.GenericOptionCode, bool) {
+	switch name {
+	case "subnet-mask":
+		return 1, true
+	case "routers":
+		return 3, true
+	case "host-name":
+		return 12, true
+	case "vendor-class-identifier":
+		return 60, true
+	case "dhcp-client-identifier":
+		return clientIdentifier, true
+	case "user-class":
+		return 77, true
+	}
+	return 0, false
+}
+
+const clientIdentifier = 61
+
+// ParseOption returns the code of an option that a configuration names, or
+// numbers.
+func ParseOption(text string) (uint8, error) {
+	if code, ok := optionNames(text); ok {
+		return uint8(code), nil
+	}
+	code, err := strconv.ParseUint(text, 10, 8)
+	if err != nil {
+		return 0, fmt.Errorf("Can not parse option: %w", err) //nolint:staticcheck // upstream's text
+	}
+	return uint8(code), nil
+}
+
+// Options returns the options to send, with the values that CNI_ARGS has for
+// them.
+func (c *IPAM) Options(cniArgs string) (dhcpv4.Options, error) {
+	args := parseArgs(cniArgs)
+	options := make(dhcpv4.Options)
+	for _, p := range c.Provide {
+		code, err := ParseOption(p.Option)
+		if err != nil {
+			return nil, invalid("Can not parse option %q: %w", p.Option, err)
+		}
+		if len(p.Value) > maxOption {
+			return nil, invalid("value too long for option %q: %q", p.Option, p.Value)
+		}
+		if p.Value != "" {
+			options[code] = []byte(p.Value)
+		}
+		value, ok := args[p.FromArg]
+		if p.FromArg == "" || !ok {
+			continue
+		}
+		if len(value) > maxOption {
+			return nil, invalid("value too long for option %q from CNI_ARGS %q: %q", p.Option, p.FromArg, value)
+		}
+		options[code] = []byte(value)
+	}
+	return options, nil
+}
+
+// maxOption is the longest value of an option.
+const maxOption = 255
+
+func parseArgs(cniArgs string) map[string]string {
+	args := make(map[string]string)
+	for _, pair := range strings.Split(cniArgs, ";") {
+		if key, value, ok := strings.Cut(pair, "="); ok {
+			args[key] = value
+		}
+	}
+	return args
+}
+
+// RequestList returns the value of option 55, or nil for the one that is usual.
+func (c *IPAM) RequestList() ([]byte, error) {
+	var list []byte
+	skipDefault := false
+	for _, r := range c.Request {
+		skipDefault = skipDefault || r.SkipDefault
+		if r.Option == "" {
+			continue
+		}
+		code, err := ParseOption(r.Option)
+		if err != nil {
+			return nil, invalid("Can not parse option %q: %w", r.Option, err)
+		}
+		list = append(list, code)
+	}
+	if !skipDefault {
+		list = append(list, dhcpv4.OptionRouter.Code(), dhcpv4.OptionSubnetMask.Code())
+	}
+	if list == nil {
+		list = []byte{1, 3, 15, 6}
+	}
+	if c.DNS {
+		list = append(list, dhcpv4.OptionDomainNameServer.Code(), dhcpv4.OptionDomainName.Code(), dhcpv4.OptionDNSDomainSearchList.Code())
+	}
+	if c.MTU {
+		list = append(list, dhcpv4.OptionInterfaceMTU.Code())
+	}
+	return list, nil
+}
+
+func invalid(format string, args ...any) error {
+	return plugin.Errorf(types.ErrInvalidNetworkConfig, format, args...)
+}

@@ -1,0 +1,85 @@
+package daemon
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/containernetworking/cni/pkg/skel"
+	current "github.com/containernetworking/cni/pkg/types/100"
+	"github.com/vishvananda/netlink"
+
+	"github.com/containernetworking/plugins/pkg/check"
+	"github.com/containernetworking/plugins/pkg/ip"
+	"github.com/containernetworking/plugins/pkg/link"
+	"github.com/containernetworking/plugins/pkg/plugin"
+	"github.com/containernetworking/plugins/plugins/ipam/dhcp/store"
+)
+
+// check compares the lease, what ADD reported, and what the interface has. It
+// returns one error for all differences.
+func (b *binding) check(args *skel.CmdArgs) error {
+	r := b.snapshot()
+	if r.V4 == nil {
+		return fmt.Errorf("lease of %s is over, looking for a new one", r.Name)
+	}
+	previous, err := plugin.PrevResult(args.StdinData)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	if !time.Now().Before(r.V4.Expiry) {
+		errs = append(errs, fmt.Errorf("lease of %v expired at %v", r.V4.Address, r.V4.Expiry))
+	}
+	leased := result(b.conf, &r)
+	errs = append(errs, compare(previous, leased)...)
+	return plugin.Join(append(errs, b.compareInterface(args, &r, leased))...)
+}
+
+// compare tells which addresses are no longer those that ADD reported, if that
+// is known.
+func compare(previous, leased *current.Result) []error {
+	if previous == nil {
+		return nil
+	}
+	var errs []error
+	for _, now := range leased.IPs {
+		if !has(previous.IPs, now) {
+			errs = append(errs, fmt.Errorf("address %v is leased, but not in prevResult", &now.Address))
+		}
+	}
+	return errs
+}
+
+func has(ips []*current.IPConfig, wanted *current.IPConfig) bool {
+	for _, config := range ips {
+		if ip.SameNet(&config.Address, &wanted.Address) {
+			return true
+		}
+	}
+	return false
+}
+
+// compareInterface compares what the interface has.
+func (b *binding) compareInterface(args *skel.CmdArgs, r *store.Record, leased *current.Result) error {
+	n, err := link.Open(b.daemon.options.HostPrefix + args.Netns)
+	if err != nil {
+		return err
+	}
+	defer n.Close()
+	id, err := identify(n)
+	if err != nil {
+		return err
+	}
+	if id != r.Namespace {
+		return fmt.Errorf("lease is for another namespace than %s", args.Netns)
+	}
+	l, err := n.LinkByName(r.IfName)
+	if err == nil && l.Attrs().Index != r.Index {
+		return fmt.Errorf("lease is for another interface than %s is now", r.IfName)
+	}
+	expected := check.Expect{Name: r.IfName}
+	for _, config := range leased.IPs {
+		expected.Addrs = append(expected.Addrs, netlink.Addr{IPNet: &config.Address})
+	}
+	return expected.Compare(n)
+}

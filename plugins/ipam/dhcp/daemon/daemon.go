@@ -1,0 +1,179 @@
+// Package daemon keeps the leases of containers: it gets them, renews them,
+// applies to the interface what the server changes, and gives them back.
+//
+// There is a goroutine for each lease, which sleeps until there is something to
+// do, and neither a thread nor an open file: sockets are open during exchanges
+// only, and the network namespaces are not kept alive.
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"math/rand/v2"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/containernetworking/plugins/pkg/owner"
+	"github.com/containernetworking/plugins/plugins/ipam/dhcp/config"
+	"github.com/containernetworking/plugins/plugins/ipam/dhcp/rpc"
+	"github.com/containernetworking/plugins/plugins/ipam/dhcp/store"
+)
+
+// Daemon has all leases of a node.
+type Daemon struct {
+	options Options
+	store   *store.Store
+	watcher *watcher
+	keys    keys
+	// life ends when the daemon does.
+	life context.Context
+
+	mu       sync.Mutex
+	bindings map[owner.Attachment]*binding
+	watched  map[place]*binding
+}
+
+// Run is the command `dhcp daemon`. It returns after SIGTERM or SIGINT. Leases
+// stay, for the next one.
+func Run(args []string) error {
+	options, err := parseOptions(args)
+	if err != nil {
+		return err
+	}
+	life, cancel := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer cancel()
+	log.SetOutput(os.Stderr)
+	if err := options.writePidFile(); err != nil {
+		return err
+	}
+	if options.PidFile != "" {
+		defer os.Remove(options.PidFile)
+	}
+	socket, err := openListener(options.HostPrefix + options.SocketPath)
+	if err != nil {
+		return fmt.Errorf("Error getting listener: %w", err) //nolint:staticcheck // upstream's text
+	}
+	defer socket.remove()
+	d, err := start(life, options)
+	if err != nil {
+		return errors.Join(err, socket.Close())
+	}
+	defer d.watcher.close()
+	server := rpc.Server{Methods: d.methods(), Budget: options.budget(), Log: log.Printf}
+	return server.Serve(life, socket)
+}
+
+// start takes up the leases that an earlier daemon had.
+func start(life context.Context, options Options) (*Daemon, error) {
+	d := &Daemon{options: options, life: life, bindings: make(map[owner.Attachment]*binding), watched: make(map[place]*binding)}
+	var err error
+	if d.store, err = store.Open(options.HostPrefix+store.Dir, options.SocketPath); err != nil {
+		return nil, err
+	}
+	if d.watcher, err = newWatcher(); err != nil {
+		return nil, err
+	}
+	go func() {
+		if err := d.watcher.run(d.hear); err != nil {
+			log.Printf("%v", err)
+		}
+	}()
+	records, problems := d.store.Load()
+	if err := errors.Join(problems...); err != nil {
+		log.Printf("%v", err)
+	}
+	for _, r := range records {
+		d.restore(r, len(records))
+	}
+	return d, nil
+}
+
+// spread is over how much time for each lease confirmations after a restart are
+// spread, so that a server can keep up.
+const spread = 5 * time.Millisecond
+
+func (d *Daemon) restore(r *store.Record, among int) {
+	b, err := d.newBinding(r)
+	if err == nil {
+		err = b.reach(func(at *reached) error { return b.watch(at) })
+	}
+	if err != nil {
+		log.Printf("%s: not taken up again: %v", config.Key(r.Attachment()), err)
+		if err := d.store.Remove(r.Attachment()); err != nil {
+			log.Printf("%s: %v", config.Key(r.Attachment()), err)
+		}
+		return
+	}
+	b.confirm = r.V4 != nil
+	b.start(rand.N(time.Duration(among) * spread))
+}
+
+func (d *Daemon) put(b *binding) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.bindings[b.attachment] = b
+	d.watched[b.place] = b
+}
+
+func (d *Daemon) get(key owner.Attachment) *binding {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.bindings[key]
+}
+
+func (d *Daemon) all() []*binding {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	all := make([]*binding, 0, len(d.bindings))
+	for _, b := range d.bindings {
+		all = append(all, b)
+	}
+	return all
+}
+
+// forget removes all trace of a binding that has been stopped. The caller has
+// its key.
+func (d *Daemon) forget(b *binding) error {
+	if err := d.store.Remove(b.attachment); err != nil {
+		return err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.bindings[b.attachment] == b {
+		delete(d.bindings, b.attachment)
+	}
+	if d.watched[b.place] == b {
+		delete(d.watched, b.place)
+	}
+	return nil
+}
+
+// hear tells bindings what happened to their links.
+func (d *Daemon) hear(e event) {
+	switch e.kind {
+	case 0:
+		for _, b := range d.all() {
+			b.look()
+		}
+	case unix.RTM_NEWLINK, unix.RTM_DELLINK:
+		d.mu.Lock()
+		b := d.watched[e.place]
+		d.mu.Unlock()
+		if b != nil {
+			b.hear(e)
+		}
+	default: // a namespace is gone
+		for _, b := range d.all() {
+			if b.place.nsid == e.nsid {
+				b.hear(e)
+			}
+		}
+	}
+}

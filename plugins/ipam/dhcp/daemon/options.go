@@ -1,0 +1,82 @@
+package daemon
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/containernetworking/plugins/pkg/plugin"
+	"github.com/containernetworking/plugins/plugins/ipam/dhcp/config"
+)
+
+// Options are the flags of the daemon.
+type Options struct {
+	// PidFile gets the number of the process. Default: none.
+	PidFile string
+	// HostPrefix is put in front of the paths of the socket, of the leases and of
+	// namespaces.
+	HostPrefix string
+	// SocketPath is where clients connect.
+	SocketPath string
+	// Broadcast asks servers to answer to everybody.
+	Broadcast bool
+	// Timeout bounds what an ADD or another call takes, and each later try.
+	Timeout time.Duration
+	// ResendMax bounds the wait before a message is sent again.
+	ResendMax time.Duration
+	// ResendTimeout bounds an ADD as Timeout does: it was for all tries together.
+	ResendTimeout time.Duration
+}
+
+// parseOptions reads the arguments of the daemon.
+func parseOptions(args []string) (Options, error) {
+	var o Options
+	flags := flag.NewFlagSet("daemon", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	flags.StringVar(&o.PidFile, "pidfile", "", "write the process id to this `path`")
+	flags.StringVar(&o.HostPrefix, "hostprefix", "", "put this `prefix` before the paths of socket, leases and namespaces")
+	flags.StringVar(&o.SocketPath, "socketpath", config.DefaultSocket, "listen at this `path`")
+	flags.BoolVar(&o.Broadcast, "broadcast", false, "ask servers to broadcast their answers")
+	flags.DurationVar(&o.Timeout, "timeout", 10*time.Second, "give up getting a lease after this `time`")
+	flags.DurationVar(&o.ResendMax, "resendmax", 62*time.Second, "send a message again after this `time` at the latest")
+	flags.DurationVar(&o.ResendTimeout, "resendtimeout", 208*time.Second, "give up getting a lease after this `time`, if -timeout is longer")
+	switch err := flags.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		flags.SetOutput(os.Stdout)
+		flags.Usage()
+		os.Exit(0)
+	case err != nil:
+		return o, fmt.Errorf("%w: %w", plugin.ErrUsage, err)
+	}
+	if err := plugin.NoArguments(flags.Args()); err != nil {
+		return o, err
+	}
+	for name, value := range map[string]time.Duration{"timeout": o.Timeout, "resendmax": o.ResendMax, "resendtimeout": o.ResendTimeout} {
+		if value <= 0 {
+			return o, fmt.Errorf("%w: -%s must be more than 0", plugin.ErrUsage, name)
+		}
+	}
+	return o, nil
+}
+
+// budget is how long a call may take.
+func (o Options) budget() time.Duration { return min(o.Timeout, o.ResendTimeout) }
+
+// writePidFile writes the file that -pidfile names.
+func (o Options) writePidFile() error {
+	if o.PidFile == "" {
+		return nil
+	}
+	if !filepath.IsAbs(o.PidFile) {
+		return fmt.Errorf("Error writing pidfile %q: path not absolute", o.PidFile) //nolint:staticcheck // upstream's text
+	}
+	if err := os.WriteFile(o.PidFile, []byte(strconv.Itoa(os.Getpid())), 0o644); err != nil {
+		return fmt.Errorf("Error writing pidfile %q: %w", o.PidFile, err) //nolint:staticcheck // upstream's text
+	}
+	return nil
+}

@@ -1,0 +1,70 @@
+package daemon
+
+import (
+	"net"
+	"net/netip"
+
+	"github.com/containernetworking/cni/pkg/types"
+	current "github.com/containernetworking/cni/pkg/types/100"
+	"golang.org/x/sys/unix"
+
+	"github.com/containernetworking/plugins/plugins/ipam/dhcp/config"
+	"github.com/containernetworking/plugins/plugins/ipam/dhcp/dhcp4"
+	"github.com/containernetworking/plugins/plugins/ipam/dhcp/store"
+)
+
+// result is what a record means for the runtime.
+func result(conf *config.IPAM, r *store.Record) *current.Result {
+	out := &current.Result{CNIVersion: current.ImplementedSpecVersion}
+	if r.V4 != nil {
+		addV4(out, conf, r.V4)
+	}
+	if mtu := leasedMTU(conf, r); mtu > 0 {
+		out.Interfaces = []*current.Interface{{Name: r.IfName, Mac: r.MAC, Mtu: mtu, Sandbox: r.Netns}}
+		for _, route := range out.Routes {
+			route.MTU = mtu
+		}
+	}
+	return out
+}
+
+// leasedMTU is the MTU that the configuration lets the server choose, or 0.
+func leasedMTU(conf *config.IPAM, r *store.Record) int {
+	if !conf.MTU || r.V4 == nil {
+		return 0
+	}
+	return r.V4.MTU
+}
+
+func addV4(out *current.Result, conf *config.IPAM, lease *dhcp4.Lease) {
+	address := &current.IPConfig{Address: ipNet(lease.Address)}
+	if lease.Gateway.IsValid() {
+		address.Gateway = lease.Gateway.AsSlice()
+	}
+	out.IPs = append(out.IPs, address)
+	for _, r := range lease.Routes {
+		route := &types.Route{Dst: ipNet(r.Dst), GW: r.Gateway.AsSlice(), Priority: conf.Priority}
+		if r.Gateway.IsUnspecified() {
+			scope := unix.RT_SCOPE_LINK
+			route.Scope = &scope
+		}
+		out.Routes = append(out.Routes, route)
+	}
+	if conf.DNS {
+		out.DNS.Domain = lease.Domain
+		out.DNS.Search = append(out.DNS.Search, lease.Search...)
+		out.DNS.Nameservers = append(out.DNS.Nameservers, texts(lease.DNS)...)
+	}
+}
+
+func texts(addrs []netip.Addr) []string {
+	var out []string
+	for _, addr := range addrs {
+		out = append(out, addr.String())
+	}
+	return out
+}
+
+func ipNet(p netip.Prefix) net.IPNet {
+	return net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}
+}

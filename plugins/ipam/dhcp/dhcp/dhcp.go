@@ -1,0 +1,134 @@
+// Package dhcp is the plugin dhcp: it has a daemon get addresses from a DHCP
+// server and keep them.
+package dhcp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"github.com/containernetworking/cni/pkg/skel"
+	"github.com/containernetworking/cni/pkg/types"
+	current "github.com/containernetworking/cni/pkg/types/100"
+
+	"github.com/containernetworking/plugins/pkg/plugin"
+	"github.com/containernetworking/plugins/plugins/ipam/dhcp/config"
+	"github.com/containernetworking/plugins/plugins/ipam/dhcp/daemon"
+	"github.com/containernetworking/plugins/plugins/ipam/dhcp/rpc"
+)
+
+// Plugin is dhcp as a library.
+var Plugin = plugin.Plugin{
+	Name:     "dhcp",
+	CNIFuncs: skel.CNIFuncs{Add: add, Check: check, Del: del, GC: gc, Status: status},
+	Commands: map[string]func([]string) error{"daemon": daemon.Run, "leases": leases},
+}
+
+func add(args *skel.CmdArgs) error {
+	return plugin.Add(args, func(a *plugin.Attachment) (*current.Result, error) {
+		if _, err := config.Parse(args.StdinData); err != nil {
+			return nil, err
+		}
+		// The daemon may have got a lease also if we do not hear of it.
+		a.Undo(func() error { return release(args) })
+		result := new(current.Result)
+		if err := call(a.Context(), rpc.Allocate, args, result); err != nil {
+			return nil, err
+		}
+		return result, nil
+	})
+}
+
+func del(args *skel.CmdArgs) error { return release(args) }
+
+func release(args *skel.CmdArgs) error {
+	return call(context.Background(), rpc.Release, args, nil)
+}
+
+// check has the daemon look. An earlier one can only be asked for the lease,
+// which it gets if it has none.
+func check(args *skel.CmdArgs) error {
+	if _, err := config.Parse(args.StdinData); err != nil {
+		return err
+	}
+	err := call(context.Background(), rpc.Check, args, nil)
+	if rpc.IsUnknownMethod(err) {
+		err = call(context.Background(), rpc.Allocate, args, new(current.Result))
+	}
+	return err
+}
+
+// gc has the daemon release what is not valid. An earlier one cannot.
+func gc(args *skel.CmdArgs) error {
+	valid, err := plugin.ValidAttachments(args.StdinData)
+	if err != nil || valid == nil {
+		return err
+	}
+	if err := call(context.Background(), rpc.Collect, args, nil); !rpc.IsUnknownMethod(err) {
+		return err
+	}
+	return nil
+}
+
+// status tells whether the daemon listens.
+func status(args *skel.CmdArgs) error {
+	conf, err := config.Parse(args.StdinData)
+	if err == nil {
+		var client *rpc.Client
+		if client, err = rpc.Dial(context.Background(), conf.IPAM.Socket()); err == nil {
+			client.Close()
+		}
+	}
+	if err != nil {
+		return plugin.Errorf(types.ErrPluginNotAvailable, "%w", err)
+	}
+	return nil
+}
+
+// call calls the daemon.
+func call(ctx context.Context, method string, args *skel.CmdArgs, into any) error {
+	path, err := config.SocketPath(args.StdinData)
+	if err != nil {
+		return err
+	}
+	client, err := rpc.Dial(ctx, path)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	passed := *args
+	if passed.Netns != "" {
+		// The daemon has another working directory.
+		if passed.Netns, err = filepath.Abs(passed.Netns); err != nil {
+			return fmt.Errorf("failed to make %q an absolute path: %w", args.Netns, err)
+		}
+	}
+	if err := client.Call(ctx, method, &passed, into); err != nil {
+		return failure(method, err)
+	}
+	return nil
+}
+
+// failure makes an error of a call fit for the runtime: its details stay beside
+// the message.
+func failure(method string, err error) error {
+	message := fmt.Errorf("error calling %s: %w", method, err)
+	var answered *rpc.Error
+	if !errors.As(err, &answered) {
+		return message
+	}
+	code := answered.Code
+	if code == 0 {
+		code = types.ErrInternal
+	}
+	return &detailed{message, types.NewError(code, message.Error(), answered.Details)}
+}
+
+// detailed is an error whose details are not in its text.
+type detailed struct {
+	error
+	printed *types.Error
+}
+
+func (e *detailed) Unwrap() []error { return []error{e.error, e.printed} }

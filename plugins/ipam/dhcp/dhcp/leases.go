@@ -1,0 +1,83 @@
+package dhcp
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"text/tabwriter"
+	"time"
+
+	"github.com/containernetworking/cni/pkg/skel"
+
+	"github.com/containernetworking/plugins/pkg/plugin"
+	"github.com/containernetworking/plugins/plugins/ipam/dhcp/config"
+	"github.com/containernetworking/plugins/plugins/ipam/dhcp/daemon"
+	"github.com/containernetworking/plugins/plugins/ipam/dhcp/rpc"
+)
+
+// leases is the command `dhcp leases`: it prints what the daemon has.
+func leases(args []string) error {
+	flags := flag.NewFlagSet("leases", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	path := flags.String("socketpath", config.DefaultSocket, "ask the daemon that listens at this `path`")
+	asJSON := flags.Bool("json", false, "print a list in JSON")
+	err := flags.Parse(args)
+	if errors.Is(err, flag.ErrHelp) {
+		flags.SetOutput(os.Stdout)
+		flags.Usage()
+		return nil
+	}
+	if err == nil {
+		err = plugin.NoArguments(flags.Args())
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", plugin.ErrUsage, err)
+	}
+	client, err := rpc.Dial(context.Background(), *path)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	var list daemon.List
+	if err := client.Call(context.Background(), rpc.Leases, new(skel.CmdArgs), &list); err != nil {
+		return err
+	}
+	if *asJSON {
+		_, err := fmt.Printf("%s\n", list.JSON)
+		return err
+	}
+	var entries []daemon.Entry
+	if err := json.Unmarshal(list.JSON, &entries); err != nil {
+		return err
+	}
+	return printTable(os.Stdout, entries, time.Now())
+}
+
+func printTable(w io.Writer, entries []daemon.Entry, now time.Time) error {
+	table := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
+	fmt.Fprintln(table, "CONTAINER\tNETWORK\tINTERFACE\tADDRESS\tGATEWAY\tSERVER\tSTATE\tRENEW\tEXPIRY")
+	for _, e := range entries {
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", e.ContainerID, e.Network, e.IfName,
+			orNone(e.Address), orNone(e.Gateway), orNone(e.Server), e.State, in(e.Renew, now), in(e.Expiry, now))
+	}
+	return table.Flush()
+}
+
+func orNone(text string) string {
+	if text == "" {
+		return "-"
+	}
+	return text
+}
+
+// in tells how long it is until a time.
+func in(t, now time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	return t.Sub(now).Round(time.Second).String()
+}

@@ -1,0 +1,10 @@
+// Command dhcp is the CNI plugin that gets addresses from a DHCP server, and the
+// daemon that keeps them.
+package main
+
+import (
+	"github.com/containernetworking/plugins/pkg/plugin"
+	"github.com/containernetworking/plugins/plugins/ipam/dhcp/dhcp"
+)
+
+func main() { plugin.Main(dhcp.Plugin) }

@@ -1,0 +1,179 @@
+// Package store keeps the leases of the dhcp daemon on disk, so that a daemon
+// that was killed, or the next version of it, takes them up again.
+package store
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/containernetworking/plugins/pkg/owner"
+	"github.com/containernetworking/plugins/plugins/ipam/dhcp/dhcp4"
+)
+
+// Dir is where the files are.
+const Dir = "/var/lib/cni/dhcp"
+
+// Record is what has to be known of an attachment to keep its lease.
+type Record struct {
+	// Socket of the daemon that keeps it: each takes up its own only.
+	Socket string `json:"socket"`
+
+	ContainerID string `json:"containerID"`
+	Netns       string `json:"netns"`
+	IfName      string `json:"ifName"`
+	// Name is what the interface is called now.
+	Name string `json:"name"`
+	Args string `json:"args,omitempty"`
+	// Config is the network configuration.
+	Config json.RawMessage `json:"config"`
+
+	// Namespace is what Netns leads to, and Index and MAC are the interface's.
+	Namespace Namespace `json:"namespace"`
+	Index     int       `json:"index"`
+	MAC       string    `json:"mac"`
+	// MTU is the interface's from before the server said one.
+	MTU int `json:"mtu,omitempty"`
+
+	V4 *dhcp4.Lease `json:"v4,omitempty"`
+}
+
+// Namespace identifies a network namespace as long as it lives.
+type Namespace struct {
+	Device uint64 `json:"device"`
+	Inode  uint64 `json:"inode"`
+}
+
+// Attachment returns whose the record is.
+func (r *Record) Attachment() owner.Attachment {
+	return owner.Attachment{Network: r.Network(), ContainerID: r.ContainerID, IfName: r.IfName}
+}
+
+// Network returns the name of the network.
+func (r *Record) Network() string {
+	var conf struct {
+		Name string `json:"name"`
+	}
+	_ = json.Unmarshal(r.Config, &conf)
+	return conf.Name
+}
+
+// Store is a directory of records, a file for each.
+type Store struct {
+	dir, socket string
+}
+
+// Open opens the directory for the daemon that listens at socket, and makes it
+// if need be.
+func Open(dir, socket string) (*Store, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	return &Store{dir, socket}, nil
+}
+
+const (
+	suffix    = ".json"
+	temporary = ".new"
+)
+
+// path returns where an attachment's record is. Its name begins with that of the
+// daemon, whose files are its own business.
+func (s *Store) path(a owner.Attachment) string {
+	return filepath.Join(s.dir, s.prefix()+a.Prefix()+suffix)
+}
+
+func (s *Store) prefix() string { return owner.Name(8, "", s.socket) + "-" }
+
+// Save writes a record, whole or not at all.
+func (s *Store) Save(r *Record) error {
+	r.Socket = s.socket
+	text, err := json.MarshalIndent(r, "", "\t")
+	if err != nil {
+		return err
+	}
+	path := s.path(r.Attachment())
+	if err := write(path+temporary, append(text, '\n')); err != nil {
+		os.Remove(path + temporary)
+		return fmt.Errorf("write lease: %w", err)
+	}
+	if err := os.Rename(path+temporary, path); err != nil {
+		return fmt.Errorf("write lease: %w", err)
+	}
+	return nil
+}
+
+// write makes sure that the file is on disk before it gets its name.
+func write(path string, text []byte) error {
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(text)
+	if err == nil {
+		err = file.Sync()
+	}
+	return errors.Join(err, file.Close())
+}
+
+// Remove removes an attachment's record, if there is one.
+func (s *Store) Remove(a owner.Attachment) error {
+	err := os.Remove(s.path(a))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove lease: %w", err)
+	}
+	return nil
+}
+
+// Load reads all records of the daemon. Files that are no records, it removes,
+// and returns an error for each: they are what a daemon was writing when it, or
+// the machine, died.
+func (s *Store) Load() (records []*Record, problems []error) {
+	entries, err := os.ReadDir(s.dir)
+	if err != nil {
+		return nil, []error{err}
+	}
+	for _, entry := range entries {
+		if !strings.HasPrefix(entry.Name(), s.prefix()) {
+			continue
+		}
+		path := filepath.Join(s.dir, entry.Name())
+		r, err := read(path)
+		if err != nil {
+			problems = append(problems, err, os.Remove(path))
+			continue
+		}
+		records = append(records, r)
+	}
+	return records, problems
+}
+
+func read(path string) (*Record, error) {
+	if filepath.Ext(path) != suffix {
+		return nil, fmt.Errorf("read lease %s: it was being written", path)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	r := new(Record)
+	if err := json.Unmarshal(text, r); err != nil {
+		return nil, fmt.Errorf("read lease %s: %w", path, err)
+	}
+	return r, r.check(path)
+}
+
+// check refuses what no daemon writes.
+func (r *Record) check(path string) error {
+	if r.ContainerID == "" || r.IfName == "" || r.Netns == "" || r.Index <= 0 {
+		return fmt.Errorf("read lease %s: container, interface or namespace is missing", path)
+	}
+	if r.V4 != nil && (!r.V4.Address.Addr().Is4() || !r.V4.Server.Is4() || r.V4.Expiry.Before(r.V4.Obtained)) {
+		return fmt.Errorf("read lease %s: the lease is incomplete", path)
+	}
+	return nil
+}
