@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/containernetworking/plugins/pkg/owner"
+	"github.com/containernetworking/plugins/plugins/ipam/dhcp/dhcp6"
 )
 
 // The values of IPAM.ClientID with a meaning. Any other text is sent as it is,
@@ -49,22 +50,16 @@ func parseClientID(text string) ([]byte, error) {
 
 // ClientIDOf returns the value of option 61 (RFC 2132, section 9.14). An option
 // 61 among those to provide takes its place.
-func (c *IPAM) ClientIDOf(a owner.Attachment, mac net.HardwareAddr, hardwareType uint16, duid []byte) []byte {
+func (c *IPAM) ClientIDOf(a owner.Attachment, mac net.HardwareAddr, hardwareType uint16) []byte {
 	switch c.ClientID {
 	case clientIDContainer:
 		return append([]byte{0}, Key(a)...)
 	case clientIDDUID: // RFC 4361, section 6.1
-		id := binary.BigEndian.AppendUint32([]byte{255}, IAID(a))
-		return append(id, duid...)
+		identity := dhcp6.Identify(a)
+		return append(binary.BigEndian.AppendUint32([]byte{255}, identity.IAID), identity.DUID...)
 	case clientIDMAC:
 		return append([]byte{byte(hardwareType)}, mac...)
 	}
 	id, _ := parseClientID(c.ClientID)
 	return id
-}
-
-// IAID numbers the attachment among those of its container.
-func IAID(a owner.Attachment) uint32 {
-	digits, _ := hex.DecodeString(owner.Name(8, "", a.Network+"/"+a.IfName))
-	return binary.BigEndian.Uint32(digits)
 }

@@ -114,6 +114,12 @@ func (c *IPAM) Socket() string {
 	return c.DaemonSocketPath
 }
 
+// LeasesIPv6 reports whether addresses come from DHCPv6.
+func (c *IPAM) LeasesIPv6() bool { return c.IPv6 == IPv6DHCP || c.IPv6 == IPv6Both }
+
+// AwaitsRouter reports whether ADD waits for a router advertisement.
+func (c *IPAM) AwaitsRouter() bool { return c.IPv6 == IPv6RA || c.IPv6 == IPv6Both }
+
 // SocketPath returns where the daemon listens according to a configuration of
 // which the rest need not be valid.
 func SocketPath(stdin []byte) (string, error) {

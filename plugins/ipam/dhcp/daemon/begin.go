@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/containernetworking/cni/pkg/skel"
@@ -12,6 +13,9 @@ import (
 
 	"github.com/containernetworking/plugins/pkg/link"
 	"github.com/containernetworking/plugins/pkg/plugin"
+	"github.com/containernetworking/plugins/plugins/ipam/dhcp/dhcp4"
+	"github.com/containernetworking/plugins/plugins/ipam/dhcp/dhcp6"
+	"github.com/containernetworking/plugins/plugins/ipam/dhcp/store"
 )
 
 // begin gets a lease for an attachment and keeps it. The caller has its key.
@@ -38,7 +42,7 @@ func (d *Daemon) begin(ctx context.Context, args *skel.CmdArgs) (*binding, error
 	b.record.Index, b.record.MAC, b.record.MTU = attrs.Index, attrs.HardwareAddr.String(), attrs.MTU
 	down, err := b.setUp(ctx, at)
 	if err == nil {
-		err = b.acquire(ctx, at)
+		err = b.obtain(ctx, at)
 	}
 	if err != nil {
 		return nil, errors.Join(err, down())
@@ -82,36 +86,107 @@ func awaitPeer(ctx context.Context, at *reached) error {
 	return host.AwaitUp(ctx, peer)
 }
 
-// acquire gets the lease, records it, and lets the daemon know the binding.
-func (b *binding) acquire(ctx context.Context, at *reached) error {
+// obtain gets the leases, records them, and lets the daemon know the binding.
+func (b *binding) obtain(ctx context.Context, at *reached) error {
 	b.logf("acquiring lease")
-	client, err := b.client(at)
-	if err != nil {
-		return err
+	if err := b.obtainAll(ctx, at); err != nil {
+		return errors.Join(err, b.abandon(ctx, at))
 	}
-	defer client.Close()
-	lease, err := client.Acquire(ctx)
-	if err != nil {
-		return err
-	}
-	b.logf("lease acquired, expiration is %v", lease.Expiry)
-	b.record.V4, b.begun = lease, time.Now()
-	err = b.changeMTU(at, &b.record)
+	b.begun = time.Now()
+	err := v4{b}.changeMTU(at, &b.record)
 	if err == nil {
-		err = b.daemon.store.Save(&b.record)
+		err = b.save(func(*store.Record) {})
 	}
 	if err == nil {
 		err = b.watch(at)
 	}
 	if err != nil {
-		return errors.Join(err, client.Release(lease), b.abandon(at))
+		return errors.Join(err, b.abandon(ctx, at))
+	}
+	for _, k := range b.keepers {
+		k.logExpiry("acquired")
 	}
 	return nil
 }
 
-// abandon takes back what acquire did.
-func (b *binding) abandon(at *reached) error {
+// obtainAll gets what the configuration asks for, at the same time. The first
+// error ends the rest.
+func (b *binding) obtainAll(ctx context.Context, at *reached) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var running sync.WaitGroup
+	var once sync.Once
+	var first error
+	try := func(get func() error) {
+		running.Go(func() {
+			if err := get(); err != nil {
+				once.Do(func() { first = err })
+				cancel()
+			}
+		})
+	}
+	try(func() (err error) { b.record.V4, err = b.acquireV4(ctx, at); return err })
+	if b.conf.LeasesIPv6() {
+		try(func() (err error) {
+			b.record.V6, err = v6{b}.client().Acquire(ctx, at.Namespace, at.link)
+			return err
+		})
+	}
+	if b.conf.AwaitsRouter() {
+		try(func() (err error) { b.record.RA, err = b.awaitRouter(ctx, at); return err })
+	}
+	running.Wait()
+	return first
+}
+
+func (b *binding) acquireV4(ctx context.Context, at *reached) (*dhcp4.Lease, error) {
+	client, err := v4{b}.client(at)
+	if err != nil {
+		return nil, err
+	}
+	defer client.Close()
+	return client.Acquire(ctx)
+}
+
+// awaitRouter waits for a router advertisement, and asks a server for what it does
+// not say of name servers, unless DHCPv6 tells that with the addresses.
+func (b *binding) awaitRouter(ctx context.Context, at *reached) (*dhcp6.Advertisement, error) {
+	address := !b.conf.LeasesIPv6()
+	a, err := dhcp6.AwaitAdvertisement(ctx, at.Namespace, at.link, address, &b.ignored6)
+	if err != nil || !b.conf.DNS || !a.Other || !address {
+		return a, err
+	}
+	information, err := v6{b}.client().Inquire(ctx, at.Namespace, at.link)
+	if err != nil {
+		return nil, err
+	}
+	a.DNS, a.Search = append(a.DNS, information.DNS...), append(a.Search, information.Search...)
+	return a, nil
+}
+
+// abandon takes back what obtain did.
+func (b *binding) abandon(ctx context.Context, at *reached) error {
+	err := b.release(context.WithoutCancel(ctx))
 	none := b.record
 	none.V4 = nil
-	return errors.Join(b.changeMTU(at, &none), b.daemon.forget(b))
+	return errors.Join(err, b.changeMTU(at, &none), b.daemon.forget(b))
+}
+
+// release tells the servers that their addresses are not used any longer.
+func (b *binding) release(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, b.daemon.options.budget())
+	defer cancel()
+	r := b.snapshot()
+	var err4, err6 error
+	var running sync.WaitGroup
+	if r.V4 != nil {
+		running.Go(func() {
+			err4 = v4{b}.exchange(func(_ *reached, c *dhcp4.Client) error { return c.Release(r.V4) })
+		})
+	}
+	if r.V6 != nil {
+		running.Go(func() { err6 = v6{b}.release(ctx, r.V6) })
+	}
+	running.Wait()
+	return errors.Join(err4, err6)
 }

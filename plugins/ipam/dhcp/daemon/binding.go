@@ -15,7 +15,7 @@ import (
 	"github.com/containernetworking/plugins/pkg/link"
 	"github.com/containernetworking/plugins/pkg/owner"
 	"github.com/containernetworking/plugins/plugins/ipam/dhcp/config"
-	"github.com/containernetworking/plugins/plugins/ipam/dhcp/dhcp4"
+	"github.com/containernetworking/plugins/plugins/ipam/dhcp/dhcp6"
 	"github.com/containernetworking/plugins/plugins/ipam/dhcp/store"
 )
 
@@ -25,29 +25,24 @@ type binding struct {
 	attachment owner.Attachment
 	conf       *config.IPAM
 	// place of the interface, for the watcher.
-	place   place
-	ignored atomic.Uint64
-
-	// wake has room for one: there is something to look at.
-	wake chan struct{}
-	// stop ends the goroutine that keeps the leases, and done is closed then.
+	place    place
+	ignored4 atomic.Uint64
+	ignored6 dhcp6.Ignored
+	// keepers of the leases: for IPv4 and, if configured, for IPv6.
+	keepers []*keeper
+	// begun is when ADD got the leases; zero if that was an earlier daemon.
+	begun time.Time
+	// stop ends the keepers, and done is closed then.
 	stop context.CancelFunc
 	done chan struct{}
 
 	mu     sync.Mutex
 	record store.Record
-	// state is for a person to read.
-	state string
-	// begun is when ADD got the lease; zero if that was an earlier daemon.
-	begun time.Time
 	// link is the state in which the link was last heard of.
 	link linkState
-	// confirm says that the lease has to be confirmed, as the link was away
-	// or the daemon was; renamed that the record has a new name for it; gone that
+	// renamed says that the record has a new name for the interface; gone that
 	// interface or namespace are.
-	confirm, renamed, gone bool
-	// interrupt ends the exchange that is going on, if any.
-	interrupt context.CancelFunc
+	renamed, gone bool
 }
 
 // errGone says that the namespace or the interface is no longer there.
@@ -58,15 +53,37 @@ func (d *Daemon) newBinding(r *store.Record) (*binding, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &binding{
-		daemon:     d,
-		attachment: r.Attachment(),
-		conf:       conf.IPAM,
-		record:     *r,
-		state:      "acquiring",
-		wake:       make(chan struct{}, 1),
-		done:       make(chan struct{}),
-	}, nil
+	b := &binding{daemon: d, attachment: r.Attachment(), conf: conf.IPAM, record: *r, done: make(chan struct{})}
+	b.keepers = []*keeper{b.newKeeper("lease", v4{b})}
+	if conf.IPAM.LeasesIPv6() {
+		b.keepers = append(b.keepers, b.newKeeper("DHCPv6 lease", v6{b}))
+	}
+	return b, nil
+}
+
+// start lets goroutines keep the leases, beginning after the given time.
+func (b *binding) start(delay time.Duration) {
+	ctx, cancel := context.WithCancel(b.daemon.life)
+	b.stop = cancel
+	var running sync.WaitGroup
+	for _, k := range b.keepers {
+		running.Go(func() { k.run(ctx, delay) })
+	}
+	go func() {
+		running.Wait()
+		cancel()
+		close(b.done)
+		if b.isGone() {
+			b.logf("interface %s no longer exists or link check failed, terminating lease maintenance", b.snapshot().Name)
+			b.daemon.drop(b)
+		}
+	}()
+}
+
+// end stops the goroutines and waits until they have.
+func (b *binding) end() {
+	b.stop()
+	<-b.done
 }
 
 // logf logs under the name of the attachment.
@@ -82,10 +99,41 @@ func (b *binding) snapshot() store.Record {
 	return b.record
 }
 
-func (b *binding) setState(state string) {
+// save changes the record, also on disk.
+func (b *binding) save(change func(*store.Record)) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.state = state
+	change(&b.record)
+	return b.daemon.store.Save(&b.record)
+}
+
+// saveName records a new name of the interface on disk.
+func (b *binding) saveName() {
+	b.mu.Lock()
+	renamed, name := b.renamed, b.record.Name
+	b.renamed = false
+	b.mu.Unlock()
+	if !renamed {
+		return
+	}
+	b.logf("interface is called %s now", name)
+	if err := b.save(func(*store.Record) {}); err != nil {
+		b.logf("%v", err)
+	}
+}
+
+func (b *binding) isGone() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.gone
+}
+
+// leave notes that the interface is gone.
+func (b *binding) leave() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.gone = true
+	b.notify()
 }
 
 // reached is the interface of a binding, within reach.
@@ -126,15 +174,17 @@ func identify(n *link.Namespace) (store.Namespace, error) {
 }
 
 // serves reports whether the binding is for the interface that a call is about,
-// and has a lease for it.
+// and has leases for it.
 func (b *binding) serves(netns string) bool {
-	r := b.snapshot()
-	b.mu.Lock()
-	gone := b.gone
-	b.mu.Unlock()
-	if gone || r.V4 == nil || !time.Now().Before(r.V4.Expiry) {
+	if b.isGone() {
 		return false
 	}
+	for _, k := range b.keepers {
+		if t, leased := k.times(); !leased || !time.Now().Before(t.expiry) {
+			return false
+		}
+	}
+	r := b.snapshot()
 	n, err := link.Open(b.daemon.options.HostPrefix + netns)
 	if err != nil {
 		return false
@@ -146,71 +196,6 @@ func (b *binding) serves(netns string) bool {
 	}
 	l, err := n.LinkByName(b.attachment.IfName)
 	return err == nil && l.Attrs().Index == r.Index
-}
-
-// client opens a DHCPv4 client on the interface.
-func (b *binding) client(at *reached) (*dhcp4.Client, error) {
-	r := b.snapshot()
-	options, err := b.conf.Options(r.Args)
-	if err != nil {
-		return nil, err
-	}
-	requested, err := b.conf.RequestList()
-	if err != nil {
-		return nil, err
-	}
-	attrs := at.link.Attrs()
-	c := dhcp4.Config{
-		Interface:    attrs.Name,
-		Index:        attrs.Index,
-		HardwareType: uint16(hardwareType(attrs.EncapType)),
-		MAC:          attrs.HardwareAddr,
-		Options:      options,
-		Requested:    requested,
-		Broadcast:    b.broadcast(at.link),
-		MaxWait:      b.daemon.options.ResendMax,
-		Ignored:      &b.ignored,
-	}
-	c.ClientID = b.conf.ClientIDOf(b.attachment, c.MAC, c.HardwareType, nil)
-	var client *dhcp4.Client
-	err = at.Do(func() (err error) {
-		client, err = dhcp4.Open(c)
-		return err
-	})
-	return client, err
-}
-
-// hardwareType turns netlink's name into ARP's number.
-func hardwareType(name string) int {
-	switch name {
-	case "infiniband":
-		return unix.ARPHRD_INFINIBAND
-	}
-	return unix.ARPHRD_ETHER
-}
-
-// broadcast reports whether servers have to broadcast their answers. An ipvlan
-// interface shares its hardware address with others, and gets only what is for
-// an IP address that it has.
-func (b *binding) broadcast(l netlink.Link) bool {
-	if b.conf.Broadcast != nil {
-		return *b.conf.Broadcast
-	}
-	return b.daemon.options.Broadcast || l.Type() == "ipvlan"
-}
-
-// exchange opens a client for one exchange with a server, of limited duration.
-func (b *binding) exchange(ctx context.Context, limit time.Duration, talk func(context.Context, *dhcp4.Client) error) error {
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	return b.reach(func(at *reached) error {
-		client, err := b.client(at)
-		if err != nil {
-			return err
-		}
-		defer client.Close()
-		return talk(ctx, client)
-	})
 }
 
 // watch makes the watcher hear of the interface, from its present state on.
@@ -270,27 +255,31 @@ func (b *binding) hear(e event) {
 	case e.linkState == b.link:
 		return
 	}
-	b.confirm = b.confirm || e.running && e.linkState != b.link
+	if e.running && e.linkState != b.link {
+		b.doubt()
+	}
 	b.link = e.linkState
 	b.notify()
 }
 
-// notify makes the binding's goroutine look at once, whatever it waits for. The
-// caller has b.mu.
-func (b *binding) notify() {
-	if b.interrupt != nil {
-		b.interrupt()
-	}
-	select {
-	case b.wake <- struct{}{}:
-	default: // it will
+// doubt makes the keepers confirm their leases. The caller has b.mu.
+func (b *binding) doubt() {
+	for _, k := range b.keepers {
+		k.unconfirmed = true
 	}
 }
 
-// look makes the binding find out by itself what happened to the interface.
+// notify makes the keepers look at once. The caller has b.mu.
+func (b *binding) notify() {
+	for _, k := range b.keepers {
+		k.notify()
+	}
+}
+
+// look makes the keepers find out by themselves what happened to the interface.
 func (b *binding) look() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.confirm = true
+	b.doubt()
 	b.notify()
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/containernetworking/plugins/pkg/plugin"
 	"github.com/containernetworking/plugins/plugins/ipam/dhcp/config"
 	"github.com/containernetworking/plugins/plugins/ipam/dhcp/dhcp4"
+	"github.com/containernetworking/plugins/plugins/ipam/dhcp/dhcp6"
 	"github.com/containernetworking/plugins/plugins/ipam/dhcp/rpc"
 	"github.com/containernetworking/plugins/plugins/ipam/dhcp/store"
 )
@@ -50,8 +51,8 @@ func answer(err error) error {
 		out.Code = code
 	}
 	var silence *dhcp4.NoAnswer
-	if errors.As(err, &silence) {
-		out.Message, out.Details, out.Code = "no more tries", silence.Error(), types.ErrTryAgainLater
+	if errors.As(err, &silence) || errors.Is(err, dhcp6.ErrNoServer) || errors.Is(err, dhcp6.ErrNoRouter) {
+		out.Message, out.Details, out.Code = "no more tries", err.Error(), types.ErrTryAgainLater
 	}
 	return out
 }
@@ -132,14 +133,11 @@ func (d *Daemon) end(ctx context.Context, b *binding) error {
 	return d.forget(b)
 }
 
-// giveBack tells the server, and undoes what the daemon did to the interface.
+// giveBack tells the servers, and undoes what the daemon did to the interface.
 func (b *binding) giveBack(ctx context.Context) error {
-	r := b.snapshot()
-	if r.V4 == nil {
-		return nil
-	}
 	b.logf("releasing lease")
-	err := b.exchange(ctx, b.daemon.options.budget(), func(_ context.Context, c *dhcp4.Client) error { return c.Release(r.V4) })
+	r := b.snapshot()
+	err := b.release(ctx)
 	if errors.Is(err, errGone) {
 		return fmt.Errorf("lease not released: %w", err)
 	}

@@ -19,17 +19,17 @@ import (
 // returns one error for all differences.
 func (b *binding) check(args *skel.CmdArgs) error {
 	r := b.snapshot()
-	if r.V4 == nil {
-		return fmt.Errorf("lease of %s is over, looking for a new one", r.Name)
-	}
 	previous, err := plugin.PrevResult(args.StdinData)
 	if err != nil {
 		return err
 	}
 	var errs []error
-	if !time.Now().Before(r.V4.Expiry) {
-		errs = append(errs, fmt.Errorf("lease of %v expired at %v", r.V4.Address, r.V4.Expiry))
+	for _, k := range b.keepers {
+		if t, leased := k.times(); !leased || !time.Now().Before(t.expiry) {
+			errs = append(errs, fmt.Errorf("%s of %s is over, looking for a new one", k.title, r.Name))
+		}
 	}
+	r.RA = nil // the kernel's own affair
 	leased := result(b.conf, &r)
 	errs = append(errs, compare(previous, leased)...)
 	return plugin.Join(append(errs, b.compareInterface(args, &r, leased))...)

@@ -111,7 +111,7 @@ func (d *Daemon) restore(r *store.Record, among int) {
 		}
 		return
 	}
-	b.confirm = r.V4 != nil
+	b.look()
 	b.start(rand.N(time.Duration(among) * spread))
 }
 
@@ -153,6 +153,22 @@ func (d *Daemon) forget(b *binding) error {
 		delete(d.watched, b.place)
 	}
 	return nil
+}
+
+// drop forgets the leases of an interface that is gone, unless a call about it has
+// done so meanwhile.
+func (d *Daemon) drop(b *binding) {
+	unlock, err := d.keys.lock(d.life, b.attachment)
+	if err != nil {
+		return
+	}
+	defer unlock()
+	if d.get(b.attachment) != b {
+		return
+	}
+	if err := d.forget(b); err != nil {
+		b.logf("%v", err)
+	}
 }
 
 // hear tells bindings what happened to their links.

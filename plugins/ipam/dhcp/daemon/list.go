@@ -23,6 +23,9 @@ type Entry struct {
 	Server      string    `json:"server,omitempty"`
 	Renew       time.Time `json:"renew,omitzero"`
 	Expiry      time.Time `json:"expiry,omitzero"`
+	// IPv6 has the addresses from DHCPv6, StateIPv6 is their State.
+	IPv6      []string `json:"ipv6,omitempty"`
+	StateIPv6 string   `json:"stateIPv6,omitempty"`
 	// Ignored counts packets that were received but no answer.
 	Ignored uint64 `json:"ignored"`
 }
@@ -48,13 +51,21 @@ func (b *binding) entry() Entry {
 		Network:     b.attachment.Network,
 		IfName:      b.record.Name,
 		Netns:       b.record.Netns,
-		State:       b.state,
-		Ignored:     b.ignored.Load(),
+		State:       b.keepers[0].state,
+		Ignored:     b.ignored4.Load() + b.ignored6.Total(),
 	}
 	if lease := b.record.V4; lease != nil {
 		e.Address, e.Server, e.Renew, e.Expiry = lease.Address.String(), lease.Server.String(), lease.Renew, lease.Expiry
 		if lease.Gateway.IsValid() {
 			e.Gateway = lease.Gateway.String()
+		}
+	}
+	if len(b.keepers) > 1 {
+		e.StateIPv6 = b.keepers[1].state
+	}
+	if lease := b.record.V6; lease != nil {
+		for _, a := range lease.Addresses {
+			e.IPv6 = append(e.IPv6, a.IP.String())
 		}
 	}
 	return e

@@ -3,6 +3,7 @@ package daemon
 import (
 	"net"
 	"net/netip"
+	"slices"
 
 	"github.com/containernetworking/cni/pkg/types"
 	current "github.com/containernetworking/cni/pkg/types/100"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/containernetworking/plugins/plugins/ipam/dhcp/config"
 	"github.com/containernetworking/plugins/plugins/ipam/dhcp/dhcp4"
+	"github.com/containernetworking/plugins/plugins/ipam/dhcp/dhcp6"
 	"github.com/containernetworking/plugins/plugins/ipam/dhcp/store"
 )
 
@@ -18,6 +20,12 @@ func result(conf *config.IPAM, r *store.Record) *current.Result {
 	out := &current.Result{CNIVersion: current.ImplementedSpecVersion}
 	if r.V4 != nil {
 		addV4(out, conf, r.V4)
+	}
+	if r.V6 != nil {
+		addV6(out, conf, r.V6)
+	}
+	if r.RA != nil {
+		addRA(out, conf, r.RA)
 	}
 	if mtu := leasedMTU(conf, r); mtu > 0 {
 		out.Interfaces = []*current.Interface{{Name: r.IfName, Mac: r.MAC, Mtu: mtu, Sandbox: r.Netns}}
@@ -52,9 +60,45 @@ func addV4(out *current.Result, conf *config.IPAM, lease *dhcp4.Lease) {
 	}
 	if conf.DNS {
 		out.DNS.Domain = lease.Domain
-		out.DNS.Search = append(out.DNS.Search, lease.Search...)
-		out.DNS.Nameservers = append(out.DNS.Nameservers, texts(lease.DNS)...)
 	}
+	addDNS(out, conf, lease.DNS, lease.Search)
+}
+
+// addV6 adds addresses that are alone on their link as far as DHCPv6 knows: what
+// else is there, and what is beyond, routers advertise.
+func addV6(out *current.Result, conf *config.IPAM, lease *dhcp6.Lease) {
+	for _, a := range lease.Addresses {
+		out.IPs = append(out.IPs, &current.IPConfig{Address: ipNet(netip.PrefixFrom(a.IP, a.IP.BitLen()))})
+	}
+	addDNS(out, conf, lease.DNS, lease.Search)
+}
+
+func addRA(out *current.Result, conf *config.IPAM, a *dhcp6.Advertisement) {
+	router := net.IP(a.Router.AsSlice())
+	for _, address := range a.Addresses {
+		out.IPs = append(out.IPs, &current.IPConfig{Address: ipNet(address.Prefix), Gateway: router})
+	}
+	all := netip.PrefixFrom(netip.IPv6Unspecified(), 0)
+	out.Routes = append(out.Routes, &types.Route{Dst: ipNet(all), GW: router})
+	addDNS(out, conf, a.DNS, a.Search)
+}
+
+// addDNS adds what is not there yet.
+func addDNS(out *current.Result, conf *config.IPAM, servers []netip.Addr, search []string) {
+	if !conf.DNS {
+		return
+	}
+	out.DNS.Nameservers = merge(out.DNS.Nameservers, texts(servers))
+	out.DNS.Search = merge(out.DNS.Search, search)
+}
+
+func merge(have, more []string) []string {
+	for _, text := range more {
+		if !slices.Contains(have, text) {
+			have = append(have, text)
+		}
+	}
+	return have
 }
 
 func texts(addrs []netip.Addr) []string {

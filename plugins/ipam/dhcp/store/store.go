@@ -13,6 +13,7 @@ import (
 
 	"github.com/containernetworking/plugins/pkg/owner"
 	"github.com/containernetworking/plugins/plugins/ipam/dhcp/dhcp4"
+	"github.com/containernetworking/plugins/plugins/ipam/dhcp/dhcp6"
 )
 
 // Dir is where the files are.
@@ -39,7 +40,11 @@ type Record struct {
 	// MTU is the interface's from before the server said one.
 	MTU int `json:"mtu,omitempty"`
 
+	// V4 and V6 are the leases; a missing one is over, or was not wanted.
 	V4 *dhcp4.Lease `json:"v4,omitempty"`
+	V6 *dhcp6.Lease `json:"v6,omitempty"`
+	// RA is what a router advertised when ADD waited for that.
+	RA *dhcp6.Advertisement `json:"ra,omitempty"`
 }
 
 // Namespace identifies a network namespace as long as it lives.
@@ -174,6 +179,11 @@ func (r *Record) check(path string) error {
 	}
 	if r.V4 != nil && (!r.V4.Address.Addr().Is4() || !r.V4.Server.Is4() || r.V4.Expiry.Before(r.V4.Obtained)) {
 		return fmt.Errorf("read lease %s: the lease is incomplete", path)
+	}
+	if r.V6 != nil {
+		if err := r.V6.Check(); err != nil {
+			return fmt.Errorf("read lease %s: %w", path, err)
+		}
 	}
 	return nil
 }
