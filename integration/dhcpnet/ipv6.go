@@ -9,10 +9,12 @@ import (
 	"github.com/containernetworking/plugins/integration/node"
 )
 
-// SetUpIPv6 gives the server's interface the address prefix::1/64, and waits until
-// it may send from its link-local address, which is fe80::1 as well.
+// SetUpIPv6 gives the server's interface the addresses prefix::1/64 and fe80::1,
+// both for use at once. The node itself ignores what a router on the bridge
+// advertises.
 func (s *Segment) SetUpIPv6(t testing.TB, prefix string) {
 	t.Helper()
+	s.node.Exec(t, "sysctl", "-qw", "net.ipv6.conf."+s.Bridge+".accept_ra=0")
 	s.Exec(t, "sh", "-ec", fmt.Sprintf(`
 		ip addr add %s::1/64 dev eth0 nodad
 		ip addr flush dev eth0 scope link
