@@ -40,6 +40,7 @@ func Daemon(t testing.TB, n *node.Node, flags ...string) *node.Process {
 type Lease struct {
 	ContainerID, IfName, State, Address, Server string
 	Renew, Expiry                               time.Time
+	IPv6                                        []string
 	Ignored                                     uint64
 }
 
