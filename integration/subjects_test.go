@@ -83,7 +83,8 @@ var subjects = []subject{
 		ifName: "eth0",
 		needs:  needsVLANs,
 	},
-	dhcpSubject(),
+	dhcpSubject("dhcp", ""),
+	dhcpSubject("dhcp IPv6", `, "ipv6": "both"`),
 	{
 		plugin: "loopback",
 		config: `{"name": "net", "type": "loopback"}`,

@@ -72,6 +72,9 @@ func (c Client) Acquire(ctx context.Context, n *link.Namespace, l netlink.Link) 
 // rest is the pause after a server that offered something and then did not give
 // it, which it might do for ever.
 func (c *conversation) rest(ctx context.Context, pause time.Duration) error {
+	if pause == 0 {
+		return nil
+	}
 	timer := time.NewTimer(pause)
 	defer timer.Stop()
 	select {
@@ -79,10 +82,14 @@ func (c *conversation) rest(ctx context.Context, pause time.Duration) error {
 		return nil
 	case <-ctx.Done():
 	}
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) && c.refusal != nil {
+	switch {
+	case !errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return ctx.Err()
+	case c.refusal != nil:
 		return c.refused()
+	default:
+		return fmt.Errorf("%w on %q: it offered an address, and then nothing more came", ErrNoServer, c.name)
 	}
-	return ctx.Err()
 }
 
 // refused is the error of a client to which servers said no until the end.
