@@ -16,7 +16,7 @@ func reachesAs(t *testing.T, c *node.Container, source, address string) bool {
 	c.Exec(t, "ip", "addr", "add", source, "dev", "eth0", "nodad")
 	defer c.Exec(t, "ip", "addr", "del", source, "dev", "eth0")
 	source, _, _ = strings.Cut(source, "/")
-	return c.Exec(t, "sh", "-c", "ping -n -c1 -W1 -I "+source+" "+address+" >/dev/null 2>&1 && echo yes || true") == "yes\n"
+	return c.Exec(t, "sh", "-c", "ping -n -c1 -W2 -I "+source+" "+address+" >/dev/null 2>&1 && echo yes || true") == "yes\n"
 }
 
 // A container reaches everybody in its own name, and nobody in another one.
