@@ -59,7 +59,7 @@ func TestBridgeSpoofing(t *testing.T) {
 			c.Exec(t, "ip", "link", "set", "eth0", "address", mac)
 			n.Must(t, "CHECK", call.With("prevResult", result))
 			n.Must(t, "DEL", call)
-			if diff := hoststate.Diff(before, n.State(t, c), node.Lasting(), linkLocal()); diff != "" {
+			if diff := hoststate.Diff(before, n.State(t, c), node.Lasting(), late()); diff != "" {
 				t.Errorf("after DEL:\n%s", diff)
 			}
 		})
@@ -109,7 +109,7 @@ func TestBridgeSpoofingCycles(t *testing.T) {
 			calls[i].Netns, calls[i].Env = "", []string{"CNI_NETNS="}
 		}
 		atOnce(t, n, "DEL", calls)
-		if diff := hoststate.Diff(before, n.State(t), node.Lasting(), linkLocal()); diff != "" {
+		if diff := hoststate.Diff(before, n.State(t), node.Lasting(), late()); diff != "" {
 			t.Fatalf("after DEL:\n%s", diff)
 		}
 	}
@@ -117,7 +117,7 @@ func TestBridgeSpoofingCycles(t *testing.T) {
 	n.Must(t, "ADD", gone)
 	list := fmt.Appendf(nil, `[{"containerID": %q, "ifname": "eth0"}]`, lasting.ContainerID)
 	n.Must(t, "GC", node.Call{Plugin: "bridge", Config: lasting.With("cni.dev/valid-attachments", list).Config})
-	if diff := hoststate.Diff(before, n.State(t), node.Lasting(), linkLocal()); diff != "" {
+	if diff := hoststate.Diff(before, n.State(t), node.Lasting(), late()); diff != "" {
 		t.Errorf("after GC:\n%s", diff)
 	}
 }
