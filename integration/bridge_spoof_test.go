@@ -16,7 +16,7 @@ func reachesAs(t *testing.T, c *node.Container, source, address string) bool {
 	c.Exec(t, "ip", "addr", "add", source, "dev", "eth0", "nodad")
 	defer c.Exec(t, "ip", "addr", "del", source, "dev", "eth0")
 	source, _, _ = strings.Cut(source, "/")
-	return c.Exec(t, "sh", "-c", "ping -n -c1 -W1 -I "+source+" "+address+" >/dev/null 2>&1 && echo yes || true") == "yes\n"
+	return c.Exec(t, "sh", "-c", "ping -n -c1 -W2 -I "+source+" "+address+" >/dev/null 2>&1 && echo yes || true") == "yes\n"
 }
 
 // A container reaches everybody in its own name, and nobody in another one.
@@ -59,7 +59,7 @@ func TestBridgeSpoofing(t *testing.T) {
 			c.Exec(t, "ip", "link", "set", "eth0", "address", mac)
 			n.Must(t, "CHECK", call.With("prevResult", result))
 			n.Must(t, "DEL", call)
-			if diff := hoststate.Diff(before, n.State(t, c), node.Lasting(), linkLocal()); diff != "" {
+			if diff := hoststate.Diff(before, n.State(t, c), node.Lasting(), late()); diff != "" {
 				t.Errorf("after DEL:\n%s", diff)
 			}
 		})
@@ -109,7 +109,7 @@ func TestBridgeSpoofingCycles(t *testing.T) {
 			calls[i].Netns, calls[i].Env = "", []string{"CNI_NETNS="}
 		}
 		atOnce(t, n, "DEL", calls)
-		if diff := hoststate.Diff(before, n.State(t), node.Lasting(), linkLocal()); diff != "" {
+		if diff := hoststate.Diff(before, n.State(t), node.Lasting(), late()); diff != "" {
 			t.Fatalf("after DEL:\n%s", diff)
 		}
 	}
@@ -117,7 +117,7 @@ func TestBridgeSpoofingCycles(t *testing.T) {
 	n.Must(t, "ADD", gone)
 	list := fmt.Appendf(nil, `[{"containerID": %q, "ifname": "eth0"}]`, lasting.ContainerID)
 	n.Must(t, "GC", node.Call{Plugin: "bridge", Config: lasting.With("cni.dev/valid-attachments", list).Config})
-	if diff := hoststate.Diff(before, n.State(t), node.Lasting(), linkLocal()); diff != "" {
+	if diff := hoststate.Diff(before, n.State(t), node.Lasting(), late()); diff != "" {
 		t.Errorf("after GC:\n%s", diff)
 	}
 }

@@ -33,7 +33,7 @@ func TestGC(t *testing.T) {
 			if out := n.Must(t, "GC", gc); len(out) > 0 {
 				t.Errorf("GC prints %q", out)
 			}
-			if diff := hoststate.Diff(before, n.State(t), node.Lasting(), linkLocal()); diff != "" {
+			if diff := hoststate.Diff(before, n.State(t), node.Lasting(), late()); diff != "" {
 				t.Errorf("after GC:\n%s", diff)
 			}
 		}

@@ -2,18 +2,13 @@ package integration
 
 import (
 	"bytes"
-	"encoding/binary"
 	"fmt"
-	"hash/crc32"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/containernetworking/plugins/integration/node"
 )
@@ -234,62 +229,4 @@ func TestPortmapStatus(t *testing.T) {
 			t.Error("STATUS accepts an invalid configuration")
 		}
 	}
-}
-
-// The first packet of an SCTP association gets to the container. The packet is
-// made by hand, as kernels without SCTP translate it as well.
-func TestPortmapSCTP(t *testing.T) {
-	t.Parallel()
-	for _, backend := range portmapBackends {
-		t.Run(backend, func(t *testing.T) {
-			t.Parallel()
-			s := newStreet(t)
-			s.Must(t, "ADD", portmapCall("one", usePortmap(backend), `{"hostPort": 9000, "containerPort": 90, "protocol": "sctp"}`, oneV4+"/24"))
-			receiver := s.one.rawSCTP(t)
-			sender := s.outside.rawSCTP(t)
-			if _, err := sender.WriteTo(associationInit(9000), &net.IPAddr{IP: net.ParseIP(hostV4)}); err != nil {
-				t.Fatal(err)
-			}
-			if err := receiver.SetReadDeadline(time.Now().Add(patience)); err != nil {
-				t.Fatal(err)
-			}
-			packet := make([]byte, 1500)
-			size, from, err := receiver.ReadFrom(packet)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if port := binary.BigEndian.Uint16(packet[2:]); size < 4 || port != 90 || from.String() != outsideV4 {
-				t.Errorf("port %d, from %v", port, from)
-			}
-		})
-	}
-}
-
-func (p place) rawSCTP(t *testing.T) net.PacketConn {
-	t.Helper()
-	var conn net.PacketConn
-	err := p.do(func() (err error) {
-		conn, err = net.ListenPacket(fmt.Sprint("ip4:", unix.IPPROTO_SCTP), "0.0.0.0")
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	return conn
-}
-
-// associationInit returns a packet with an INIT chunk (RFC 9260, section 3.3.2).
-func associationInit(port uint16) []byte {
-	packet := make([]byte, 12+20)
-	binary.BigEndian.PutUint16(packet, 5000)
-	binary.BigEndian.PutUint16(packet[2:], port)
-	chunk := packet[12:]
-	chunk[0], chunk[3] = 1, 20
-	binary.BigEndian.PutUint32(chunk[4:], 1)
-	binary.BigEndian.PutUint32(chunk[8:], 1<<16)
-	chunk[13], chunk[15] = 1, 1
-	sum := crc32.Checksum(packet, crc32.MakeTable(crc32.Castagnoli))
-	binary.LittleEndian.PutUint32(packet[8:], sum)
-	return packet
 }

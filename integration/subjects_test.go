@@ -75,6 +75,14 @@ var subjects = []subject{
 	childSubject("macvlan", "", `"mode": "bridge"`),
 	childSubject("macvlan", "linkInContainer", `"linkInContainer": true, "mode": "private"`),
 	{
+		plugin: "dummy",
+		config: `{"name": "net", "type": "dummy", "mtu": 1400, "mac": "02:00:00:00:00:07", ` + dualStack + `}`,
+		ifName: "eth0",
+		needs:  func(t *testing.T, n *node.Node) { needsDriver(t, n, "dummy") },
+	},
+	tapSubject("", `"multiQueue": true, "owner": 7, "group": 8, "mtu": 1400`),
+	tapSubject("port", `"bridge": "br1", "mac": "02:00:00:00:00:07"`),
+	{
 		plugin:  "bridge",
 		variant: "vlan",
 		config: `{"name": "net", "type": "bridge", "bridge": "br0", "isDefaultGateway": true, "removeEmptyBridge": true,

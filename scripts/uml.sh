@@ -19,7 +19,7 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 readonly modules=(
-	dummy ipvlan vrf 8021q macvlan veth bridge br_netfilter tun ifb
+	dummy ipvlan vrf 8021q macvlan veth bridge br_netfilter tun ifb sctp
 	sch_tbf sch_ingress cls_u32 act_mirred
 )
 

@@ -14,14 +14,12 @@ import (
 // minMTU is the smallest MTU that IPv4 allows (RFC 791).
 const minMTU = 68
 
-// maxQueues is the most that the kernel takes (rtnl_create_link).
-const maxQueues = 4096
-
 // Child is how plugins make an interface on another one, its master. A Driver
 // embeds it in place of Conf.
 type Child struct {
 	Conf
 	Endpoint
+	Queues
 	// Kind of the interface, "macvlan".
 	Kind string `json:"-"`
 	// Master is the name of the interface below. Default: that of the default
@@ -31,10 +29,6 @@ type Child struct {
 	MTU int `json:"mtu"`
 	// LinkInContainer says that the master is in the container's namespace.
 	LinkInContainer bool `json:"linkInContainer"`
-	// NumTxQueues and NumRxQueues are how many queues the interface has for
-	// each direction. 0, the default, leaves it to the kernel, which makes one.
-	NumTxQueues int `json:"numTxQueues"`
-	NumRxQueues int `json:"numRxQueues"`
 }
 
 // Validate checks the bounds that do not depend on the master.
@@ -42,15 +36,7 @@ func (c *Child) Validate() error {
 	if 0 < c.MTU && c.MTU < minMTU {
 		return fmt.Errorf("invalid MTU %d, must be 0 or at least %d", c.MTU, minMTU)
 	}
-	for _, queues := range []struct {
-		key   string
-		count int
-	}{{"numTxQueues", c.NumTxQueues}, {"numRxQueues", c.NumRxQueues}} {
-		if queues.count < 0 || queues.count > maxQueues {
-			return fmt.Errorf("invalid %s %d (must be between 0 and %d)", queues.key, queues.count, maxQueues)
-		}
-	}
-	return nil
+	return c.Queues.Validate()
 }
 
 // Make makes the interface that l describes, completed by what all kinds have in
@@ -63,7 +49,8 @@ func (c *Child) Make(a *Attachment, l netlink.Link) (netlink.Link, error) {
 	}
 	attrs := l.Attrs()
 	attrs.Name, attrs.ParentIndex, attrs.MTU = a.IfName, master.Attrs().Index, c.MTU
-	attrs.TxQLen, attrs.NumTxQueues, attrs.NumRxQueues = -1, c.NumTxQueues, c.NumRxQueues
+	attrs.TxQLen = -1
+	c.Queues.Set(attrs)
 	made, err := at.AddChild(a.Container, l)
 	if err != nil {
 		return nil, err
@@ -118,12 +105,7 @@ func (c *Child) ExpectChild(a *Attachment, l netlink.Link) (check.Expect, error)
 }
 
 // Remove deletes the interface, with which addresses and routes go.
-func (c *Child) Remove(a *Attachment) error {
-	if a.Container == nil {
-		return nil
-	}
-	return a.Container.DeleteOwned(c.Kind, a.Attachment)
-}
+func (c *Child) Remove(a *Attachment) error { return a.Delete(c.Kind) }
 
 // Available looks for the driver and, on the host, for the master.
 func (c *Child) Available() error {

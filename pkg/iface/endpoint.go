@@ -43,3 +43,11 @@ func (e Endpoint) ExpectInterface(a *Attachment, kind string) check.Expect {
 	expected.Config = e.setUp().Config(a.Result)
 	return expected
 }
+
+// Delete deletes such an interface, which is gone if its namespace is.
+func (a *Attachment) Delete(kind string) error {
+	if a.Container == nil {
+		return nil
+	}
+	return a.Container.DeleteOwned(kind, a.Attachment)
+}

@@ -10,6 +10,11 @@ import (
 // "macvlan", …). One that is gone, or that is of another kind and therefore
 // somebody else's, is left as it is.
 func (n *Namespace) Delete(name, kind string) error {
+	return n.deleteIf(name, func(l netlink.Link) bool { return l.Type() == kind })
+}
+
+// deleteIf deletes the link called name, if there is one, on a condition.
+func (n *Namespace) deleteIf(name string, condition func(netlink.Link) bool) error {
 	l, err := n.LinkByName(name)
 	if IsNotFound(err) {
 		return nil
@@ -17,7 +22,7 @@ func (n *Namespace) Delete(name, kind string) error {
 	if err != nil {
 		return fmt.Errorf("look %q up: %w", name, err)
 	}
-	if l.Type() != kind {
+	if !condition(l) {
 		return nil
 	}
 	return n.delete(l)

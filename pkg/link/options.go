@@ -44,11 +44,21 @@ func Options(l netlink.Link) map[string]string {
 		}
 	case *netlink.IPVlan:
 		options["mode"], options["flag"] = IPVLANModes[l.Mode], IPVLANFlags[l.Flag]
+	case *netlink.Tuntap:
+		options["tap"], options["multi_queue"] = onOff(l.Mode == netlink.TUNTAP_MODE_TAP), onOff(l.Flags&netlink.TUNTAP_MULTI_QUEUE != 0)
+		options["user"], options["group"] = fmt.Sprint(l.Owner), fmt.Sprint(l.Group)
 	case *netlink.Vlan:
 		options["id"], options["protocol"] = fmt.Sprint(l.VlanId), l.VlanProtocol.String()
 		options["ingress-qos-map"], options["egress-qos-map"] = qosMap(l.IngressQosMap), qosMap(l.EgressQosMap)
 	}
 	return options
+}
+
+func onOff(on bool) string {
+	if on {
+		return "on"
+	}
+	return "off"
 }
 
 // macList writes the sources of a macvlan down, in order.

@@ -98,21 +98,35 @@ func (n *Namespace) Own(l netlink.Link, a owner.Attachment) error {
 	return nil
 }
 
+// AddOwned makes an interface that is on no other one, down and with its owner's
+// tag, and returns it. A name that is taken is unix.EEXIST (NLM_F_EXCL).
+func (n *Namespace) AddOwned(l netlink.Link, a owner.Attachment) (netlink.Link, error) {
+	name, kind := l.Attrs().Name, l.Type()
+	if err := n.LinkAdd(l); err != nil {
+		return nil, fmt.Errorf("failed to create %s %q: %w", kind, name, err)
+	}
+	made, err := n.LinkByName(name)
+	if err == nil {
+		err = n.Own(made, a)
+	} else {
+		err = fmt.Errorf("failed to lookup %q: %w", name, err)
+	}
+	if err != nil {
+		return nil, errors.Join(err, n.Delete(name, kind))
+	}
+	return made, nil
+}
+
 // DeleteOwned deletes the attachment's link of the given kind in its container.
 // Upstream's links bear no tag; one with the tag of another attachment, or of
 // another kind, is left as it is.
 func (n *Namespace) DeleteOwned(kind string, a owner.Attachment) error {
-	l, err := n.LinkByName(a.IfName)
-	if IsNotFound(err) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("look %q up: %w", a.IfName, err)
-	}
-	if l.Type() != kind || isOthers(l, a) {
-		return nil
-	}
-	return n.delete(l)
+	return n.deleteIf(a.IfName, func(l netlink.Link) bool { return l.Type() == kind && !isOthers(l, a) })
+}
+
+// DeleteTagged deletes it only if it bears the attachment's tag.
+func (n *Namespace) DeleteTagged(a owner.Attachment) error {
+	return n.deleteIf(a.IfName, func(l netlink.Link) bool { return a.Owns(l.Attrs().Alias) })
 }
 
 // Tagged returns the links that bear a tag of the network.

@@ -9,9 +9,11 @@ import (
 	hostlocal "github.com/containernetworking/plugins/plugins/ipam/host-local/hostlocal"
 	"github.com/containernetworking/plugins/plugins/ipam/static/static"
 	"github.com/containernetworking/plugins/plugins/main/bridge/bridge"
+	"github.com/containernetworking/plugins/plugins/main/dummy/dummy"
 	"github.com/containernetworking/plugins/plugins/main/loopback/loopback"
 	"github.com/containernetworking/plugins/plugins/main/macvlan/macvlan"
 	"github.com/containernetworking/plugins/plugins/main/ptp/ptp"
+	"github.com/containernetworking/plugins/plugins/main/tap/tap"
 	"github.com/containernetworking/plugins/plugins/meta/firewall/firewall"
 	"github.com/containernetworking/plugins/plugins/meta/portmap/portmap"
 )
@@ -20,6 +22,7 @@ import (
 var plugins = []*plugin.Plugin{
 	&bridge.Plugin,
 	&dhcp.Plugin,
+	&dummy.Plugin,
 	&firewall.Plugin,
 	&hostlocal.Plugin,
 	&loopback.Plugin,
@@ -27,6 +30,7 @@ var plugins = []*plugin.Plugin{
 	&portmap.Plugin,
 	&ptp.Plugin,
 	&static.Plugin,
+	&tap.Plugin,
 }
 
 func main() { plugin.Bundle(plugins...) }

@@ -9,22 +9,18 @@ import (
 	"time"
 )
 
-// attachment is what one container's calls of a plugin have in common.
+// attachment is what one container's calls of the plugins of a chain have in common.
 type attachment struct {
-	side   string // whose plugin
-	bin    string // the folder of the plugins
-	plugin string
-	conf   string
-	id     string // of the container; also the name of its network namespace
-	result json.RawMessage
+	side    string // whose plugins
+	bin     string // the folder of the plugins
+	network string
+	chain   []member
+	id      string // of the container; also the name of its network namespace
+	result  json.RawMessage
 }
 
 func newAttachment(side, bin, id string, s scenario) *attachment {
-	conf := fmt.Sprintf(`{"cniVersion":"1.0.0","name":%q,"type":%q`, networkName(side, s), s.plugin)
-	if s.conf != "" {
-		conf += "," + s.conf
-	}
-	return &attachment{side: side, bin: bin, plugin: s.plugin, conf: conf, id: id}
+	return &attachment{side: side, bin: bin, network: networkName(side, s), chain: s.chain(), id: id}
 }
 
 // networkName keeps the state of the sides apart, and that of the scenarios.
@@ -32,12 +28,31 @@ func networkName(side string, s scenario) string {
 	return fmt.Sprintf("%s-%s-%d-%d", side, s.plugin, s.leases, s.parallel)
 }
 
-// call runs the plugin once and returns how long the process took. ADD's result goes into
-// the configuration of the calls that follow. Input and output are files, so that none of
-// the time is spent on copying between pipes.
-func (a *attachment) call(verb string) (time.Duration, error) {
-	conf := a.conf
-	if a.result != nil && verb != "ADD" {
+// call runs each plugin of the chain once, as a runtime does: for DEL the last one first.
+// It returns how long each process took.
+func (a *attachment) call(verb string) ([]time.Duration, error) {
+	took := make([]time.Duration, len(a.chain))
+	for i := range a.chain {
+		if verb == "DEL" {
+			i = len(a.chain) - 1 - i
+		}
+		d, err := a.run(verb, a.chain[i])
+		if err != nil {
+			return nil, err
+		}
+		took[i] = d
+	}
+	return took, nil
+}
+
+// run runs one plugin. ADD's result goes into the configuration of the calls that follow.
+// Input and output are files, so that none of the time is spent on copying between pipes.
+func (a *attachment) run(verb string, m member) (time.Duration, error) {
+	conf := fmt.Sprintf(`{"cniVersion":"1.0.0","name":%q,"type":%q`, a.network, m.plugin)
+	if m.conf != "" {
+		conf += "," + m.conf
+	}
+	if a.result != nil {
 		conf += `,"prevResult":` + string(a.result)
 	}
 	stdin, err := temporary(conf + "}")
@@ -51,12 +66,12 @@ func (a *attachment) call(verb string) (time.Duration, error) {
 	}
 	defer stdout.Close()
 
-	cmd := exec.Command(filepath.Join(a.bin, a.plugin))
+	cmd := exec.Command(filepath.Join(a.bin, m.plugin))
 	cmd.Env = []string{
 		"PATH=" + os.Getenv("PATH"), "CNI_COMMAND=" + verb, "CNI_CONTAINERID=" + a.id,
 		"CNI_NETNS=" + filepath.Join(netnsFolder, a.id), "CNI_IFNAME=eth0", "CNI_PATH=" + a.bin,
 	}
-	if a.plugin == "loopback" {
+	if m.plugin == "loopback" {
 		cmd.Env = append(cmd.Env, "CNI_IFNAME=lo")
 	}
 	cmd.Stdin, cmd.Stdout = stdin, stdout
@@ -64,7 +79,7 @@ func (a *attachment) call(verb string) (time.Duration, error) {
 
 	output, readErr := os.ReadFile(fmt.Sprintf("/proc/self/fd/%d", stdout.Fd()))
 	if err != nil {
-		return 0, fmt.Errorf("%s of %s: %w: %s", verb, filepath.Join(a.bin, a.plugin), err, output)
+		return 0, fmt.Errorf("%s of %s: %w: %s", verb, filepath.Join(a.bin, m.plugin), err, output)
 	}
 	if verb == "ADD" {
 		a.result = output

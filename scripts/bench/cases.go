@@ -2,18 +2,45 @@ package main
 
 import "time"
 
+// member is a plugin of a chain.
+type member struct {
+	plugin string
+	conf   string // the configuration's members besides cniVersion, name and type
+}
+
 // scenario is a configuration to measure.
 type scenario struct {
-	name     string
-	plugin   string
-	conf     string // the configuration's members besides cniVersion, name and type
-	leases   int    // addresses that others have reserved before
-	slow     bool   // the other plugins take so long that an eleventh of the iterations must do
-	own      bool   // the other plugins lack something for it
-	crowd    int    // attachments of others that are masqueraded and checked for spoofing before
-	links    bool   // also measure the deletion of a link, to compare with
-	parallel int    // containers at once; 0 means one after the other
+	name string
+	member
+	chained   []member // that follow in the chain
+	leases    int      // addresses that others have reserved before
+	slow      bool     // the other plugins take so long that an eleventh of the iterations must do
+	own       bool     // the other plugins lack something for it
+	unchecked bool     // the other plugins have a CHECK that fails
+	crowd     int      // attachments of others that are masqueraded and checked for spoofing before
+	mapped    int      // attachments of others that have a host port in nftables before
+	foreign   int      // rules in nftables that are nobody's
+	elements  bool     // also measure the deletion of an element in nftables, to compare with
+	links     bool     // also measure the deletion of a link, to compare with
+	parallel  int      // containers at once; 0 means one after the other
 }
+
+// chain is all plugins, in the order of ADD.
+func (s scenario) chain() []member { return append([]member{s.member}, s.chained...) }
+
+// memberNames are those under which the plugins of a chain are measured each by itself.
+func (s scenario) memberNames() []string {
+	if len(s.chained) == 0 {
+		return nil
+	}
+	var names []string
+	for _, m := range s.chain() {
+		names = append(names, memberName(s.name, m.plugin))
+	}
+	return names
+}
+
+func memberName(scenario, plugin string) string { return scenario + ": " + plugin }
 
 func scenarios() []scenario {
 	const (
@@ -26,27 +53,35 @@ func scenarios() []scenario {
 		nftables = `"ipMasq":true,"ipMasqBackend":"nftables",` + gateway
 		spoof    = `"macspoofchk":true,` + gateway
 		both     = `"macspoofchk":true,` + nftables
+
+		ports = `"runtimeConfig":{"portMappings":[{"hostPort":8080,"containerPort":80,"protocol":"tcp"}]}`
 	)
+	chained := func(backend string) []member {
+		return []member{{"portmap", `"backend":"` + backend + `",` + ports}, {"firewall", `"backend":"` + backend + `"`}}
+	}
 	return []scenario{
-		{name: "ptp, host-local IPv4", plugin: "ptp", conf: v4, links: true},
-		{name: "ptp, host-local dual stack", plugin: "ptp", conf: dual, slow: true, links: true},
-		{name: "bridge, host-local IPv4", plugin: "bridge", conf: gateway},
-		{name: bridgeIPTables, plugin: "bridge", conf: iptables},
-		{name: "bridge, nftables masquerade", plugin: "bridge", conf: nftables, own: true},
-		{name: "bridge, macspoofchk", plugin: "bridge", conf: spoof, own: true},
-		{name: "bridge, nftables masquerade and macspoofchk", plugin: "bridge", conf: both, own: true},
-		{name: "bridge, 5 000 others", plugin: "bridge", conf: gateway, own: true, crowd: 5000},
-		{name: "bridge, nftables masquerade, 5 000 others", plugin: "bridge", conf: nftables, own: true, crowd: 5000},
-		{name: "bridge, macspoofchk, 5 000 others", plugin: "bridge", conf: spoof, own: true, crowd: 5000},
-		{name: "bridge, host-local dual stack", plugin: "bridge", conf: `"isGateway":true,` + dual},
-		{name: "macvlan, host-local IPv4", plugin: "macvlan", conf: `"master":"uplink",` + v4, links: true},
-		{name: "macvlan, host-local dual stack", plugin: "macvlan", conf: `"master":"uplink",` + dual, slow: true, links: true},
-		{name: "host-local", plugin: "host-local", conf: v4},
-		{name: "host-local, 10 000 leases", plugin: "host-local", conf: v4, leases: 10_000},
-		{name: "static", plugin: "static", conf: own},
-		{name: "loopback", plugin: "loopback"},
-		{name: "100 parallel ptp, host-local IPv4", plugin: "ptp", conf: v4, parallel: 100},
-		{name: "100 parallel bridge, host-local IPv4", plugin: "bridge", conf: gateway, parallel: 100},
+		{name: "ptp, host-local IPv4", member: member{"ptp", v4}, links: true},
+		{name: "ptp, host-local dual stack", member: member{"ptp", dual}, slow: true, links: true},
+		{name: "bridge, host-local IPv4", member: member{"bridge", gateway}},
+		{name: bridgeIPTables, member: member{"bridge", iptables}},
+		{name: "bridge, nftables masquerade", member: member{"bridge", nftables}, own: true},
+		{name: "bridge, macspoofchk", member: member{"bridge", spoof}, own: true},
+		{name: "bridge, nftables masquerade and macspoofchk", member: member{"bridge", both}, own: true},
+		{name: "bridge, 5 000 others", member: member{"bridge", gateway}, own: true, crowd: 5000},
+		{name: "bridge, nftables masquerade, 5 000 others", member: member{"bridge", nftables}, own: true, crowd: 5000},
+		{name: "bridge, macspoofchk, 5 000 others", member: member{"bridge", spoof}, own: true, crowd: 5000},
+		{name: "bridge, host-local dual stack", member: member{"bridge", `"isGateway":true,` + dual}},
+		{name: "macvlan, host-local IPv4", member: member{"macvlan", `"master":"uplink",` + v4}, links: true},
+		{name: "macvlan, host-local dual stack", member: member{"macvlan", `"master":"uplink",` + dual}, slow: true, links: true},
+		{name: chainIPTables, member: member{"bridge", iptables}, chained: chained("iptables"), unchecked: true},
+		{name: chainNFTables, member: member{"bridge", nftables}, chained: chained("nftables"), own: true, elements: true},
+		{name: crowdedChain, member: member{"bridge", nftables}, chained: chained("nftables"), own: true, mapped: 1000, foreign: 10_000},
+		{name: "host-local", member: member{"host-local", v4}},
+		{name: "host-local, 10 000 leases", member: member{"host-local", v4}, leases: 10_000},
+		{name: "static", member: member{"static", own}},
+		{name: "loopback", member: member{plugin: "loopback"}},
+		{name: "100 parallel ptp, host-local IPv4", member: member{"ptp", v4}, parallel: 100},
+		{name: "100 parallel bridge, host-local IPv4", member: member{"bridge", gateway}, parallel: 100},
 	}
 }
 
@@ -55,6 +90,9 @@ type requirement struct {
 	of, to     series
 	atMost     float64
 	atMostMore time.Duration
+	// plus is added to to, so many times.
+	plus  series
+	times float64
 }
 
 func requirements() []requirement {
@@ -76,6 +114,18 @@ func requirements() []requirement {
 		{of: ours("macvlan, host-local dual stack", "ADD"), to: other("macvlan, host-local dual stack", "ADD"), atMost: 0.01},
 		{of: ours("macvlan, host-local IPv4", "DEL"), to: linkDel("macvlan, host-local IPv4"), atMost: 1.25},
 		{of: ours("macvlan, host-local dual stack", "DEL"), to: linkDel("macvlan, host-local dual stack"), atMost: 1.25},
+		{of: ours(chainIPTables, "ADD"), to: other(chainIPTables, "ADD"), atMost: 0.25},
+		{of: ours(chainIPTables, "DEL"), to: other(chainIPTables, "DEL"), atMost: 0.33},
+		{of: ours(chainNFTables, "ADD"), to: other(chainIPTables, "ADD"), atMost: 0.18},
+		{of: ours(chainNFTables, "DEL"), to: other(chainIPTables, "DEL"), atMost: 0.28},
+		{of: ours(memberName(chainNFTables, "portmap"), "ADD"), to: idle(chainNFTables), atMost: 2},
+		{of: ours(memberName(chainNFTables, "firewall"), "ADD"), to: idle(chainNFTables), atMost: 2},
+		{of: ours(memberName(chainNFTables, "portmap"), "DEL"), to: idle(chainNFTables), atMost: 1, plus: elementDel(chainNFTables), times: 1.3},
+		{of: ours(memberName(chainNFTables, "firewall"), "DEL"), to: idle(chainNFTables), atMost: 1, plus: elementDel(chainNFTables), times: 1.3},
+		{of: ours(memberName(crowdedChain, "portmap"), "ADD"), to: ours(memberName(chainNFTables, "portmap"), "ADD"), atMost: 1.3},
+		{of: ours(memberName(crowdedChain, "portmap"), "DEL"), to: ours(memberName(chainNFTables, "portmap"), "DEL"), atMost: 1.3},
+		{of: ours(memberName(crowdedChain, "firewall"), "ADD"), to: ours(memberName(chainNFTables, "firewall"), "ADD"), atMost: 1.3},
+		{of: ours(memberName(crowdedChain, "firewall"), "DEL"), to: ours(memberName(chainNFTables, "firewall"), "DEL"), atMost: 1.3},
 		{of: ours("host-local, 10 000 leases", "ADD"), to: ours("host-local", "ADD"), atMost: 1.3},
 		{of: ours("host-local, 10 000 leases", "DEL"), to: ours("host-local", "DEL"), atMost: 1.3},
 		{of: ours("100 parallel ptp, host-local IPv4", "ADD"), to: other("100 parallel ptp, host-local IPv4", "ADD"), atMost: 0.5},
@@ -92,16 +142,24 @@ const (
 	floorSide  = "floor"
 
 	bridgeIPTables = "bridge, iptables masquerade"
-
-	idleProcess = "an idle static Go process"
+	chainIPTables  = "bridge, masquerade, portmap, firewall on iptables"
+	chainNFTables  = "bridge, masquerade, portmap, firewall on nftables"
+	crowdedChain   = "the same beside 1 000 mappings and 10 000 foreign rules"
 )
 
 func ours(name, verb string) series  { return series{oursSide, name, verb} }
 func other(name, verb string) series { return series{otherSide, name, verb} }
-func floor(name string) series       { return series{floorSide, name, "run"} }
+
+// idle is a static Go process that does nothing, beside the scenario called name.
+func idle(name string) series { return series{floorSide, name, "an idle static Go process"} }
 
 // linkDel is the deletion of a link beside the scenario called name.
 func linkDel(name string) series { return series{floorSide, name, "`ip link del`"} }
+
+// elementDel is the deletion of an element in nftables beside the scenario called name.
+func elementDel(name string) series {
+	return series{floorSide, name, "deletion of an nftables element"}
+}
 
 // results are the measurements of each series.
 type results map[series][]time.Duration

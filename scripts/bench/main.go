@@ -36,9 +36,6 @@ func (b *bench) run(only string) error {
 		return err
 	}
 	b.results = results{}
-	if err := b.measureIdle(); err != nil {
-		return err
-	}
 	for _, s := range scenarios() {
 		if !pattern.MatchString(s.name) {
 			continue

@@ -36,10 +36,11 @@ func (b *bench) measure(s scenario) error {
 			return err
 		}
 	}
-	if err := gather(s.crowd); err != nil {
+	ids, err := addNamespaces(max(s.parallel, 1))
+	if err != nil {
 		return err
 	}
-	ids, err := addNamespaces(max(s.parallel, 1))
+	leave, err := s.gatherOthers(ids[0])
 	if err != nil {
 		return err
 	}
@@ -53,13 +54,23 @@ func (b *bench) measure(s scenario) error {
 				return err
 			}
 		}
+		if i >= warmUps {
+			if err := b.measureIdle(s); err != nil {
+				return err
+			}
+		}
 		if s.links && i >= warmUps {
 			if err := b.measureLinkDel(s, ids[0]); err != nil {
 				return err
 			}
 		}
+		if s.elements && i >= warmUps {
+			if err := b.measureElementDel(s); err != nil {
+				return err
+			}
+		}
 	}
-	return errors.Join(deleteNamespaces(ids), disperse(s.crowd))
+	return errors.Join(leave(), deleteNamespaces(ids))
 }
 
 // rounds is how often a scenario runs: many containers at once are many calls in a round.
@@ -78,43 +89,55 @@ func (b *bench) order(i int) []side {
 	return sides
 }
 
-// cycle runs each verb for all containers at once, and counts how long all took.
+// cycle runs each verb for all containers at once, and counts how long all took and, of
+// a chain, how long each plugin did.
 func (b *bench) cycle(side side, s scenario, ids []string, count bool) error {
 	attachments := make([]*attachment, len(ids))
 	for i, id := range ids {
 		attachments[i] = newAttachment(side.name, side.bin, id, s)
 	}
 	for _, verb := range []string{"ADD", "CHECK", "DEL"} {
-		took, err := callAll(attachments, verb)
+		if verb == "CHECK" && s.unchecked {
+			continue
+		}
+		took, each, err := callAll(attachments, verb)
 		if err != nil {
 			return err
 		}
-		if count {
-			b.results.add(series{side.name, s.name, verb}, took)
+		if !count {
+			continue
+		}
+		b.results.add(series{side.name, s.name, verb}, took)
+		for i, name := range s.memberNames() {
+			b.results.add(series{side.name, name, verb}, each[i])
 		}
 	}
 	return nil
 }
 
-// callAll returns the time of the call, or from the first call's start to the last's end.
-func callAll(attachments []*attachment, verb string) (time.Duration, error) {
-	if len(attachments) == 1 {
-		return attachments[0].call(verb)
-	}
+// callAll returns the time from the first call's start to the last's end, and what each
+// plugin of the first attachment took; of one attachment, the sum of those.
+func callAll(attachments []*attachment, verb string) (took time.Duration, each []time.Duration, err error) {
 	var group sync.WaitGroup
-	errs := make([]error, len(attachments))
+	times, errs := make([][]time.Duration, len(attachments)), make([]error, len(attachments))
 	start := time.Now()
 	for i, a := range attachments {
-		group.Go(func() { _, errs[i] = a.call(verb) })
+		group.Go(func() { times[i], errs[i] = a.call(verb) })
 	}
 	group.Wait()
-	took := time.Since(start)
+	took = time.Since(start)
 	for _, err := range errs {
 		if err != nil {
-			return 0, err
+			return 0, nil, err
 		}
 	}
-	return took, nil
+	if len(attachments) == 1 {
+		took = 0
+		for _, d := range times[0] {
+			took += d
+		}
+	}
+	return took, times[0], nil
 }
 
 // reserve writes host-local's reservations for containers that this run knows nothing of,
@@ -153,38 +176,6 @@ func deleteNamespaces(ids []string) error {
 			return fmt.Errorf("delete network namespace %q: %w", id, err)
 		}
 	}
-	return nil
-}
-
-// measureIdle measures what no plugin can go below: its process.
-func (b *bench) measureIdle() error {
-	for range b.iterations {
-		took, err := timed(command(b.idle))
-		if err != nil {
-			return err
-		}
-		b.results.add(floor(idleProcess), took)
-	}
-	return nil
-}
-
-// measureLinkDel measures the kernel's work to delete a veth pair between two namespaces,
-// beside the scenario: it waits for RCU grace periods, whose length depends on what else
-// the machine does.
-func (b *bench) measureLinkDel(s scenario, id string) error {
-	for _, args := range [][]string{
-		{"link", "add", "bench", "up", "type", "veth", "peer", "name", "eth0", "netns", id},
-		{"-n", id, "link", "set", "eth0", "up"},
-	} {
-		if err := command("ip", args...).Run(); err != nil {
-			return fmt.Errorf("make a veth: %w", err)
-		}
-	}
-	took, err := timed(command("ip", "link", "del", "bench"))
-	if err != nil {
-		return fmt.Errorf("delete a veth: %w", err)
-	}
-	b.results.add(linkDel(s.name), took)
 	return nil
 }
 

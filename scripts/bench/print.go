@@ -20,12 +20,15 @@ func (b *bench) print(w io.Writer) {
 	}
 	row(w, header...)
 	row(w, slices.Repeat([]string{"---"}, len(header))...)
-	b.printFloor(w, idleProcess, floor(idleProcess), len(header))
 	for _, s := range scenarios() {
-		b.printFloor(w, s.name, linkDel(s.name), len(header))
-		for _, verb := range []string{"ADD", "CHECK", "DEL"} {
-			if b.results[ours(s.name, verb)] != nil {
-				row(w, b.measured(s.name, verb)...)
+		for _, beside := range []series{idle(s.name), linkDel(s.name), elementDel(s.name)} {
+			b.printFloor(w, "beside "+s.name, beside, len(header))
+		}
+		for _, name := range append([]string{s.name}, s.memberNames()...) {
+			for _, verb := range []string{"ADD", "CHECK", "DEL"} {
+				if b.results[ours(name, verb)] != nil {
+					row(w, b.measured(name, verb)...)
+				}
 			}
 		}
 	}
@@ -81,13 +84,15 @@ func (b *bench) printRequirements(w io.Writer) {
 
 // verdict is what was measured, in bold where it is too much.
 func (b *bench) verdict(q requirement) string {
-	ratio, ok := b.ratio(q.of, q.to)
-	if !ok {
+	of, to := b.results[q.of], b.results[q.to]
+	if of == nil || to == nil {
 		return ""
 	}
+	limit := percentile(to, 50) + time.Duration(q.times*float64(percentile(b.results[q.plus], 50)))
+	ratio := float64(percentile(of, 50)) / float64(limit)
 	text, missed := fmt.Sprintf("%.3f", ratio), ratio > q.atMost
 	if q.atMostMore > 0 {
-		more := percentile(b.results[q.of], 50) - percentile(b.results[q.to], 50)
+		more := percentile(of, 50) - limit
 		text, missed = milliseconds(more), more > q.atMostMore
 	}
 	if missed {
@@ -109,11 +114,17 @@ func (q requirement) String() string {
 		relation = " − "
 	}
 	of := q.of.name + " " + q.of.verb + relation
-	switch q.to.side {
-	case floorSide:
+	switch {
+	case q.times > 0:
+		return fmt.Sprintf("%s(%s + %g × %s)", of, q.to.verb, q.times, q.plus.verb)
+	case q.to == idle(q.to.name):
+		return of + q.to.verb
+	case q.to.side == floorSide:
 		return of + q.to.verb + " of a veth"
-	case otherSide:
+	case q.to.side == otherSide && q.to.name == q.of.name:
 		return of + "the same of the other"
+	case q.to.side == otherSide:
+		return of + q.to.name + " of the other"
 	default:
 		return of + q.to.name + " " + q.to.verb
 	}
@@ -139,6 +150,9 @@ func percentile(measurements []time.Duration, p int) time.Duration {
 }
 
 func milliseconds(d time.Duration) string {
+	if d == 0 { // not measured
+		return ""
+	}
 	return fmt.Sprintf("%.2f ms", float64(d)/float64(time.Millisecond))
 }
 

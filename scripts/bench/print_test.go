@@ -32,6 +32,9 @@ func TestScenariosOfRequirements(t *testing.T) {
 	known := map[string]bool{}
 	for _, s := range scenarios() {
 		known[s.name] = true
+		for _, name := range s.memberNames() {
+			known[name] = true
+		}
 	}
 	for _, q := range requirements() {
 		if !known[q.of.name] || !known[q.to.name] {

@@ -1,36 +1,75 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
+	"sync"
 )
 
-// guestSeconds bounds the whole run under User-mode Linux.
+// guestSeconds bounds each run under User-mode Linux.
 const guestSeconds = "900"
 
-// runInGuest runs the tests in one boot of User-mode Linux. The binaries are compiled
-// here, in work, where the guest sees them.
-func runInGuest(r *report, tests []testName, work string) error {
+// runInGuests runs the tests under User-mode Linux, in one boot for each processor, as a
+// guest uses no more than one. The binaries are compiled here, in work, where the guests
+// see them.
+func runInGuests(r *report, tests []testName, work string) error {
+	binaries, err := compile(tests, work)
+	if err != nil {
+		return err
+	}
+	shares := deal(tests, runtime.NumCPU())
+	errs := make([]error, len(shares))
+	var running sync.WaitGroup
+	for i, share := range shares {
+		running.Go(func() { errs[i] = runInGuest(r, share, binaries) })
+	}
+	running.Wait()
+	return errors.Join(errs...)
+}
+
+// compile makes the test binary of each package and returns their paths.
+func compile(tests []testName, work string) (map[string]string, error) {
+	binaries := make(map[string]string)
+	for _, pkg := range byPackage(tests) {
+		binary := filepath.Join(work, fmt.Sprintf("%d.test", len(binaries)))
+		if _, err := output("go", "test", "-c", "-o", binary, pkg.path); err != nil {
+			return nil, err
+		}
+		binaries[pkg.path] = binary
+	}
+	return binaries, nil
+}
+
+// deal gives each of at most n shares as many of the tests. Those that stand beside each
+// other in the list take about as long.
+func deal(tests []testName, n int) [][]testName {
+	shares := make([][]testName, min(n, len(tests)))
+	for i, test := range tests {
+		shares[i%len(shares)] = append(shares[i%len(shares)], test)
+	}
+	return shares
+}
+
+// runInGuest runs the tests in one boot.
+func runInGuest(r *report, tests []testName, binaries map[string]string) error {
 	converter, err := output("go", "tool", "-n", "test2json")
 	if err != nil {
 		return err
 	}
 	var script strings.Builder
-	for i, pkg := range byPackage(tests) {
-		binary := filepath.Join(work, fmt.Sprintf("%d.test", i))
-		if _, err := output("go", "test", "-c", "-o", binary, pkg.path); err != nil {
-			return err
-		}
+	for _, pkg := range byPackage(tests) {
 		folder, err := output("go", "list", "-f", "{{.Dir}}", pkg.path)
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(&script, "cd %s && %s -t -p %s %s -test.v=test2json -test.timeout=10m -test.run=%s\n",
-			quote(folder), quote(converter), quote(pkg.path), quote(binary), quote(pkg.pattern()))
+		fmt.Fprintf(&script, "cd %s && %s -t -p %s %s -test.v=test2json -test.timeout=15m -test.run=%s\n",
+			quote(folder), quote(converter), quote(pkg.path), quote(binaries[pkg.path]), quote(pkg.pattern()))
 	}
 	script.WriteString("exit 0\n")
 	return readFrom(exec.Command("scripts/uml.sh", "-t", guestSeconds, "sh", "-c", script.String()), r)

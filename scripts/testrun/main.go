@@ -1,8 +1,8 @@
 // Testrun runs the tests of the module on every kernel they need. Tests run on the
 // machine's kernel first; those that skip there with a reason that begins with "kernel
-// lacks " run again under User-mode Linux, all in one boot. A test that ran on neither
-// counts as failed, unless the list of allowed skips names it. So does a change that the
-// tests made to the machine's own network.
+// lacks " run again under User-mode Linux. A test that ran on neither counts as failed,
+// unless the list of allowed skips names it. So does a change that the tests made to the
+// machine's own network.
 //
 //	testrun -work DIR -skips FILE PACKAGE...
 //
@@ -47,7 +47,7 @@ func run(work, skips string, packages []string) (bool, error) {
 	}
 	if again := r.lacking(); len(again) > 0 {
 		fmt.Printf("\nUser-mode Linux, %d tests that this kernel lacks drivers for\n", len(again))
-		if err := runInGuest(r, again, work); err != nil {
+		if err := runInGuests(r, again, work); err != nil {
 			fmt.Fprintln(os.Stderr, "testrun:", err)
 		}
 	}

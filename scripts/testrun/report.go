@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 const modulePath = "github.com/containernetworking/plugins/"
@@ -47,6 +48,7 @@ func (o *outcome) begin() {
 // report collects the events of all runs, and prints what a reader of the log wants to
 // see at once: each package's end, and the output of what failed.
 type report struct {
+	mu       sync.Mutex // several streams may be read at once
 	w        io.Writer
 	outcomes map[testName]*outcome
 	builds   map[string]*strings.Builder // compiler messages, by import path
@@ -62,6 +64,7 @@ func (r *report) read(stream io.Reader) error {
 	for {
 		line, err := lines.ReadBytes('\n')
 		var e event
+		r.mu.Lock()
 		switch {
 		case len(line) == 0:
 		case json.Unmarshal(line, &e) != nil:
@@ -69,6 +72,7 @@ func (r *report) read(stream io.Reader) error {
 		default:
 			r.add(e)
 		}
+		r.mu.Unlock()
 		if err == io.EOF {
 			return nil
 		}
@@ -179,6 +183,8 @@ func (r *report) lacking() []testName {
 
 // failures counts the tests that failed, and the packages that failed as such.
 func (r *report) failures() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	return len(r.withVerdict("fail"))
 }
 

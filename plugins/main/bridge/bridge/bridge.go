@@ -42,10 +42,10 @@ func (c *Conf) Create(a *iface.Attachment) error {
 	if err := c.antiSpoofing.Restrict(a.Attachment, port.Attrs().Name, containerEnd.Attrs().HardwareAddr); err != nil {
 		return err
 	}
-	if c.made, err = c.connect(a.Host, port); err != nil {
+	if c.made, err = a.Host.Connect(port, c.bridge(), c.portSettings()); err != nil {
 		return err
 	}
-	a.ReportHost(c.made.bridge)
+	a.ReportHost(c.made.Bridge)
 	a.ReportHost(port)
 	a.Report(containerEnd)
 	return c.setUp().Prepare(a, c.HasIPAM())
@@ -57,7 +57,7 @@ func (c *Conf) setUp() iface.SetUp { return iface.SetUp{Detect: c.EnableDAD, Acc
 // does one that others use by now.
 func (c *Conf) undo(a *iface.Attachment) error {
 	err := c.Remove(a)
-	if c.made.new {
+	if c.made.New {
 		err = plugin.Join(err, a.Host.DeleteBridge(c.Bridge))
 	}
 	return err
@@ -173,9 +173,9 @@ func (c *Conf) expectHost(a *iface.Attachment, gateways []netlink.Addr) ([]check
 }
 
 func (c *Conf) expectPort(a *iface.Attachment) *check.Port {
-	port := &check.Port{Bridge: c.Bridge, Flags: link.PortFlags{Hairpin: c.HairpinMode, Isolated: c.PortIsolation}}
+	port := &check.Port{Bridge: c.Bridge, Flags: c.portFlags()}
 	if bridge, err := a.Host.Bridge(c.Bridge); err == nil {
-		port.VLANs = c.vlans(connection{bridge: bridge}.defaultVLAN())
+		port.VLANs = c.vlans(link.Connection{Bridge: bridge}.DefaultVLAN())
 	}
 	return port
 }
@@ -222,8 +222,8 @@ func (c *Conf) fits(host *link.Namespace) error {
 	if link.IsNotFound(err) {
 		return nil
 	}
-	if err == nil && c.filtersVLANs() && !isTrue(bridge.VlanFiltering) {
-		err = filterable(host, bridge)
+	if err == nil && c.filtersVLANs() {
+		err = host.CanFilterVLANs(bridge)
 	}
 	if err != nil {
 		return fmt.Errorf("bridge %q: %w", c.Bridge, err)

@@ -89,7 +89,7 @@ type Conf struct {
 
 	trunk link.VLANSet
 	// made is what Create made, for Configure.
-	made connection
+	made link.Connection
 }
 
 // masquerade has the keys about masquerading.

@@ -25,7 +25,7 @@ func (c *Conf) gatewayName() string {
 // gateway returns that interface, and makes that of a VLAN if need be.
 func (c *Conf) gateway(a *iface.Attachment) (netlink.Link, error) {
 	if c.VLAN == 0 {
-		return c.made.bridge, nil
+		return c.made.Bridge, nil
 	}
 	l, err := c.vlanGateway(a)
 	if err != nil {
@@ -34,6 +34,9 @@ func (c *Conf) gateway(a *iface.Attachment) (netlink.Link, error) {
 	a.ReportHost(l)
 	return l, nil
 }
+
+// maxRaces is how often the interface may be deleted by somebody else meanwhile.
+const maxRaces = 10
 
 // vlanGateway returns the interface of the host in the VLAN. ADDs that make it
 // at the same time are told apart by the kernel (NLM_F_EXCL), and each completes
@@ -44,7 +47,7 @@ func (c *Conf) vlanGateway(a *iface.Attachment) (netlink.Link, error) {
 		l, port, err := a.Host.Inner(name)
 		switch {
 		case link.IsNotFound(err):
-			err := a.Host.AddInner(c.made.bridge, name)
+			err := a.Host.AddInner(c.made.Bridge, name)
 			if err != nil && !errors.Is(err, unix.EEXIST) {
 				return nil, err
 			}
@@ -57,7 +60,7 @@ func (c *Conf) vlanGateway(a *iface.Attachment) (netlink.Link, error) {
 			if err := a.Host.LinkDel(l); err != nil && !link.IsNotFound(err) {
 				return nil, fmt.Errorf("delete %q: %w", name, err)
 			}
-		case port.Attrs().MasterIndex != c.made.bridge.Index:
+		case port.Attrs().MasterIndex != c.made.Bridge.Index:
 			return nil, fmt.Errorf("%q exists but belongs to another bridge", name)
 		default:
 			return l, c.completeGateway(a.Host, l, port)
@@ -73,7 +76,7 @@ func (c *Conf) completeGateway(host *link.Namespace, l, port netlink.Link) error
 		return nil
 	}
 	only := Conf{VLAN: c.VLAN}
-	if err := only.joinVLANs(host, connection{bridge: c.made.bridge, port: port}); err != nil {
+	if err := host.JoinVLANs(link.Connection{Bridge: c.made.Bridge, Port: port}, only.vlans); err != nil {
 		return err
 	}
 	if err := ip.IgnoreAdvertisements(l.Attrs().Name); err != nil {
@@ -91,7 +94,7 @@ func (c *Conf) completeGateway(host *link.Namespace, l, port netlink.Link) error
 // unlessShared takes back what the ADD did for the network as a whole, unless
 // others use the bridge by now.
 func (c *Conf) unlessShared(a *iface.Attachment, undo func() error) error {
-	shared, err := a.Host.IsShared(c.made.bridge, c.made.port)
+	shared, err := a.Host.IsShared(c.made.Bridge, c.made.Port)
 	if shared || err != nil {
 		return err
 	}
@@ -102,7 +105,7 @@ func (c *Conf) unlessShared(a *iface.Attachment, undo func() error) error {
 // own. A bridge with STP needs half a minute for that.
 func (c *Conf) awaitGateways(a *iface.Attachment, gateways []netlink.Addr) error {
 	config := ip.Config{Addrs: gateways}
-	if !config.HasIPv6() || isTrue(c.STP) {
+	if !config.HasIPv6() || c.STP != nil && *c.STP {
 		return nil
 	}
 	l, err := a.Host.LinkByName(c.gatewayName())

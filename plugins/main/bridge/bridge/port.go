@@ -11,32 +11,13 @@ import (
 	"github.com/containernetworking/plugins/pkg/link"
 )
 
-// attach makes the port, which is down, one of the bridge.
-func (c *Conf) attach(host *link.Namespace, made connection) error {
-	port, name := made.port, made.port.Attrs().Name
-	if err := host.LinkSetMaster(port, made.bridge); err != nil {
-		return fmt.Errorf("failed to connect %q to bridge %s: %w", name, c.Bridge, err)
-	}
-	if c.HairpinMode {
-		if err := host.LinkSetHairpin(port, true); err != nil {
-			return fmt.Errorf("failed to setup hairpin mode for %v: %w", name, err)
-		}
-	}
-	if c.PortIsolation {
-		if err := host.LinkSetIsolated(port, true); err != nil {
-			return fmt.Errorf("failed to set isolated on for %v: %w", name, err)
-		}
-	}
-	return c.joinVLANs(host, made)
+// portSettings are those of the host's end of the pair.
+func (c *Conf) portSettings() link.PortSettings {
+	return link.PortSettings{PortFlags: c.portFlags(), VLANs: c.vlans}
 }
 
-// defaultVLAN returns the VLAN that the kernel puts new ports into, as untagged
-// frames'; 0 if into none.
-func (m connection) defaultVLAN() uint16 {
-	if m.bridge.VlanDefaultPVID == nil {
-		return 0
-	}
-	return *m.bridge.VlanDefaultPVID
+func (c *Conf) portFlags() link.PortFlags {
+	return link.PortFlags{Hairpin: c.HairpinMode, Isolated: c.PortIsolation}
 }
 
 // nativeVLAN is that of the untagged frames of ports that have a trunk only.
@@ -59,34 +40,6 @@ func (c *Conf) vlans(defaultVLAN uint16) *link.VLANs {
 	return vlans
 }
 
-// joinVLANs changes the VLANs of a port from the kernel's choice.
-func (c *Conf) joinVLANs(host *link.Namespace, made connection) error {
-	name, before := made.port.Attrs().Name, made.defaultVLAN()
-	vlans := c.vlans(before)
-	if vlans == nil {
-		return nil
-	}
-	stays := before == vlans.Native || len(vlans.Untagged) > 0 || vlans.Tagged.Has(before)
-	if before != 0 && !stays {
-		if err := ignore(host.RemoveVLAN(made.port, before), unix.ENOENT); err != nil {
-			return fmt.Errorf("failed to remove default vlan on interface %q: %w", name, err)
-		}
-	}
-	if err := host.AddTaggedVLANs(made.port, vlans.Tagged); err != nil {
-		return fmt.Errorf("failed to setup vlan tag on interface %q: %w", name, err)
-	}
-	if before == vlans.Native {
-		return nil
-	}
-	if err := host.SetNativeVLAN(made.port, vlans.Native); err != nil {
-		if c.VLAN == 0 {
-			return fmt.Errorf("failed to setup default native vlan tag on interface %q: %w", name, err)
-		}
-		return fmt.Errorf("failed to setup vlan tag on interface %q: %w", name, err)
-	}
-	return nil
-}
-
 // portTime bounds the wait for a port whose other end is up, which takes the
 // kernel milliseconds, or 1 s if links change too fast.
 const portTime = 2 * time.Second
@@ -95,9 +48,9 @@ const portTime = 2 * time.Second
 func (c *Conf) awaitPort(a *iface.Attachment) error {
 	var state netlink.LinkOperState
 	up, err := a.Host.Await(a.Context, portTime, func() (bool, error) {
-		port, err := a.Host.LinkByIndex(c.made.port.Attrs().Index)
+		port, err := a.Host.LinkByIndex(c.made.Port.Attrs().Index)
 		if err != nil {
-			return false, fmt.Errorf("look %q up: %w", c.made.port.Attrs().Name, err)
+			return false, fmt.Errorf("look %q up: %w", c.made.Port.Attrs().Name, err)
 		}
 		state = port.Attrs().OperState
 		return state == netlink.OperUp, nil

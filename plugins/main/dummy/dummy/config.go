@@ -1,0 +1,43 @@
+package dummy
+
+import (
+	"fmt"
+	"net"
+
+	"github.com/containernetworking/plugins/pkg/iface"
+)
+
+// minMTU is the smallest MTU that IPv4 allows (RFC 791); the driver knows no
+// largest one.
+const minMTU = 68
+
+// Conf is the network configuration of dummy.
+type Conf struct {
+	iface.Conf
+	iface.Endpoint
+	iface.Queues
+	// MTU in bytes. 0, the default, leaves it to the kernel (1500).
+	MTU int `json:"mtu"`
+	// MAC of the interface. Default: a random one. The capability "mac" overrides
+	// it.
+	MAC string `json:"mac"`
+
+	mac net.HardwareAddr
+}
+
+// Validate checks the bounds of the plugin's own keys.
+func (c *Conf) Validate() error {
+	if c.MTU != 0 && c.MTU < minMTU {
+		return fmt.Errorf("invalid mtu %d (must be 0 or at least %d)", c.MTU, minMTU)
+	}
+	if err := c.Queues.Validate(); err != nil {
+		return err
+	}
+	mac := c.MAC
+	if c.RuntimeConfig.MAC != "" {
+		mac = c.RuntimeConfig.MAC
+	}
+	var err error
+	c.mac, err = iface.ParseMAC(mac)
+	return err
+}

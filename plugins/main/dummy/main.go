@@ -1,0 +1,9 @@
+// Command dummy is the CNI plugin.
+package main
+
+import (
+	"github.com/containernetworking/plugins/pkg/plugin"
+	"github.com/containernetworking/plugins/plugins/main/dummy/dummy"
+)
+
+func main() { plugin.Main(dummy.Plugin) }

@@ -1,0 +1,9 @@
+// Command tap is the CNI plugin.
+package main
+
+import (
+	"github.com/containernetworking/plugins/pkg/plugin"
+	"github.com/containernetworking/plugins/plugins/main/tap/tap"
+)
+
+func main() { plugin.Main(tap.Plugin) }

@@ -1,0 +1,45 @@
+package tap
+
+import (
+	"fmt"
+
+	"github.com/containernetworking/plugins/pkg/iface"
+)
+
+// minMTU and maxMTU are what the driver takes: ETH_MIN_MTU, and 65535 without an
+// Ethernet header.
+const (
+	minMTU = 68
+	maxMTU = 65521
+)
+
+// Conf is the network configuration of tap.
+type Conf struct {
+	iface.Conf
+	iface.Endpoint
+	// MultiQueue lets the process that uses the tap open several queues of it.
+	MultiQueue bool `json:"multiQueue"`
+	// MTU in bytes. 0, the default, leaves it to the kernel (1500).
+	MTU int `json:"mtu"`
+	// MAC of the interface. Default: a random one. MAC in CNI_ARGS overrides it,
+	// and the capability "mac" both.
+	MAC string `json:"mac"`
+	// Owner and Group are the ids of the user and the group that may use the tap.
+	// Default: only who has CAP_NET_ADMIN.
+	Owner *uint32 `json:"owner"`
+	Group *uint32 `json:"group"`
+	// SELinuxContext is the context that the tap gets. Default: that of the
+	// plugin.
+	SELinuxContext string `json:"selinuxContext"`
+	// Bridge of the container's namespace that the tap becomes a port of.
+	// Default: none.
+	Bridge string `json:"bridge"`
+}
+
+// Validate checks the bounds of the plugin's own keys.
+func (c *Conf) Validate() error {
+	if c.MTU != 0 && (c.MTU < minMTU || c.MTU > maxMTU) {
+		return fmt.Errorf("invalid mtu %d (must be 0 or between %d and %d)", c.MTU, minMTU, maxMTU)
+	}
+	return nil
+}
