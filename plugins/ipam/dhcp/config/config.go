@@ -163,7 +163,8 @@ func ParseOption(text string) (uint8, error) {
 	}
 	code, err := strconv.ParseUint(text, 10, 8)
 	if err != nil {
-		return 0, fmt.Errorf("Can not parse option: %w", err) //nolint:staticcheck // upstream's text
+		//lint:ignore ST1005 callers match upstream's text
+		return 0, fmt.Errorf("Can not parse option: %w", err)
 	}
 	return uint8(code), nil
 }

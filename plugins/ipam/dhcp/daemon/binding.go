@@ -187,7 +187,7 @@ func identify(n *link.Namespace) (store.Namespace, error) {
 	if err := unix.Fstat(int(n.NetNS.Fd()), &stat); err != nil {
 		return store.Namespace{}, fmt.Errorf("stat namespace: %w", err)
 	}
-	return store.Namespace{Device: stat.Dev, Inode: stat.Ino}, nil
+	return store.Namespace{Device: uint64(stat.Dev), Inode: stat.Ino}, nil // 32 bits on mips
 }
 
 // serves reports whether the binding is for the interface that a call is about,

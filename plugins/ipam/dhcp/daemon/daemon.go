@@ -64,7 +64,8 @@ func Run(args []string) error {
 	}
 	socket, err := openListener(options.HostPrefix + options.SocketPath)
 	if err != nil {
-		return fmt.Errorf("Error getting listener: %w", err) //nolint:staticcheck // upstream's text
+		//lint:ignore ST1005 callers match upstream's text
+		return fmt.Errorf("Error getting listener: %w", err)
 	}
 	defer socket.remove()
 	d, err := start(life, options)

@@ -42,7 +42,8 @@ func openListener(path string) (*listener, error) {
 		listening.SetUnlinkOnClose(false)
 		return &listener{listening, ""}, nil
 	}
-	return nil, fmt.Errorf("Too many (%d) FDs passed through socket activation", passed) //nolint:staticcheck // upstream's text
+	//lint:ignore ST1005 callers match upstream's text
+	return nil, fmt.Errorf("Too many (%d) FDs passed through socket activation", passed)
 }
 
 // firstPassed is the first file descriptor that a service manager passes.

@@ -73,10 +73,12 @@ func (o Options) writePidFile() error {
 		return nil
 	}
 	if !filepath.IsAbs(o.PidFile) {
-		return fmt.Errorf("Error writing pidfile %q: path not absolute", o.PidFile) //nolint:staticcheck // upstream's text
+		//lint:ignore ST1005 callers match upstream's text
+		return fmt.Errorf("Error writing pidfile %q: path not absolute", o.PidFile)
 	}
 	if err := os.WriteFile(o.PidFile, []byte(strconv.Itoa(os.Getpid())), 0o644); err != nil {
-		return fmt.Errorf("Error writing pidfile %q: %w", o.PidFile, err) //nolint:staticcheck // upstream's text
+		//lint:ignore ST1005 callers match upstream's text
+		return fmt.Errorf("Error writing pidfile %q: %w", o.PidFile, err)
 	}
 	return nil
 }
