@@ -34,5 +34,6 @@ func (b *binding) changeMTU(at *reached, r *store.Record) error {
 	if err := at.LinkSetMTU(at.link, mtu); err != nil {
 		return fmt.Errorf("set MTU of %q to %d: %w", at.link.Attrs().Name, mtu, err)
 	}
+	at.link.Attrs().MTU = mtu
 	return nil
 }

@@ -45,7 +45,10 @@ func (d *Daemon) begin(ctx context.Context, args *skel.CmdArgs) (*binding, error
 		err = b.obtain(ctx, at)
 	}
 	if err != nil {
-		return nil, errors.Join(err, down())
+		if err := down(); err != nil {
+			b.logf("%v", err)
+		}
+		return nil, err
 	}
 	b.start(0)
 	return b, nil
