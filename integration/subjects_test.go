@@ -113,6 +113,7 @@ var subjects = []subject{
 	firewallSubject("nftables"),
 	portmapSubject("iptables"),
 	portmapSubject("nftables"),
+	tuningSubject(),
 }
 
 // call is a call of the plugin for a container with a namespace at path.

@@ -15,6 +15,7 @@ import (
 	"github.com/containernetworking/plugins/plugins/main/tap/tap"
 	"github.com/containernetworking/plugins/plugins/meta/firewall/firewall"
 	"github.com/containernetworking/plugins/plugins/meta/portmap/portmap"
+	"github.com/containernetworking/plugins/plugins/meta/tuning/tuning"
 )
 
 // plugins is what the bundle answers to: a line for each plugin.
@@ -29,6 +30,7 @@ var plugins = []*plugin.Plugin{
 	&ptp.Plugin,
 	&static.Plugin,
 	&tap.Plugin,
+	&tuning.Plugin,
 }
 
 func main() { plugin.Bundle(plugins...) }
