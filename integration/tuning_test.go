@@ -17,16 +17,21 @@ import (
 	"github.com/containernetworking/plugins/integration/node"
 )
 
-// tuningSubject tunes lo, which each container has, and the container's router.
+// tunedLink is a shell command that makes an interface to be tuned.
+const tunedLink = "ip link add eth0 address 02:00:00:00:00:01 txqueuelen 1000 type veth peer name other address 02:00:00:00:00:02"
+
+// tuningSubject tunes the interface and the container as a router.
 func tuningSubject() subject {
 	return subject{
 		plugin: "tuning",
-		config: `{"name": "net", "type": "tuning", "promisc": true, "mtu": 1454, "allmulti": true, "txQLen": 200,
-			"offloads": {"tso": false, "gro": false},
+		config: `{"name": "net", "type": "tuning", "mac": "02:00:00:00:00:0A", "promisc": true, "mtu": 1454, "allmulti": true, "txQLen": 200,
+			"offloads": {"tso": false, "gro": true},
 			"sysctl": {"net.ipv4.conf.IFNAME.proxy_arp": "1", "net/ipv6/conf/all/forwarding": "1", "net.ipv4.ip_forward": "1"}}`,
-		ifName:     "lo",
+		ifName:     "eth0",
 		exact:      true,
-		prevResult: `{"cniVersion": "1.1.0", "interfaces": [{"name": "lo", "sandbox": "/run/netns/c"}], "ips": [{"address": "10.1.2.3/24", "interface": 0}]}`,
+		host:       tunedLink,
+		inside:     tunedLink,
+		prevResult: `{"cniVersion": "1.1.0", "interfaces": [{"name": "eth0", "sandbox": "/run/netns/c"}], "ips": [{"address": "10.1.2.3/24", "interface": 0}]}`,
 	}
 }
 
@@ -44,7 +49,7 @@ func tuningCall(c *node.Container, keys string) node.Call {
 func tunable(t *testing.T, n *node.Node, name string) *node.Container {
 	t.Helper()
 	c := n.Container(t, name)
-	c.Exec(t, "ip", "link", "add", "eth0", "address", "02:00:00:00:00:01", "txqueuelen", "1000", "type", "veth", "peer", "name", "other", "address", "02:00:00:00:00:02")
+	c.Exec(t, "sh", "-ec", tunedLink)
 	return c
 }
 
@@ -410,6 +415,29 @@ func TestTuningChain(t *testing.T) {
 	n.Must(t, "DEL", tuning.With("prevResult", result))
 	n.Must(t, "DEL", bridge.With("prevResult", result))
 	if diff := hoststate.Diff(before, n.State(t, c), node.Lasting()); diff != "" {
+		t.Errorf("after DEL:\n%s", diff)
+	}
+}
+
+// Containers that start and stop at once do not get in each other's way.
+func TestTuningParallel(t *testing.T) {
+	t.Parallel()
+	n := node.New(t)
+	var (
+		calls      []node.Call
+		containers []*node.Container
+	)
+	for i := range 50 {
+		c := tunable(t, n, fmt.Sprint("c", i))
+		call := tuningCall(c, tuningKeys)
+		call.ContainerID = fmt.Sprint("container-", i)
+		calls, containers = append(calls, call), append(containers, c)
+	}
+	before := n.State(t, containers...)
+	for _, command := range []string{"ADD", "CHECK", "ADD", "DEL"} {
+		atOnce(t, n, command, calls)
+	}
+	if diff := hoststate.Diff(before, n.State(t, containers...), node.Lasting()); diff != "" {
 		t.Errorf("after DEL:\n%s", diff)
 	}
 }
