@@ -9,6 +9,7 @@ import (
 	"github.com/containernetworking/plugins/plugins/ipam/static/static"
 	"github.com/containernetworking/plugins/plugins/main/bridge/bridge"
 	"github.com/containernetworking/plugins/plugins/main/dummy/dummy"
+	hostdevice "github.com/containernetworking/plugins/plugins/main/host-device/hostdevice"
 	"github.com/containernetworking/plugins/plugins/main/loopback/loopback"
 	"github.com/containernetworking/plugins/plugins/main/macvlan/macvlan"
 	"github.com/containernetworking/plugins/plugins/main/ptp/ptp"
@@ -23,6 +24,7 @@ var plugins = []*plugin.Plugin{
 	&bridge.Plugin,
 	&dummy.Plugin,
 	&firewall.Plugin,
+	&hostdevice.Plugin,
 	&hostlocal.Plugin,
 	&loopback.Plugin,
 	&macvlan.Plugin,
