@@ -78,6 +78,10 @@ var subjects = []subject{
 	},
 	childSubject("macvlan", "", `"mode": "bridge"`),
 	childSubject("macvlan", "linkInContainer", `"linkInContainer": true, "mode": "private"`),
+	childSubject("ipvlan", "", `"mode": "l2"`),
+	childSubject("ipvlan", "linkInContainer", `"linkInContainer": true, "mode": "l3s"`),
+	childSubject("vlan", "", `"vlanId": 100`),
+	childSubject("vlan", "linkInContainer", `"linkInContainer": true, "vlanId": 0`),
 	{
 		plugin: "dummy",
 		config: `{"name": "net", "type": "dummy", "mtu": 1400, "mac": "02:00:00:00:00:07", ` + dualStack + `}`,

@@ -10,10 +10,12 @@ import (
 	"github.com/containernetworking/plugins/plugins/main/bridge/bridge"
 	"github.com/containernetworking/plugins/plugins/main/dummy/dummy"
 	hostdevice "github.com/containernetworking/plugins/plugins/main/host-device/hostdevice"
+	"github.com/containernetworking/plugins/plugins/main/ipvlan/ipvlan"
 	"github.com/containernetworking/plugins/plugins/main/loopback/loopback"
 	"github.com/containernetworking/plugins/plugins/main/macvlan/macvlan"
 	"github.com/containernetworking/plugins/plugins/main/ptp/ptp"
 	"github.com/containernetworking/plugins/plugins/main/tap/tap"
+	"github.com/containernetworking/plugins/plugins/main/vlan/vlan"
 	"github.com/containernetworking/plugins/plugins/meta/firewall/firewall"
 	"github.com/containernetworking/plugins/plugins/meta/portmap/portmap"
 	"github.com/containernetworking/plugins/plugins/meta/tuning/tuning"
@@ -26,6 +28,7 @@ var plugins = []*plugin.Plugin{
 	&firewall.Plugin,
 	&hostdevice.Plugin,
 	&hostlocal.Plugin,
+	&ipvlan.Plugin,
 	&loopback.Plugin,
 	&macvlan.Plugin,
 	&portmap.Plugin,
@@ -33,6 +36,7 @@ var plugins = []*plugin.Plugin{
 	&static.Plugin,
 	&tap.Plugin,
 	&tuning.Plugin,
+	&vlan.Plugin,
 }
 
 func main() { plugin.Bundle(plugins...) }
