@@ -57,6 +57,8 @@ type subject struct {
 	// shared says that the plugin makes state for all attachments together, which
 	// stays on the host.
 	shared bool
+	// unwalked says that another test lets the steps of the plugin fail.
+	unwalked bool
 	// needs skips the test on a node whose kernel lacks what the plugin needs.
 	needs func(*testing.T, *node.Node)
 }
