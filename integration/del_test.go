@@ -59,12 +59,13 @@ func TestDelWithoutNetns(t *testing.T) {
 					s.prepare(t, n)
 					before := n.State(t)
 					c := s.container(t, n, "c")
-					var held []*regexp.Regexp
+					ignored := s.doomed
 					if alive {
-						before = n.State(t)
-						if s.held != "" {
-							held = append(held, regexp.MustCompile(s.held))
-						}
+						before, ignored = n.State(t), s.held
+					}
+					var ignore []*regexp.Regexp
+					if ignored != "" {
+						ignore = append(ignore, regexp.MustCompile(ignored))
 					}
 					call := s.call(latest, c.Path)
 					call = lose(call.With("prevResult", n.Must(t, "ADD", call)))
@@ -73,7 +74,7 @@ func TestDelWithoutNetns(t *testing.T) {
 					}
 					n.Must(t, "DEL", call)
 					n.Must(t, "DEL", call)
-					cleaned(t, n, before, held...)
+					cleaned(t, n, before, ignore...)
 				})
 			}
 		}

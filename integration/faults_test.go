@@ -88,7 +88,10 @@ func walk(t *testing.T, s subject, kind faults.Kind, step func(*testing.T, *site
 // faults are the kinds that are walked: where the plugin needs another kernel than
 // the machine's, a slow one, those that need no signal handling to be tested.
 func (s subject) faults() []faults.Kind {
-	if s.needs != nil {
+	switch {
+	case s.unwalked:
+		return nil
+	case s.needs != nil:
 		return []faults.Kind{faults.Fail, faults.Kill}
 	}
 	return []faults.Kind{faults.Fail, faults.Terminate, faults.Kill, faults.KillChild}

@@ -18,9 +18,11 @@ func TestGC(t *testing.T) {
 		valid, other, stale := s.container(t, n, "valid"), s.container(t, n, "other"), s.container(t, n, "stale")
 		keep := s.call(latest, valid.Path)
 		foreign := s.call(latest, other.Path).With("name", []byte(`"other"`))
-		// Two networks of a host have no address in common, and no bridge.
-		foreign.Config = strings.NewReplacer("10.1.2.", "10.1.3.", "fd00:1:2:", "fd00:1:3:", `"br0"`, `"br1"`).Replace(foreign.Config)
+		// Two networks of a host have no address in common, and no bridge or VLAN.
+		foreign.Config = strings.NewReplacer("10.1.2.", "10.1.3.", "fd00:1:2:", "fd00:1:3:", `"br0"`, `"br1"`, `"vlanId":100`, `"vlanId":101`).Replace(foreign.Config)
 		forgotten := s.call(latest, stale.Path)
+		// A VLAN of a master has one interface.
+		forgotten.Config = strings.Replace(forgotten.Config, `"vlanId":100`, `"vlanId":102`, 1)
 		forgotten.ContainerID = "forgotten"
 		result := n.Must(t, "ADD", keep)
 		n.Must(t, "ADD", foreign)

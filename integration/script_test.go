@@ -34,9 +34,9 @@ func TestProtocol(t *testing.T) {
 			env.Setenv("ESCAPED_VERSIONS", `\"`+strings.Join(known, `\" \"`)+`\"`)
 			env.Setenv("PLUGIN", s.plugin)
 			env.Setenv("IFNAME", s.ifName)
-			configs := map[string]node.Call{"gc": s.call(latest, "").With("cni.dev/valid-attachments", []byte("[]"))}
+			configs := map[string]node.Call{"gc": s.call(latest, "c").With("cni.dev/valid-attachments", []byte("[]"))}
 			for _, v := range append([]string{"1.0.1", "1.2.3.4", "9.0.0"}, versions...) {
-				configs[v] = s.call(v, "")
+				configs[v] = s.call(v, "c")
 			}
 			for name, call := range configs {
 				path := filepath.Join(env.WorkDir, name+".json")

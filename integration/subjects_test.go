@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/containernetworking/cni/pkg/version"
@@ -26,7 +28,8 @@ const latest = "1.1.0"
 // joins the tests of this package by an entry in subjects.
 type subject struct {
 	plugin string
-	// config is the network configuration without cniVersion.
+	// config is the network configuration without cniVersion. $CONTAINER in it
+	// stands for the name of the container.
 	config string
 	// ifName is CNI_IFNAME.
 	ifName string
@@ -48,9 +51,14 @@ type subject struct {
 	// held matches what a container that is alive, though the runtime has
 	// forgotten its namespace, keeps of the node's state.
 	held string
+	// doomed matches what of the node's state ends with the container, as it is
+	// in there.
+	doomed string
 	// shared says that the plugin makes state for all attachments together, which
 	// stays on the host.
 	shared bool
+	// unwalked says that another test lets the steps of the plugin fail.
+	unwalked bool
 	// needs skips the test on a node whose kernel lacks what the plugin needs.
 	needs func(*testing.T, *node.Node)
 	// services starts what the plugin needs running on a node.
@@ -74,6 +82,10 @@ var subjects = []subject{
 	},
 	childSubject("macvlan", "", `"mode": "bridge"`),
 	childSubject("macvlan", "linkInContainer", `"linkInContainer": true, "mode": "private"`),
+	childSubject("ipvlan", "", `"mode": "l2"`),
+	childSubject("ipvlan", "linkInContainer", `"linkInContainer": true, "mode": "l3s"`),
+	childSubject("vlan", "", `"vlanId": 100`),
+	childSubject("vlan", "linkInContainer", `"linkInContainer": true, "vlanId": 0`),
 	{
 		plugin: "dummy",
 		config: `{"name": "net", "type": "dummy", "mtu": 1400, "mac": "02:00:00:00:00:07", ` + dualStack + `}`,
@@ -93,6 +105,15 @@ var subjects = []subject{
 	},
 	dhcpSubject("dhcp", ""),
 	dhcpSubject("dhcp IPv6", `, "ipv6": "both"`),
+	{
+		plugin: "host-device",
+		config: `{"name": "net", "type": "host-device", "device": "nic-$CONTAINER", "ipam": {"type": "host-local",
+			"ranges": [[{"subnet": "10.1.2.0/24"}], [{"subnet": "fd00:1:2::/64"}]],
+			"routes": [{"dst": "0.0.0.0/0"}, {"dst": "::/0"}]}}`,
+		ifName: "eth0",
+		host:   devices("c", "valid", "other", "stale"),
+		doomed: "nic-c",
+	},
 	{
 		plugin: "loopback",
 		config: `{"name": "net", "type": "loopback"}`,
@@ -117,11 +138,13 @@ var subjects = []subject{
 	firewallSubject("nftables"),
 	portmapSubject("iptables"),
 	portmapSubject("nftables"),
+	tuningSubject(),
 }
 
 // call is a call of the plugin for a container with a namespace at path.
 func (s subject) call(version, netns string) node.Call {
-	c := node.Call{Plugin: s.plugin, Config: s.config, ContainerID: "container", Netns: netns, IfName: s.ifName}
+	config := strings.ReplaceAll(s.config, "$CONTAINER", filepath.Base(netns))
+	c := node.Call{Plugin: s.plugin, Config: config, ContainerID: "container", Netns: netns, IfName: s.ifName}
 	c = c.With("cniVersion", fmt.Appendf(nil, "%q", version))
 	if s.prevResult == "" {
 		return c

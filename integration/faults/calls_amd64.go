@@ -49,6 +49,7 @@ func callKinds() map[uint64]callKind {
 		unix.SYS_SOCKET:    {"socket", unix.EMFILE, netlinkFamily},
 		unix.SYS_SENDTO:    {"sendto", unix.ENOBUFS, netlinkMessage},
 		unix.SYS_SENDMSG:   {"sendmsg", unix.ENOBUFS, netlinkMessage},
+		unix.SYS_IOCTL:     {"ioctl", unix.ENOMEM, deviceRequest},
 	}
 }
 
@@ -103,6 +104,14 @@ func netlinkFamily(e entry) string {
 		return ""
 	}
 	return fmt.Sprintf("netlink protocol %d", e.args[2])
+}
+
+// deviceRequest describes a request about an interface, of linux/sockios.h.
+func deviceRequest(e entry) string {
+	if e.args[1] < unix.SIOCGIFNAME || e.args[1] > unix.SIOCETHTOOL {
+		return ""
+	}
+	return fmt.Sprintf("%#x of %s", e.args[1], e.text(e.args[2]))
 }
 
 // netlinkMessage describes the first message that a call sends over netlink.

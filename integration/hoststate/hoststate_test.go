@@ -9,6 +9,7 @@ import (
 
 	"github.com/containernetworking/plugins/integration/hoststate"
 	"github.com/containernetworking/plugins/integration/node"
+	"github.com/containernetworking/plugins/pkg/netdev"
 )
 
 func TestMain(m *testing.M) { os.Exit(node.Main(m)) }
@@ -24,6 +25,7 @@ func TestDiff(t *testing.T) {
 		{"link up", "", "ip link set lo down", "ip link set lo up", "- host links: lo device up"},
 		{"alias", "", "ip link set lo alias x", "ip link set lo alias ''", `alias "x"`},
 		{"queue length", "", "ip link set lo txqueuelen 7", "ip link set lo txqueuelen 1000", "txqueuelen 7"},
+		{"all multicast", "", "ip link set lo allmulticast on", "ip link set lo allmulticast off", "allmulti true"},
 		{"address", "", "ip addr add 10.0.0.1/8 dev lo", "ip addr del 10.0.0.1/8 dev lo", "+ host addresses: lo 10.0.0.1/8"},
 		{"address v6", "", "ip addr add fd00::1/64 dev lo", "ip addr del fd00::1/64 dev lo", "+ host addresses: lo fd00::1/64"},
 		{"route", "", "ip route add 10.9.0.0/16 dev lo", "ip route del 10.9.0.0/16", "table 254 10.9.0.0/16"},
@@ -61,6 +63,34 @@ func TestDiff(t *testing.T) {
 				t.Errorf("taken back, but\n%s", diff)
 			}
 		})
+	}
+}
+
+// What ethtool(8) turns off shows as well.
+func TestDiffFeatures(t *testing.T) {
+	t.Parallel()
+	n := node.New(t)
+	set := func(on bool) {
+		err := n.Do(func() error {
+			lo, err := netdev.Open("lo")
+			if err != nil {
+				return err
+			}
+			defer lo.Close()
+			return lo.SetFeatures(map[string]bool{"tx-tcp-segmentation": on})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := n.State(t)
+	set(false)
+	if diff := hoststate.Diff(before, n.State(t)); !strings.Contains(diff, "+ host features: lo off: ") || !strings.Contains(diff, "tx-tcp-segmentation") {
+		t.Errorf("not in\n%s", diff)
+	}
+	set(true)
+	if diff := hoststate.Diff(before, n.State(t)); diff != "" {
+		t.Errorf("taken back, but\n%s", diff)
 	}
 }
 

@@ -1,12 +1,15 @@
 package hoststate
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"strings"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"github.com/containernetworking/plugins/pkg/netdev"
 )
 
 // dump is one consistent reading of a namespace's links, with the names of
@@ -18,7 +21,7 @@ type dump struct {
 }
 
 // links adds all that rtnetlink shows: links, addresses, routes, rules, fixed
-// neighbours, qdiscs and filters.
+// neighbours, qdiscs and filters; and the features of links.
 func (s *State) links(netns string) error {
 	handle, err := netlink.NewHandle(unix.NETLINK_ROUTE)
 	if err != nil {
@@ -40,6 +43,7 @@ func (s *State) links(netns string) error {
 		{"addresses", d.addresses},
 		{"routes", d.routes},
 		{"rules", d.rules},
+		{"features", d.features},
 		{"neighbours", d.neighbours},
 		{"qdiscs", d.qdiscs},
 	} {
@@ -60,10 +64,37 @@ func (d dump) linkLines() []string {
 		if a.Flags&net.FlagUp != 0 {
 			state = "up"
 		}
-		lines = append(lines, fmt.Sprintf("%s %s %s master %s mtu %d txqueuelen %d mac %s promisc %d alias %q",
-			a.Name, l.Type(), state, d.names[a.MasterIndex], a.MTU, a.TxQLen, a.HardwareAddr, a.Promisc, a.Alias))
+		lines = append(lines, fmt.Sprintf("%s %s %s master %s mtu %d txqueuelen %d mac %s promisc %d allmulti %t alias %q",
+			a.Name, l.Type(), state, d.names[a.MasterIndex], a.MTU, a.TxQLen, a.HardwareAddr, a.Promisc, a.RawFlags&unix.IFF_ALLMULTI != 0, a.Alias))
 	}
 	return lines
+}
+
+// features lists what each link could do and somebody has turned off.
+func (d dump) features() ([]string, error) {
+	var lines []string
+	for _, l := range d.links {
+		device, err := netdev.Open(l.Attrs().Name)
+		if err != nil {
+			return nil, err
+		}
+		features, err := device.Features()
+		device.Close()
+		if errors.Is(err, unix.ENODEV) {
+			continue // gone in the meantime
+		}
+		if err != nil {
+			return nil, err
+		}
+		line := l.Attrs().Name + " off:"
+		for _, f := range features {
+			if f.Changeable && !f.Requested {
+				line += " " + f.Name
+			}
+		}
+		lines = append(lines, line)
+	}
+	return lines, nil
 }
 
 func (d dump) addresses() ([]string, error) {

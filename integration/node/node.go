@@ -178,10 +178,10 @@ func (n *Node) State(t testing.TB, containers ...*Container) hoststate.State {
 
 // Lasting matches the state that belongs to no attachment and stays on a host
 // when the last one is gone: locks, host-local's memory of where it was and the
-// directories of its networks, dhcp's directory, portmap's numbers of ports, and the switch that
-// makes the host a router.
+// directories of its networks, dhcp's directory, portmap's numbers of ports, the
+// directories of the plugins' records, and the switch that makes the host a router.
 func Lasting() *regexp.Regexp {
-	return regexp.MustCompile(`^files: (/run/xtables\.lock|/run/cni(/portmap(/lock|/claims)?)?|/var/lib/cni(/dhcp|/networks(/[^/ ]+(/(lock|last_reserved_ip\.\d+|\.index))?)?)?) |^host sysctls: `)
+	return regexp.MustCompile(`^files: (/run/xtables\.lock|/run/cni(/[a-z-]+|/portmap/(lock|claims))?|/var/lib/cni(/dhcp|/networks(/[^/ ]+(/(lock|last_reserved_ip\.\d+|\.index))?)?)?) |^host sysctls: `)
 }
 
 // setLoopback sets lo of the thread's namespace up or down.

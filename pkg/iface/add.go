@@ -60,7 +60,10 @@ func (a *Attachment) address(delegate *ipam.Delegate, call *ipam.Call) error {
 	if len(result.IPs) == 0 {
 		return plugin.Errorf(types.ErrInternal, "IPAM plugin returned missing IP config")
 	}
-	a.Result.IPs, a.Result.Routes, a.Result.DNS = result.IPs, result.Routes, result.DNS
+	a.Result.IPs, a.Result.Routes = result.IPs, result.Routes
+	if isGiven(result.DNS) {
+		a.Result.DNS = result.DNS
+	}
 	for _, ip := range a.Result.IPs {
 		ip.Interface = current.Int(a.index)
 	}

@@ -2,9 +2,11 @@ package iface
 
 import (
 	"fmt"
+	"net"
 
 	"github.com/containernetworking/cni/pkg/types"
 	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 
 	"github.com/containernetworking/plugins/pkg/check"
 	"github.com/containernetworking/plugins/pkg/link"
@@ -22,6 +24,9 @@ type Child struct {
 	Queues
 	// Kind of the interface, "macvlan".
 	Kind string `json:"-"`
+	// OnlyIfUp says that the kernel sets such an interface up only if its master
+	// is.
+	OnlyIfUp bool `json:"-"`
 	// Master is the name of the interface below. Default: that of the default
 	// route.
 	Master string `json:"master"`
@@ -80,6 +85,9 @@ func (c *Child) master(at *link.Namespace) (master netlink.Link, err error) {
 	if most := master.Attrs().MTU; c.MTU < 0 || c.MTU > most {
 		return nil, plugin.Errorf(types.ErrInvalidNetworkConfig, "invalid MTU %d, must be [0, master MTU(%d)]", c.MTU, most)
 	}
+	if c.OnlyIfUp && master.Attrs().Flags&net.FlagUp == 0 {
+		return nil, fmt.Errorf("master %q: %w", c.Master, unix.ENETDOWN)
+	}
 	return master, nil
 }
 
@@ -114,7 +122,7 @@ func (c *Child) Available() error {
 		return err
 	}
 	defer host.Close()
-	if err := host.SupportsChild(c.Kind); err != nil || c.LinkInContainer {
+	if err := host.Supports(c.Kind); err != nil || c.LinkInContainer {
 		return err
 	}
 	_, err = c.master(host)

@@ -2,12 +2,12 @@ package iface
 
 import (
 	"encoding/json"
-	"fmt"
 	"net"
 
 	"github.com/containernetworking/cni/pkg/types"
 
 	"github.com/containernetworking/plugins/pkg/link"
+	"github.com/containernetworking/plugins/pkg/netdev"
 	"github.com/containernetworking/plugins/pkg/owner"
 	"github.com/containernetworking/plugins/pkg/plugin"
 )
@@ -58,15 +58,5 @@ func (v verbs) loadForDel(stdin []byte) Driver {
 	return d
 }
 
-// ParseMAC reads a hardware address that somebody configured; the empty text
-// stands for none.
-func ParseMAC(text string) (net.HardwareAddr, error) {
-	if text == "" {
-		return nil, nil
-	}
-	mac, err := net.ParseMAC(text)
-	if err != nil {
-		return nil, fmt.Errorf("invalid args %v for MAC addr: %w", text, err)
-	}
-	return mac, nil
-}
+// ParseMAC is [netdev.ParseMAC].
+func ParseMAC(text string) (net.HardwareAddr, error) { return netdev.ParseMAC(text) }

@@ -1,9 +1,6 @@
 package iface
 
 import (
-	"fmt"
-	"os"
-
 	"github.com/containernetworking/plugins/pkg/check"
 )
 
@@ -22,18 +19,10 @@ func (e Endpoint) setUp() SetUp { return SetUp{Detect: e.EnableDAD} }
 func (e Endpoint) Prepare(a *Attachment, hasIPAM bool) error { return e.setUp().Prepare(a, hasIPAM) }
 
 // Configure gives the interface the addresses and routes of the result, sets it
-// up, waits until they work, if it has a carrier, and tells the neighbours: of
-// IPv4 addresses the kernel does so itself when the interface comes up. What they
-// do not hear now, they find out when they need it.
+// up, and waits until they work, if it has a carrier. The kernel tells the
+// neighbours when the interface comes up: see ip.EnableAnnouncements.
 func (e Endpoint) Configure(a *Attachment) error {
-	config := e.setUp().Config(a.Result)
-	if err := e.setUp().Apply(a, config); err != nil {
-		return err
-	}
-	if err := config.AnnounceIPv6(a.Container, a.link); err != nil {
-		fmt.Fprintf(os.Stderr, "go on: %v\n", err)
-	}
-	return nil
+	return e.setUp().Apply(a, e.setUp().Config(a.Result))
 }
 
 // ExpectInterface describes the interface of such a plugin with its addresses

@@ -66,9 +66,10 @@ type Attachment struct {
 
 	// link is the container's interface, and index its place in
 	// Result.Interfaces.
-	link       netlink.Link
-	index      int
-	reportsMTU bool
+	link  netlink.Link
+	index int
+	// is11 says that the result is in version 1.1.0 or later.
+	is11 bool
 }
 
 // open opens both namespaces. The caller closes the attachment.
@@ -89,8 +90,8 @@ func (c *Conf) open(args *skel.CmdArgs) (*Attachment, error) {
 		Container:  container,
 		Result:     &current.Result{},
 	}
-	// The key mtu came with version 1.1.0 of the specification.
-	a.reportsMTU, _ = version.GreaterThanOrEqualTo(c.CNIVersion, "1.1.0")
+	// The keys mtu and pciID came with version 1.1.0 of the specification.
+	a.is11, _ = version.GreaterThanOrEqualTo(c.CNIVersion, "1.1.0")
 	return a, nil
 }
 
@@ -116,7 +117,7 @@ func (a *Attachment) Networks() []*net.IPNet {
 // ReportHost adds an interface of the host to the result.
 func (a *Attachment) ReportHost(l netlink.Link) {
 	reported := &current.Interface{Name: l.Attrs().Name, Mac: l.Attrs().HardwareAddr.String()}
-	if a.reportsMTU {
+	if a.is11 {
 		reported.Mtu = l.Attrs().MTU
 	}
 	a.Result.Interfaces = append(a.Result.Interfaces, reported)
@@ -128,6 +129,14 @@ func (a *Attachment) Report(l netlink.Link) {
 	a.link, a.index = l, len(a.Result.Interfaces)
 	a.ReportHost(l)
 	a.Result.Interfaces[a.index].Sandbox = a.Args.Netns
+}
+
+// ReportPCI adds the address of its PCI function to the container's interface in
+// the result.
+func (a *Attachment) ReportPCI(address string) {
+	if a.is11 {
+		a.Result.Interfaces[a.index].PciID = address
+	}
 }
 
 // New returns the plugin called name, whose configuration newDriver makes

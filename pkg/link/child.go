@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"math"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -18,7 +17,7 @@ import (
 func (n *Namespace) AddChild(container *Namespace, l netlink.Link) (netlink.Link, error) {
 	attrs := l.Attrs()
 	attrs.Namespace = netlink.NsFd(container.NetNS.Fd())
-	err := n.LinkAdd(l)
+	err := n.add(l)
 	if errors.Is(err, unix.EEXIST) {
 		err = n.addUnseen(container, l, err)
 	}
@@ -45,6 +44,13 @@ func (n *Namespace) addUnseen(container *Namespace, l netlink.Link, exists error
 		return err
 	}
 	l.Attrs().Index = index
+	return n.add(l)
+}
+
+func (n *Namespace) add(l netlink.Link) error {
+	if m, ok := l.(*Macvlan); ok {
+		return n.addMacvlan(m)
+	}
 	return n.LinkAdd(l)
 }
 
@@ -56,21 +62,4 @@ func randomIndex() (int, error) {
 		return 0, fmt.Errorf("choose an index: %w", err)
 	}
 	return int(binary.NativeEndian.Uint32(index[:])>>2 | 1<<30), nil
-}
-
-// SupportsChild returns an error unless the kernel has, or loads, a driver for a
-// kind of interface that is on another one. It asks for one on an interface that
-// does not exist.
-func (n *Namespace) SupportsChild(kind string) error {
-	name, err := RandomName("veth")
-	if err != nil {
-		return err
-	}
-	attrs := netlink.NewLinkAttrs()
-	attrs.Name, attrs.ParentIndex = name, math.MaxInt32
-	err = n.LinkAdd(&netlink.GenericLink{LinkAttrs: attrs, LinkType: kind})
-	if errors.Is(err, unix.EOPNOTSUPP) {
-		return fmt.Errorf("the kernel lacks %s", kind)
-	}
-	return nil
 }

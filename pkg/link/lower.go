@@ -15,7 +15,8 @@ type Lower struct {
 	NetNsID int
 }
 
-// LowerOf returns what l is on.
+// LowerOf returns what l is on. The kernel tells it as it tells a veth device's
+// peer.
 func LowerOf(l netlink.Link) Lower { return Lower{PeerIndex(l), l.Attrs().NetNsID} }
 
 // Below returns what LowerOf has to return for an interface of n that was made

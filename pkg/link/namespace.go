@@ -75,6 +75,17 @@ func (n *Namespace) Close() {
 	n.NetNS.Close()
 }
 
+// Is reports whether other is the same namespace.
+func (n *Namespace) Is(other *Namespace) (bool, error) {
+	var stats [2]unix.Stat_t
+	for i, netNS := range []ns.NetNS{n.NetNS, other.NetNS} {
+		if err := unix.Fstat(int(netNS.Fd()), &stats[i]); err != nil {
+			return false, fmt.Errorf("stat netns %q: %w", netNS.Path(), err)
+		}
+	}
+	return stats[0].Dev == stats[1].Dev && stats[0].Ino == stats[1].Ino, nil
+}
+
 // Do runs f on a thread inside the namespace, for what rtnetlink cannot do:
 // /proc/sys/net shows the namespace of the thread that opens it.
 func (n *Namespace) Do(f func() error) error {

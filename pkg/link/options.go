@@ -1,15 +1,13 @@
 package link
 
 import (
-	"encoding/binary"
 	"fmt"
 	"maps"
+	"net"
 	"slices"
 	"strings"
 
 	"github.com/vishvananda/netlink"
-	"github.com/vishvananda/netlink/nl"
-	"golang.org/x/sys/unix"
 )
 
 // The names that ip-link(8) has for the modes and flags of macvlan and ipvlan,
@@ -23,27 +21,25 @@ var (
 	IPVLANFlags = [...]string{netlink.IPVLAN_FLAG_BRIDGE: "bridge", netlink.IPVLAN_FLAG_PRIVATE: "private", netlink.IPVLAN_FLAG_VEPA: "vepa"}
 )
 
-// NoPromisc is the option of a macvlan that SetNoPromisc turns on.
-const NoPromisc = "nopromisc"
-
-// macvlanNoPromisc is MACVLAN_FLAG_NOPROMISC (linux/if_link.h).
-const macvlanNoPromisc = 1
-
 // Options returns the options of an interface that is on another one, by the
 // words of ip-link(8). It has only those that l says something about.
 func Options(l netlink.Link) map[string]string {
 	options := make(map[string]string)
 	switch l := l.(type) {
-	case *netlink.Macvlan:
-		options["mode"] = MacvlanModes[l.Mode]
+	case *Macvlan:
+		options["mode"] = nameOf(MacvlanModes[:], int(l.Mode))
 		if l.BCQueueLen != 0 {
 			options["bcqueuelen"] = fmt.Sprint(l.BCQueueLen)
 		}
 		if l.Mode == netlink.MACVLAN_MODE_SOURCE {
-			options["macaddr"] = macList(l)
+			options["macaddr"] = macList(l.MACAddrs)
+		}
+		if l.Mode == netlink.MACVLAN_MODE_PASSTHRU {
+			options["nopromisc"] = onOff(l.NoPromisc)
 		}
 	case *netlink.IPVlan:
-		options["mode"], options["flag"] = IPVLANModes[l.Mode], IPVLANFlags[l.Flag]
+		options["mode"] = nameOf(IPVLANModes[:], int(l.Mode))
+		options["flag"] = nameOf(IPVLANFlags[:], int(l.Flag))
 	case *netlink.Tuntap:
 		options["tap"], options["multi_queue"] = onOff(l.Mode == netlink.TUNTAP_MODE_TAP), onOff(l.Flags&netlink.TUNTAP_MULTI_QUEUE != 0)
 		options["user"], options["group"] = fmt.Sprint(l.Owner), fmt.Sprint(l.Group)
@@ -61,10 +57,18 @@ func onOff(on bool) string {
 	return "off"
 }
 
-// macList writes the sources of a macvlan down, in order.
-func macList(l *netlink.Macvlan) string {
-	addrs := make([]string, len(l.MACAddrs))
-	for i, addr := range l.MACAddrs {
+// nameOf returns a name from its place. A kernel may know more than there are.
+func nameOf(names []string, i int) string {
+	if i < len(names) {
+		return names[i]
+	}
+	return fmt.Sprint(i)
+}
+
+// macList writes hardware addresses down, in order.
+func macList(list []net.HardwareAddr) string {
+	addrs := make([]string, len(list))
+	for i, addr := range list {
 		addrs[i] = addr.String()
 	}
 	slices.Sort(addrs)
@@ -83,42 +87,14 @@ func qosMap(priorities map[uint32]uint32) string {
 	return strings.Join(pairs, " ")
 }
 
-// Options returns the options of an interface of n, including those that the
-// netlink package does not read.
+// Options returns the options of an interface of n.
 func (n *Namespace) Options(l netlink.Link) (map[string]string, error) {
-	options := Options(l)
-	if l.Type() != "macvlan" {
-		return options, nil
-	}
-	settings, err := n.settings(l, unix.IFLA_LINKINFO, nl.IFLA_INFO_DATA)
-	if err != nil {
-		return nil, err
-	}
-	options[NoPromisc] = "off"
-	for _, s := range settings {
-		if s.Attr.Type == nl.IFLA_MACVLAN_FLAGS && len(s.Value) >= 2 && binary.NativeEndian.Uint16(s.Value)&macvlanNoPromisc != 0 {
-			options[NoPromisc] = "on"
+	if plain, ok := l.(*netlink.Macvlan); ok {
+		m, err := n.macvlan(plain)
+		if err != nil {
+			return nil, err
 		}
+		l = m
 	}
-	return options, nil
-}
-
-// SetNoPromisc keeps a macvlan in mode passthru from making the interface below
-// take all frames.
-func (n *Namespace) SetNoPromisc(l netlink.Link) error {
-	req, err := n.request(unix.RTM_NEWLINK, unix.NLM_F_ACK)
-	if err != nil {
-		return err
-	}
-	msg := nl.NewIfInfomsg(unix.AF_UNSPEC)
-	msg.Index = int32(l.Attrs().Index)
-	req.AddData(msg)
-	info := nl.NewRtAttr(unix.IFLA_LINKINFO, nil)
-	info.AddRtAttr(nl.IFLA_INFO_KIND, nl.NonZeroTerminated("macvlan"))
-	info.AddRtAttr(nl.IFLA_INFO_DATA, nil).AddRtAttr(nl.IFLA_MACVLAN_FLAGS, nl.Uint16Attr(macvlanNoPromisc))
-	req.AddData(info)
-	if _, err := req.Execute(unix.NETLINK_ROUTE, 0); err != nil {
-		return fmt.Errorf("set nopromisc of %q: %w", l.Attrs().Name, err)
-	}
-	return nil
+	return Options(l), nil
 }

@@ -27,6 +27,14 @@ type NSPathNotNSErr struct{ msg string }
 
 func (e NSPathNotNSErr) Error() string { return e.msg }
 
+// IsGone reports whether err says that there is no namespace at a path, or
+// something else in its place.
+func IsGone(err error) bool {
+	var missing NSPathNotExistErr
+	var other NSPathNotNSErr
+	return errors.As(err, &missing) || errors.As(err, &other)
+}
+
 // IsNSorErr returns nil if nspath is a namespace, judged by its filesystem,
 // [NSPathNotExistErr] if it does not exist and [NSPathNotNSErr] if it is on
 // another filesystem.

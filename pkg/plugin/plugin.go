@@ -42,9 +42,11 @@ func Main(p Plugin) {
 	// A plugin waits for the kernel and for its delegate, and never computes on
 	// two threads at once: looking for work on more costs a tenth of an ADD.
 	runtime.GOMAXPROCS(1)
-	ownProcess = true
 	if isCommand() {
 		os.Exit(p.command(os.Args[1:], os.Stderr))
+	}
+	if os.Getenv("CNI_COMMAND") == "ADD" {
+		catchSignals()
 	}
 	if p.Versions == nil {
 		p.Versions = version.All

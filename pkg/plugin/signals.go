@@ -14,13 +14,10 @@ var running struct {
 	cancel context.CancelFunc
 }
 
-// ownProcess says that Main runs the process. A program that calls verbs by
-// itself handles its signals by itself.
-var ownProcess bool
-
 // catchSignals makes SIGTERM and SIGINT take effect where an ADD can take back
-// what it did. It must come before the first change, since a process that dies of
-// a signal may still finish the system call that another of its threads is in.
+// what it did. It must come well before the first change, since a process that
+// dies of a signal may go on for some system calls in another of its threads. A
+// program that calls verbs by itself handles its signals by itself.
 func catchSignals() {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
@@ -57,9 +54,6 @@ func interruptible() (context.Context, func()) {
 	running.Lock()
 	defer running.Unlock()
 	around := running.cancel
-	if ownProcess && around == nil {
-		catchSignals()
-	}
 	running.cancel = cancel
 	return ctx, func() {
 		running.Lock()

@@ -10,12 +10,16 @@ import (
 	"github.com/containernetworking/plugins/plugins/ipam/static/static"
 	"github.com/containernetworking/plugins/plugins/main/bridge/bridge"
 	"github.com/containernetworking/plugins/plugins/main/dummy/dummy"
+	hostdevice "github.com/containernetworking/plugins/plugins/main/host-device/hostdevice"
+	"github.com/containernetworking/plugins/plugins/main/ipvlan/ipvlan"
 	"github.com/containernetworking/plugins/plugins/main/loopback/loopback"
 	"github.com/containernetworking/plugins/plugins/main/macvlan/macvlan"
 	"github.com/containernetworking/plugins/plugins/main/ptp/ptp"
 	"github.com/containernetworking/plugins/plugins/main/tap/tap"
+	"github.com/containernetworking/plugins/plugins/main/vlan/vlan"
 	"github.com/containernetworking/plugins/plugins/meta/firewall/firewall"
 	"github.com/containernetworking/plugins/plugins/meta/portmap/portmap"
+	"github.com/containernetworking/plugins/plugins/meta/tuning/tuning"
 )
 
 // plugins is what the bundle answers to: a line for each plugin.
@@ -24,13 +28,17 @@ var plugins = []*plugin.Plugin{
 	&dhcp.Plugin,
 	&dummy.Plugin,
 	&firewall.Plugin,
+	&hostdevice.Plugin,
 	&hostlocal.Plugin,
+	&ipvlan.Plugin,
 	&loopback.Plugin,
 	&macvlan.Plugin,
 	&portmap.Plugin,
 	&ptp.Plugin,
 	&static.Plugin,
 	&tap.Plugin,
+	&tuning.Plugin,
+	&vlan.Plugin,
 }
 
 func main() { plugin.Bundle(plugins...) }

@@ -2,7 +2,6 @@
 package loopback
 
 import (
-	"errors"
 	"fmt"
 	"os"
 
@@ -85,7 +84,7 @@ func del(args *skel.CmdArgs) error {
 		return nil
 	}
 	lo, err := open(args.Netns)
-	if isGone(err) {
+	if ns.IsGone(err) {
 		fmt.Fprintf(os.Stderr, "nothing to set down: %v\n", err)
 		return nil
 	}
@@ -98,12 +97,4 @@ func del(args *skel.CmdArgs) error {
 		return err
 	}
 	return lo.setDown()
-}
-
-// isGone reports whether err says that there is no namespace at the path, or
-// something else in its place.
-func isGone(err error) bool {
-	var missing ns.NSPathNotExistErr
-	var other ns.NSPathNotNSErr
-	return errors.As(err, &missing) || errors.As(err, &other)
 }

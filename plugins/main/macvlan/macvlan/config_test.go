@@ -27,7 +27,7 @@ func TestValid(t *testing.T) {
 		{"nothing", ``, map[string]string{"mode": "bridge"}},
 		{"private", `, "mode": "private"`, map[string]string{"mode": "private"}},
 		{"vepa", `, "mode": "vepa", "bcqueuelen": 4294967295`, map[string]string{"mode": "vepa", "bcqueuelen": "4294967295"}},
-		{"passthru", `, "mode": "passthru", "nopromisc": true`, map[string]string{"mode": "passthru"}},
+		{"passthru", `, "mode": "passthru", "nopromisc": true`, map[string]string{"mode": "passthru", "nopromisc": "on"}},
 		{"source", `, "mode": "source", "macaddrs": ["02:00:00:00:00:02", "02-00-00-00-00-01"]`,
 			map[string]string{"mode": "source", "macaddr": "02:00:00:00:00:01 02:00:00:00:00:02"}},
 		{"queues and MTU", `, "mtu": 68, "numTxQueues": 4096, "numRxQueues": 1`, map[string]string{"mode": "bridge"}},

@@ -3,8 +3,6 @@
 package macvlan
 
 import (
-	"fmt"
-
 	"github.com/vishvananda/netlink"
 
 	"github.com/containernetworking/plugins/pkg/check"
@@ -29,30 +27,20 @@ func (c *Conf) Create(a *iface.Attachment) error {
 	if err != nil {
 		return err
 	}
-	if len(c.macAddrs) > 0 {
-		if err := a.Container.MacvlanMACAddrSet(made, c.macAddrs); err != nil {
-			return fmt.Errorf("set macaddrs of %q: %w", a.IfName, err)
-		}
-	}
-	if c.NoPromisc {
-		if err := a.Container.SetNoPromisc(made); err != nil {
-			return err
-		}
-	}
 	a.Report(made)
 	return c.Prepare(a, c.HasIPAM())
 }
 
 // link is what the configuration says of the interface.
-func (c *Conf) link() *netlink.Macvlan {
-	return &netlink.Macvlan{Mode: c.mode, BCQueueLen: c.BCQueueLen, MACAddrs: c.macAddrs}
+func (c *Conf) link() *link.Macvlan {
+	return &link.Macvlan{
+		Macvlan:   netlink.Macvlan{Mode: c.mode, BCQueueLen: c.BCQueueLen, MACAddrs: c.macAddrs},
+		NoPromisc: c.NoPromisc,
+	}
 }
 
 // Expect describes the interface.
 func (c *Conf) Expect(a *iface.Attachment) (container, host []check.Expect, err error) {
 	expected, err := c.ExpectChild(a, c.link())
-	if c.NoPromisc {
-		expected.Options[link.NoPromisc] = "on"
-	}
 	return []check.Expect{expected}, nil, err
 }

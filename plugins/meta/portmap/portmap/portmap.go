@@ -5,15 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/containernetworking/plugins/pkg/chained"
 	"github.com/containernetworking/plugins/pkg/owner"
 	"github.com/containernetworking/plugins/pkg/plugin"
+	"github.com/containernetworking/plugins/pkg/record"
 )
 
 // Plugin answers the verbs for portmap.
@@ -240,14 +238,5 @@ func (c *Conf) Available() error {
 	if err := backendOf(c.Backend).available(); err != nil {
 		return err
 	}
-	for dir := directory; ; dir = filepath.Dir(dir) {
-		err := unix.Access(dir, unix.W_OK|unix.X_OK)
-		if errors.Is(err, unix.ENOENT) {
-			continue
-		}
-		if err != nil {
-			return fmt.Errorf("write to %s: %w", dir, err)
-		}
-		return nil
-	}
+	return record.Writable(directory)
 }

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/containernetworking/plugins/pkg/owner"
+	"github.com/containernetworking/plugins/pkg/record"
 )
 
 // directory has a record for each attachment, by which DEL finds its mappings
@@ -110,59 +111,18 @@ func (f *forward) chooseChain() error {
 	return nil
 }
 
-// write makes the record, as a whole or not at all: a file without a name gets
-// one when it is complete. Like all of /run it is in memory, and need not
-// survive a crash of the machine.
+// write makes the record. Like all of /run it need not survive a crash of the
+// machine.
 func (f *forward) write() error {
 	text, err := json.Marshal(f)
 	if err != nil {
 		return err
 	}
-	file, err := os.OpenFile(directory, unix.O_TMPFILE|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	if _, err := file.Write(text); err != nil {
-		return err
-	}
-	path := recordPath(f.Chain)
-	err = name(file, path)
-	if errors.Is(err, fs.ErrExist) {
-		err = errors.Join(remove(path+replacementSuffix), name(file, path+replacementSuffix))
-		if err == nil {
-			err = os.Rename(path+replacementSuffix, path)
-		}
-	}
-	return err
-}
-
-// replacementSuffix ends the name of a record that is to replace one.
-const replacementSuffix = ".new"
-
-// name gives a name to a file that has none.
-func name(file *os.File, path string) error {
-	self := fmt.Sprintf("/proc/self/fd/%d", file.Fd())
-	err := unix.Linkat(unix.AT_FDCWD, self, unix.AT_FDCWD, path, unix.AT_SYMLINK_FOLLOW)
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	return nil
+	return record.Write(recordPath(f.Chain), text)
 }
 
 // forget removes the record.
-func (f *forward) forget() error {
-	path := recordPath(f.Chain)
-	return errors.Join(remove(path+replacementSuffix), remove(path))
-}
-
-// remove removes a file if there is one.
-func remove(path string) error {
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
-}
+func (f *forward) forget() error { return record.Remove(recordPath(f.Chain)) }
 
 // hasRecords reports whether there can be records at all.
 func hasRecords() bool {

@@ -1,0 +1,153 @@
+package link
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+)
+
+// Addresses and routes are kept as the kernel's own messages, with all that it
+// knows of them, and sent back to it as `ip address restore` does.
+
+// addressHeader and routeHeader are the sizes of struct ifaddrmsg and rtmsg.
+const (
+	addressHeader = unix.SizeofIfAddrmsg
+	routeHeader   = unix.SizeofRtMsg
+)
+
+// nextHopID is RTA_NH_ID (linux/rtnetlink.h).
+const nextHopID = 30
+
+// rawAddresses returns the addresses of a link but for those that the kernel
+// makes up for a while (RFC 8981).
+func (n *Namespace) rawAddresses(l netlink.Link) ([][]byte, error) {
+	index := l.Attrs().Index
+	messages, err := n.dump(unix.RTM_GETADDR, unix.RTM_NEWADDR, func(req *nl.NetlinkRequest) {
+		msg := nl.NewIfAddrmsg(unix.AF_UNSPEC)
+		msg.Index = uint32(index)
+		req.AddData(msg)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list addresses of %q: %w", l.Attrs().Name, err)
+	}
+	return slices.DeleteFunc(messages, func(m []byte) bool {
+		msg := nl.DeserializeIfAddrmsg(m)
+		return int(msg.Index) != index || msg.Family == unix.AF_INET6 && msg.Flags&unix.IFA_F_TEMPORARY != 0
+	}), nil
+}
+
+// replayAddress gives a link an address, unless it has that.
+func (n *Namespace) replayAddress(message []byte, index int) error {
+	if len(message) < addressHeader {
+		return errors.New("malformed message")
+	}
+	message = slices.Clone(message)
+	nl.DeserializeIfAddrmsg(message).Index = uint32(index)
+	return n.replay(unix.RTM_NEWADDR, message)
+}
+
+// rawRoutes returns the routes through a link that isOwn lets pass, those without a
+// gateway first, as the others need them.
+func (n *Namespace) rawRoutes(l netlink.Link) ([][]byte, error) {
+	var direct, gatewayed [][]byte
+	for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
+		messages, err := n.dump(unix.RTM_GETROUTE, unix.RTM_NEWROUTE, func(req *nl.NetlinkRequest) {
+			req.AddData(&nl.RtMsg{RtMsg: unix.RtMsg{Family: family}})
+			// Kernels before 4.20 ignore it.
+			req.AddData(nl.NewRtAttr(unix.RTA_OIF, nl.Uint32Attr(uint32(l.Attrs().Index))))
+		})
+		if err != nil {
+			return nil, fmt.Errorf("list routes of %q: %w", l.Attrs().Name, err)
+		}
+		for _, m := range messages {
+			attrs, err := routeAttrs(m)
+			if err != nil {
+				return nil, fmt.Errorf("read routes of %q: %w", l.Attrs().Name, err)
+			}
+			switch {
+			case !isOwn(m, attrs, l.Attrs().Index):
+			case attrs[unix.RTA_GATEWAY] == nil && attrs[unix.RTA_VIA] == nil:
+				direct = append(direct, m)
+			default:
+				gatewayed = append(gatewayed, m)
+			}
+		}
+	}
+	return append(direct, gatewayed...), nil
+}
+
+// routeAttrs returns the attributes of a route by type. They share the memory of
+// the message.
+func routeAttrs(message []byte) (map[uint16][]byte, error) {
+	if len(message) < routeHeader {
+		return nil, errors.New("malformed message")
+	}
+	list, err := nl.ParseRouteAttr(message[routeHeader:])
+	if err != nil {
+		return nil, err
+	}
+	attrs := make(map[uint16][]byte)
+	for _, attr := range list {
+		attrs[attr.Attr.Type] = attr.Value
+	}
+	return attrs, nil
+}
+
+// isOwn reports whether a route leads through the interface alone, and whether
+// somebody has made it who will not do so again: neither the kernel nor a daemon.
+func isOwn(message []byte, attrs map[uint16][]byte, index int) bool {
+	header := nl.DeserializeRtMsg(message)
+	out := attrs[unix.RTA_OIF]
+	switch {
+	case len(out) != 4 || int(binary.NativeEndian.Uint32(out)) != index:
+		return false
+	case attrs[unix.RTA_MULTIPATH] != nil || attrs[nextHopID] != nil:
+		return false
+	case header.Type != unix.RTN_UNICAST || header.Flags&unix.RTM_F_CLONED != 0:
+		return false
+	}
+	return header.Protocol == unix.RTPROT_BOOT || header.Protocol == unix.RTPROT_STATIC
+}
+
+// replayRoute adds a route through a link, unless there is another one by now.
+func (n *Namespace) replayRoute(message []byte, index int) error {
+	message = slices.Clone(message)
+	attrs, err := routeAttrs(message)
+	if err != nil {
+		return err
+	}
+	if len(attrs[unix.RTA_OIF]) != 4 {
+		return errors.New("malformed message")
+	}
+	binary.NativeEndian.PutUint32(attrs[unix.RTA_OIF], uint32(index))
+	// The others say what became of it, which the kernel does not take.
+	nl.DeserializeRtMsg(message).Flags &= unix.RTNH_F_ONLINK
+	return n.replay(unix.RTM_NEWROUTE, message)
+}
+
+// isRefusal reports whether the kernel does not take what no longer fits a host
+// that has changed meanwhile: it is left out, as DEL would never succeed.
+func isRefusal(err error) bool {
+	return slices.ContainsFunc([]error{
+		unix.EEXIST, unix.EPERM, unix.EACCES, unix.EBUSY, unix.EINVAL, unix.ERANGE, unix.EADDRNOTAVAIL,
+		unix.EAFNOSUPPORT, unix.EOPNOTSUPP, unix.ENETUNREACH, unix.EHOSTUNREACH,
+	}, func(refusal error) bool { return errors.Is(err, refusal) })
+}
+
+func (n *Namespace) replay(kind int, message []byte) error {
+	req, err := n.request(kind, unix.NLM_F_CREATE|unix.NLM_F_EXCL|unix.NLM_F_ACK)
+	if err != nil {
+		return err
+	}
+	req.AddRawData(message)
+	_, err = req.Execute(unix.NETLINK_ROUTE, 0)
+	if isRefusal(err) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,88 @@
+// Package record keeps the files in which plugins note what they have made.
+package record
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// replacementSuffix ends the name of a file that is to replace one.
+const replacementSuffix = ".new"
+
+// Write makes the file at path, which only root reads, as a whole or not at all:
+// a file without a name gets one when it is complete.
+func Write(path string, text []byte) error {
+	replacement := path + replacementSuffix
+	file, err := os.OpenFile(filepath.Dir(path), unix.O_TMPFILE|os.O_WRONLY, 0o600)
+	nameless := err == nil
+	// overlayfs before Linux 6.2 and NFS have no files without names.
+	if errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EISDIR) {
+		file, err = os.OpenFile(replacement, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	}
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	if _, err := file.Write(text); err != nil {
+		return err
+	}
+	if err := file.Sync(); err != nil {
+		return err
+	}
+	if nameless {
+		if err := name(file, path); !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+		if err := errors.Join(remove(replacement), name(file, replacement)); err != nil {
+			return err
+		}
+	}
+	return os.Rename(replacement, path)
+}
+
+// name gives a name to a file that has none. Where that takes a capability that is
+// missing (CAP_DAC_READ_SEARCH, until Linux 6.10), the file is found by a path.
+func name(file *os.File, path string) error {
+	fd := int(file.Fd())
+	err := unix.Linkat(fd, "", unix.AT_FDCWD, path, unix.AT_EMPTY_PATH)
+	if errors.Is(err, unix.ENOENT) {
+		err = unix.Linkat(unix.AT_FDCWD, fmt.Sprintf("/proc/self/fd/%d", fd), unix.AT_FDCWD, path, unix.AT_SYMLINK_FOLLOW)
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return nil
+}
+
+// Remove removes the file at path, and what a Write that was cut off has left, as
+// far as they are there.
+func Remove(path string) error {
+	return errors.Join(remove(path+replacementSuffix), remove(path))
+}
+
+func remove(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// Writable returns an error if files cannot be made in dir, which need not exist
+// yet.
+func Writable(dir string) error {
+	for ; ; dir = filepath.Dir(dir) {
+		err := unix.Access(dir, unix.W_OK|unix.X_OK)
+		if errors.Is(err, unix.ENOENT) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("write to %s: %w", dir, err)
+		}
+		return nil
+	}
+}

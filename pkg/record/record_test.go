@@ -1,0 +1,89 @@
+package record
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+)
+
+func TestWrite(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "x")
+	for _, text := range []string{"one", "another", ""} {
+		if err := Write(path, []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		if have, err := os.ReadFile(path); err != nil || string(have) != text {
+			t.Errorf("wrote %q, read %q: %v", text, have, err)
+		}
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode() != 0o600 {
+		t.Errorf("%v: %v", info.Mode(), err)
+	}
+	if have := names(t, dir); !slices.Equal(have, []string{"x"}) {
+		t.Errorf("files: %q", have)
+	}
+}
+
+// What was cut off between the two names of a file is in nobody's way.
+func TestCutOff(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "x")
+	for _, name := range []string{path, path + replacementSuffix} {
+		if err := os.WriteFile(name, []byte("old"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := Write(path, []byte("new")); err != nil {
+		t.Fatal(err)
+	}
+	if have, err := os.ReadFile(path); err != nil || string(have) != "new" {
+		t.Errorf("read %q: %v", have, err)
+	}
+	if err := os.WriteFile(path+replacementSuffix, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := Remove(path); err != nil {
+			t.Error(err)
+		}
+		if have := names(t, dir); len(have) > 0 {
+			t.Errorf("files: %q", have)
+		}
+	}
+}
+
+func TestNoDirectory(t *testing.T) {
+	if err := Write(filepath.Join(t.TempDir(), "missing", "x"), nil); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestWritable(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]bool{dir: true, filepath.Join(dir, "a", "b"): true, filepath.Join(file, "a"): false} {
+		if err := Writable(path); (err == nil) != want {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+}
+
+func names(t *testing.T, dir string) []string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
+}

@@ -1,0 +1,209 @@
+// Package hostdevice moves a device of the host into the container, and back.
+package hostdevice
+
+import (
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+
+	"github.com/containernetworking/cni/pkg/types"
+	"github.com/vishvananda/netlink"
+
+	"github.com/containernetworking/plugins/pkg/check"
+	"github.com/containernetworking/plugins/pkg/iface"
+	"github.com/containernetworking/plugins/pkg/link"
+	"github.com/containernetworking/plugins/pkg/owner"
+	"github.com/containernetworking/plugins/pkg/plugin"
+)
+
+// Plugin answers the verbs for host-device.
+var Plugin = iface.New("host-device", func() iface.Driver { return new(Conf) })
+
+// Create moves the device into the container.
+func (c *Conf) Create(a *iface.Attachment) error {
+	bus, err := c.resolve()
+	if err != nil {
+		return err
+	}
+	if c.DPDKMode {
+		a.Report(&netlink.Device{LinkAttrs: netlink.LinkAttrs{Name: a.IfName}})
+		return nil
+	}
+	device, err := c.findOrReclaim(a.Host, bus)
+	if err != nil {
+		return fmt.Errorf("failed to find host device: %w", err)
+	}
+	l, err := lend(a, device)
+	if err == nil && c.mac != nil {
+		l, err = setMAC(a.Container, l, c.mac)
+	}
+	if err != nil {
+		return err
+	}
+	a.Report(l)
+	if bus.pci != "" {
+		a.ReportPCI(bus.pci)
+	}
+	return c.Prepare(a, c.HasIPAM())
+}
+
+// setMAC changes the hardware address, which the device gets back with the rest.
+func setMAC(n *link.Namespace, l netlink.Link, mac net.HardwareAddr) (netlink.Link, error) {
+	if err := n.LinkSetHardwareAddr(l, mac); err != nil {
+		return nil, fmt.Errorf("set hardware address of %q: %w", l.Attrs().Name, err)
+	}
+	return n.LinkByIndex(l.Attrs().Index)
+}
+
+// resolve looks the PCI function or auxiliary device up, if one is given, and
+// decides whether anything is to be moved.
+func (c *Conf) resolve() (bus, error) {
+	if !c.hasSelector() {
+		return bus{}, plugin.Errorf(types.ErrInvalidNetworkConfig, `specify either "device", "hwaddr", "kernelpath" or "pciBusID"`)
+	}
+	b, err := c.bus()
+	if err == nil && b.pci != "" {
+		c.DPDKMode, err = b.hasDPDKDriver()
+	}
+	return b, err
+}
+
+// Configure gives the device its addresses, unless a program in the container
+// does.
+func (c *Conf) Configure(a *iface.Attachment) error {
+	if c.DPDKMode {
+		return nil
+	}
+	return c.Endpoint.Configure(a)
+}
+
+// Expect describes the device in the container.
+func (c *Conf) Expect(a *iface.Attachment) (container, host []check.Expect, err error) {
+	if _, err := c.resolve(); err != nil || c.DPDKMode {
+		return nil, nil, err
+	}
+	loans, err := loansTo(a.Attachment)
+	if err != nil {
+		return nil, nil, err
+	}
+	kind := ""
+	if len(loans) > 0 {
+		kind = loans[0].Device.Kind
+	}
+	return []check.Expect{c.ExpectInterface(a, kind)}, nil, compare(a.Link(), loans)
+}
+
+// compare tells if the container's interface, if it has one, is another one than
+// ADD has moved there. Those that earlier releases have moved have the alias only.
+func compare(l netlink.Link, loans []*loan) error {
+	if l == nil {
+		return nil
+	}
+	attrs := l.Attrs()
+	same := func(l *loan) bool { return attrs.Index == l.Device.Index && attrs.Alias == l.Device.Name }
+	switch {
+	case len(loans) == 0 && attrs.Alias == "":
+		return fmt.Errorf("interface %s is no device of the host: it has no alias", attrs.Name)
+	case len(loans) > 0 && !slices.ContainsFunc(loans, same):
+		return fmt.Errorf("interface %s with alias %q is not device %s of the host", attrs.Name, attrs.Alias, loans[0].Device.Name)
+	}
+	return nil
+}
+
+// Remove brings the device back.
+func (c *Conf) Remove(a *iface.Attachment) error {
+	loans, err := loansTo(a.Attachment)
+	if err != nil {
+		return err
+	}
+	if len(loans) == 0 {
+		return c.removeUnrecorded(a)
+	}
+	var errs []error
+	for _, loan := range loans {
+		errs = append(errs, loan.end(a.Host, a.Container))
+	}
+	return plugin.Join(errs...)
+}
+
+// removeUnrecorded brings a device back that upstream has moved: its name on the
+// host is its alias, and the rest is unknown.
+func (c *Conf) removeUnrecorded(a *iface.Attachment) error {
+	if _, err := c.resolve(); err == nil && c.DPDKMode || a.Container == nil {
+		return nil
+	}
+	l, err := a.Container.LinkByName(a.IfName)
+	if link.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("look %q up: %w", a.IfName, err)
+	}
+	attrs := l.Attrs()
+	if !isInterfaceName(attrs.Alias) {
+		return nil
+	}
+	found := &loan{Attachment: a.Attachment, Device: &link.Origin{
+		Name: attrs.Alias, HostIndex: attrs.Index, Index: attrs.Index, MAC: attrs.HardwareAddr.String(),
+	}}
+	// The path of a dead container's namespace may be in use again.
+	if others, err := found.others(); len(others) > 0 || err != nil {
+		return err
+	}
+	_, err = found.Device.Return(a.Host, a.Container)
+	return err
+}
+
+// isInterfaceName applies the kernel's rule (dev_valid_name).
+func isInterfaceName(name string) bool {
+	return name != "" && len(name) < 16 && name != "." && name != ".." && !strings.ContainsAny(name, "/: \t\n\v\f\r")
+}
+
+// Collect does the same for the network's attachments that are not valid.
+func (c *Conf) Collect(host *link.Namespace, network string, valid []owner.Attachment) error {
+	loans, err := readLoans(func(attachment, _ string) bool {
+		return strings.HasPrefix(attachment, owner.NetworkPrefix(network))
+	})
+	errs := []error{err}
+	for _, loan := range loans {
+		if !slices.Contains(valid, loan.Attachment) {
+			errs = append(errs, loan.end(host, nil))
+		}
+	}
+	return plugin.Join(errs...)
+}
+
+// Available looks whether there is such a device, be it in a container.
+func (c *Conf) Available() error {
+	if !c.hasSelector() {
+		return nil // the runtime names it at ADD
+	}
+	bus, err := c.resolve()
+	if err != nil || c.DPDKMode {
+		return err
+	}
+	host, err := link.Host()
+	if err != nil {
+		return err
+	}
+	defer host.Close()
+	_, missing := c.find(host, bus)
+	// What is above a device in sysfs stays while that is away.
+	if missing == nil || exists(bus.path) || exists(c.KernelPath) {
+		return nil
+	}
+	lent, err := readLoans(func(string, string) bool { return true })
+	if slices.ContainsFunc(lent, c.means) {
+		return nil
+	}
+	return plugin.Join(fmt.Errorf("failed to find host device: %w", missing), err)
+}
+
+// means reports whether a device that is away is the one.
+func (c *Conf) means(l *loan) bool {
+	if c.Device == "" {
+		return c.HWAddr != "" && l.Device.MAC == c.hwAddr.String()
+	}
+	return l.Device.Name == c.Device || slices.Contains(l.Device.AltNames, c.Device)
+}

@@ -1,0 +1,10 @@
+// Command host-device is the CNI plugin that moves a device of the host into the
+// container.
+package main
+
+import (
+	"github.com/containernetworking/plugins/pkg/plugin"
+	hostdevice "github.com/containernetworking/plugins/plugins/main/host-device/hostdevice"
+)
+
+func main() { plugin.Main(hostdevice.Plugin) }

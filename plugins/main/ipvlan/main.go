@@ -1,0 +1,10 @@
+// Command ipvlan is the CNI plugin that connects a container by an ipvlan
+// interface.
+package main
+
+import (
+	"github.com/containernetworking/plugins/pkg/plugin"
+	"github.com/containernetworking/plugins/plugins/main/ipvlan/ipvlan"
+)
+
+func main() { plugin.Main(ipvlan.Plugin) }

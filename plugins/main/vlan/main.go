@@ -1,0 +1,9 @@
+// Command vlan is the CNI plugin that connects a container by a VLAN interface.
+package main
+
+import (
+	"github.com/containernetworking/plugins/pkg/plugin"
+	"github.com/containernetworking/plugins/plugins/main/vlan/vlan"
+)
+
+func main() { plugin.Main(vlan.Plugin) }

@@ -1,0 +1,243 @@
+package tuning
+
+import (
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/containernetworking/plugins/pkg/owner"
+	"github.com/containernetworking/plugins/pkg/record"
+)
+
+// backup is what DEL puts back. It is kept in two files: a record of all, whose
+// name is the attachment's alone, and the attributes in upstream's form, under
+// upstream's name, for upstream's DEL.
+type backup struct {
+	owner.Attachment
+	identity
+	settings
+	// Shared means that the file in upstream's form is this attachment's.
+	Shared bool `json:"shared,omitempty"`
+
+	// unrecorded means that there is no record, as upstream makes none.
+	unrecorded bool
+}
+
+// recordSuffix ends the names of records.
+const recordSuffix = ".record"
+
+// directory is where backups are.
+type directory string
+
+func (d directory) recordOf(a owner.Attachment) string {
+	return filepath.Join(string(d), a.Prefix()+recordSuffix)
+}
+
+// shared is the path of upstream's file. Attachments of different names can have
+// the same one: a_b with c, and a with b_c.
+func (d directory) shared(a owner.Attachment) string {
+	return filepath.Join(string(d), a.ContainerID+"_"+a.IfName+".json")
+}
+
+// load returns the backup of an attachment, nil if there is none. One of a device
+// that is gone has nothing to put back.
+func (d directory) load(a owner.Attachment, present identity) (*backup, error) {
+	b, err := d.readRecord(d.recordOf(a))
+	if err != nil {
+		return nil, err
+	}
+	theirs, err := d.readShared(a, b)
+	switch {
+	case err != nil:
+		return nil, err
+	case b == nil && theirs == nil:
+		return nil, nil
+	case b == nil:
+		return &backup{Attachment: a, identity: present, settings: settings{attributes: *theirs}, Shared: true, unrecorded: true}, nil
+	}
+	if b.Netns != present.Netns {
+		b.Sysctls = nil
+	}
+	if b.identity != present {
+		rewritten := theirs != nil && !theirs.equal(b.attributes)
+		b.attributes, b.Offloads = attributes{}, nil
+		if rewritten { // by upstream's ADD, for the device that there is now
+			b.attributes = *theirs
+		}
+	}
+	if b.Shared && theirs == nil { // upstream's DEL has put them back
+		b.attributes = attributes{}
+	}
+	b.identity = present
+	return b, nil
+}
+
+// readRecord returns the backup in a record, nil if there is none. One that makes
+// no sense is as good as none.
+func (d directory) readRecord(path string) (*backup, error) {
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	b := new(backup)
+	if json.Unmarshal(text, b) != nil || d.recordOf(b.Attachment) != path {
+		return nil, nil
+	}
+	return b, nil
+}
+
+// readShared returns what is in upstream's file, nil if there is none, if it is
+// another attachment's, or makes no sense. own is the attachment's record.
+func (d directory) readShared(a owner.Attachment, own *backup) (*attributes, error) {
+	has, err := d.hasShared(a, own)
+	if err != nil || !has {
+		return nil, err
+	}
+	text, err := os.ReadFile(d.shared(a))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	theirs := new(attributes)
+	if json.Unmarshal(text, theirs) != nil {
+		return nil, nil
+	}
+	return theirs, nil
+}
+
+// hasShared reports whether upstream's file is the attachment's.
+func (d directory) hasShared(a owner.Attachment, own *backup) (bool, error) {
+	if own != nil {
+		return own.Shared, nil
+	}
+	_, err := os.Lstat(d.shared(a))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	taken, err := d.isTaken(a)
+	return !taken, err
+}
+
+// isTaken reports whether the file in upstream's form is another attachment's.
+func (d directory) isTaken(a owner.Attachment) (bool, error) {
+	taken := false
+	err := d.each("", func(_ string, b *backup) error {
+		taken = taken || b != nil && b.Shared && b.Attachment != a && d.shared(b.Attachment) == d.shared(a)
+		return nil
+	})
+	return taken, err
+}
+
+// each calls f with the path of each record whose name has a prefix, and with what
+// is in it, nil if that makes no sense.
+func (d directory) each(prefix string, f func(path string, b *backup) error) error {
+	entries, err := os.ReadDir(string(d))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	var errs []error
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), prefix) || !strings.HasSuffix(e.Name(), recordSuffix) {
+			continue
+		}
+		path := filepath.Join(string(d), e.Name())
+		b, err := d.readRecord(path)
+		if err == nil {
+			err = f(path, b)
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(append(errs, err)...)
+}
+
+// save writes the record, and then the file in upstream's form: whose it is must
+// be known before it is there.
+func (d directory) save(b *backup) error {
+	if err := os.MkdirAll(string(d), 0o755); err != nil {
+		return err
+	}
+	if err := d.share(b); err != nil {
+		return err
+	}
+	text, err := json.Marshal(b)
+	if err != nil {
+		return err
+	}
+	if err := record.Write(d.recordOf(b.Attachment), text); err != nil || !b.Shared {
+		return err
+	}
+	return d.saveShared(b)
+}
+
+// share decides whether there will be a file in upstream's form.
+func (d directory) share(b *backup) error {
+	had := b.Shared
+	b.Shared = b.attributes != (attributes{})
+	switch {
+	case had && !b.Shared:
+		return record.Remove(d.shared(b.Attachment))
+	case had || !b.Shared:
+		return nil
+	}
+	_, err := os.Lstat(d.shared(b.Attachment))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	taken, err := d.isTaken(b.Attachment)
+	b.Shared = !taken
+	return err
+}
+
+func (d directory) saveShared(b *backup) error {
+	text, err := json.MarshalIndent(b.attributes, "", " ")
+	if err != nil {
+		return err
+	}
+	return record.Write(d.shared(b.Attachment), text)
+}
+
+// putBack makes the files what they were when old was loaded, nil if there was
+// nothing, and b saved after that.
+func (d directory) putBack(old, b *backup) error {
+	switch {
+	case old == nil:
+		return d.forget(b.Attachment)
+	case old.unrecorded:
+		return errors.Join(record.Remove(d.recordOf(old.Attachment)), d.saveShared(old))
+	}
+	old.Shared = old.Shared || b.Shared
+	return d.save(old)
+}
+
+// forget removes both files. The record is the last, as it says whose the other
+// one is.
+func (d directory) forget(a owner.Attachment) error {
+	own, err := d.readRecord(d.recordOf(a))
+	if err != nil {
+		return err
+	}
+	has, err := d.hasShared(a, own)
+	if err != nil {
+		return err
+	}
+	if has {
+		if err := record.Remove(d.shared(a)); err != nil {
+			return err
+		}
+	}
+	return record.Remove(d.recordOf(a))
+}

@@ -1,0 +1,238 @@
+package tuning
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// root is where the kernel has its parameters. Those below net are of the
+// network namespace of the thread that opens them.
+const root = "/proc/sys"
+
+// sysctl is a kernel parameter with a value.
+type sysctl struct {
+	// Name is as somebody wrote it or, once it has been resolved, the path below
+	// root.
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+// put sets a sysctl in a list, at its end if it is not there.
+func put(list []sysctl, s sysctl) []sysctl {
+	i := slices.IndexFunc(list, func(other sysctl) bool { return other.Name == s.Name })
+	if i < 0 {
+		return append(list, s)
+	}
+	list = slices.Clone(list)
+	list[i] = s
+	return list
+}
+
+// sysctls is an object of JSON in its order, in which the sysctls are written.
+type sysctls struct {
+	list []sysctl
+	// err is what is wrong. Other keys of the configuration can be read all the
+	// same.
+	err error
+}
+
+// UnmarshalJSON reads the object. Its error is left for validate.
+func (s *sysctls) UnmarshalJSON(text []byte) error {
+	s.err = s.read(text)
+	return nil
+}
+
+func (s *sysctls) read(text []byte) error {
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	token, err := decoder.Token()
+	if err != nil || token == nil {
+		return err
+	}
+	if token != json.Delim('{') {
+		return fmt.Errorf("sysctl is %s, which is no object", text)
+	}
+	for decoder.More() {
+		name, err := decoder.Token()
+		if err != nil {
+			return err
+		}
+		added := sysctl{Name: name.(string)} // JSON has no other keys
+		if err := decoder.Decode(&added.Value); err != nil {
+			return fmt.Errorf("read sysctl %q: %w", added.Name, err)
+		}
+		if slices.ContainsFunc(s.list, func(other sysctl) bool { return other.Name == added.Name }) {
+			return errors.New("duplicated sysctl keys are not allowed")
+		}
+		s.list = append(s.list, added)
+	}
+	return nil
+}
+
+// validate checks that all are below net.
+func (s *sysctls) validate() error {
+	if s.err != nil {
+		return s.err
+	}
+	for _, added := range s.list {
+		if parts := split(added.Name); strings.Contains(added.Name, "..") || len(parts) < 2 || parts[0] != "net" {
+			return fmt.Errorf("invalid net sysctl key: %q", strings.ReplaceAll(added.Name, ".", "/"))
+		}
+	}
+	return nil
+}
+
+// split returns the parts of a name: whatever is between dots and slashes.
+func split(name string) []string {
+	return strings.FieldsFunc(name, func(r rune) bool { return r == '.' || r == '/' })
+}
+
+// resolve returns the path of a sysctl below root. Whether a dot separates or
+// belongs to an interface's name, only the kernel knows; one that it does not
+// know at all has only separators.
+func resolve(name, ifName string) string {
+	parts := split(name)
+	for i, part := range parts {
+		if replaced := strings.Replace(part, "IFNAME", ifName, 1); replaced != part {
+			parts[i] = replaced
+			break
+		}
+	}
+	separated := path.Join(parts...)
+	if _, err := os.Lstat(filepath.Join(root, separated)); err == nil {
+		return separated
+	}
+	if found, ok := lookUp("", parts); ok {
+		return found
+	}
+	return separated
+}
+
+func lookUp(dir string, parts []string) (string, bool) {
+	if len(parts) == 0 {
+		return dir, true
+	}
+	for n := range parts {
+		below := path.Join(dir, strings.Join(parts[:n+1], "."))
+		if _, err := os.Lstat(filepath.Join(root, below)); err != nil {
+			continue
+		}
+		if found, ok := lookUp(below, parts[n+1:]); ok {
+			return found, true
+		}
+	}
+	return "", false
+}
+
+// dotted returns a path as sysctl(8) prints it.
+func dotted(path string) string {
+	return strings.NewReplacer(".", "/", "/", ".").Replace(path)
+}
+
+// read returns the value, without its final newline.
+func (s sysctl) read() (string, error) {
+	text, err := os.ReadFile(filepath.Join(root, s.Name))
+	return strings.TrimSuffix(string(text), "\n"), err
+}
+
+// write writes the value.
+func (s sysctl) write() error {
+	file, err := os.OpenFile(filepath.Join(root, s.Name), os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = file.WriteString(s.Value)
+	return errors.Join(err, file.Close())
+}
+
+// restore writes the value unless it is there. One whose interface is gone is
+// gone, too.
+func (s sysctl) restore() error {
+	if have, err := s.read(); err == nil && have == s.Value {
+		return nil
+	}
+	if err := s.write(); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// compare returns an error if the kernel has another value. Some have none to
+// read.
+func (s sysctl) compare() error {
+	have, err := s.read()
+	if errors.Is(err, fs.ErrPermission) {
+		return nil
+	}
+	if err == nil && !sameValue(have, s.Value) {
+		err = fmt.Errorf("sysctl %s is %q, expected %q", dotted(s.Name), have, s.Value)
+	}
+	return err
+}
+
+// sameValue compares as the kernel reads: words, of which some are numbers.
+func sameValue(a, b string) bool {
+	return slices.EqualFunc(strings.Fields(a), strings.Fields(b), func(a, b string) bool {
+		x, errX := strconv.ParseInt(a, 0, 64)
+		y, errY := strconv.ParseInt(b, 0, 64)
+		return a == b || errX == nil && errY == nil && x == y
+	})
+}
+
+// readSysctls returns the values of all sysctls in the list that have one to
+// read, and of those that change with them, in the opposite of the order in which
+// to put them back.
+func readSysctls(list []sysctl) ([]sysctl, error) {
+	var have []sysctl
+	for _, s := range list {
+		names, err := followers(s.Name)
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range append(names, s.Name) {
+			s := sysctl{Name: name}
+			s.Value, err = s.read()
+			if errors.Is(err, fs.ErrPermission) {
+				continue
+			}
+			if err != nil {
+				return nil, err
+			}
+			have = put(have, s)
+		}
+	}
+	return have, nil
+}
+
+// followers returns what the kernel changes itself when a parameter for all
+// interfaces changes: that of each interface, and of those to come.
+func followers(name string) ([]string, error) {
+	var names []string
+	switch name {
+	case "net/ipv4/ip_forward", "net/ipv4/conf/all/forwarding":
+		// A router does not obey redirects (RFC 1812, section 5.2.7.2).
+		name, names = "net/ipv4/conf/all/forwarding", []string{"net/ipv4/conf/all/accept_redirects"}
+	case "net/ipv6/conf/all/addr_gen_mode",
+		"net/ipv6/conf/all/disable_ipv6",
+		"net/ipv6/conf/all/forwarding",
+		"net/ipv6/conf/all/ignore_routes_with_linkdown":
+	default:
+		return nil, nil
+	}
+	dir := path.Dir(path.Dir(name))
+	entries, err := os.ReadDir(filepath.Join(root, dir))
+	for _, e := range entries {
+		if e.Name() != "all" {
+			names = append(names, path.Join(dir, e.Name(), path.Base(name)))
+		}
+	}
+	return names, err
+}

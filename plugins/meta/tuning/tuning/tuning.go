@@ -1,0 +1,157 @@
+// Package tuning sets sysctls and attributes of a container's interface, and puts
+// back what was there before.
+package tuning
+
+import (
+	"github.com/containernetworking/cni/pkg/types"
+	"github.com/containernetworking/cni/pkg/version"
+
+	"github.com/containernetworking/plugins/pkg/chained"
+	"github.com/containernetworking/plugins/pkg/ns"
+	"github.com/containernetworking/plugins/pkg/owner"
+	"github.com/containernetworking/plugins/pkg/plugin"
+	"github.com/containernetworking/plugins/pkg/record"
+)
+
+// Plugin answers the verbs for tuning.
+var Plugin = chained.Kind{
+	Name:      "tuning",
+	NewDriver: func() chained.Driver { return new(Conf) },
+	Unchained: "Required prevResult missing",
+	Unchecked: "Required prevResult missing",
+}.Plugin()
+
+func (c *Conf) directory() directory { return directory(c.DataDir) }
+
+// Add sets what the configuration wants. What was there before is recorded first.
+func (c *Conf) Add(a *chained.Attachment) error {
+	allowed, err := readAllowList()
+	if err != nil {
+		return err
+	}
+	return c.tune(a, func(d *device, want settings) error {
+		if err := want.resolve(a.IfName, allowed); err != nil || want.isEmpty() {
+			return err
+		}
+		if err := c.set(a, d, want); err != nil {
+			return err
+		}
+		c.report(a, want)
+		return nil
+	})
+}
+
+// tune runs f on the device, with what is wanted of it.
+func (c *Conf) tune(a *chained.Attachment, f func(d *device, want settings) error) error {
+	if err := validateName(a.IfName); err != nil {
+		return err
+	}
+	want, err := c.wanted(a.Args.Args)
+	if err != nil {
+		return err
+	}
+	err = onDevice(a.Args.Netns, a.IfName, func(d *device) error { return f(d, want) })
+	if ns.IsGone(err) {
+		return plugin.Errorf(types.ErrInvalidNetNS, "%w", err)
+	}
+	return err
+}
+
+func (c *Conf) set(a *chained.Attachment, d *device, want settings) error {
+	before, err := d.read(want)
+	if err != nil {
+		return err
+	}
+	old, err := c.directory().load(a.Attachment, d.id)
+	if err != nil {
+		return err
+	}
+	b := &backup{Attachment: a.Attachment, identity: d.id, settings: before}
+	if old != nil { // the first backup is the one to put back
+		b.settings, b.Shared = old.settings.orElse(before), old.Shared
+	}
+	a.Undo(func() error { return c.undo(a, before, old, b) })
+	if err := c.directory().save(b); err != nil {
+		return err
+	}
+	return d.apply(want)
+}
+
+// undo puts back what was before an ADD, and the files that were.
+func (c *Conf) undo(a *chained.Attachment, before settings, old, b *backup) error {
+	err := onDevice(a.Args.Netns, a.IfName, func(d *device) error { return d.restore(before) })
+	if err != nil && !ns.IsGone(err) {
+		return err
+	}
+	return c.directory().putBack(old, b)
+}
+
+// report puts what has changed into the result. The key mtu came with version
+// 1.1.0 of the specification.
+func (c *Conf) report(a *chained.Attachment, want settings) {
+	reportsMTU, _ := version.GreaterThanOrEqualTo(c.CNIVersion, "1.1.0")
+	for _, i := range a.Result.Interfaces {
+		if i.Name != a.IfName {
+			continue
+		}
+		if want.MAC != "" {
+			i.Mac = want.MAC
+		}
+		if want.MTU != 0 && reportsMTU {
+			i.Mtu = want.MTU
+		}
+	}
+}
+
+// Check compares what the configuration wants with what is there.
+func (c *Conf) Check(a *chained.Attachment) error {
+	return c.tune(a, func(d *device, want settings) error {
+		if err := want.resolve(a.IfName, nil); err != nil {
+			return err
+		}
+		return d.compare(want)
+	})
+}
+
+// Remove puts back what was there before, if it is the same interface still, and
+// forgets it.
+func (c *Conf) Remove(a *chained.Attachment) error {
+	if err := validateName(a.IfName); err != nil {
+		return err
+	}
+	err := onDevice(a.Args.Netns, a.IfName, func(d *device) error {
+		b, err := c.directory().load(a.Attachment, d.id)
+		if err != nil || b == nil {
+			return err
+		}
+		return d.restore(b.settings)
+	})
+	if err != nil && !ns.IsGone(err) {
+		return err
+	}
+	return c.directory().forget(a.Attachment)
+}
+
+// Collect removes the backups of the network's attachments that are not valid.
+// What they would put back is gone with the container.
+func (c *Conf) Collect(network string, valid []owner.Attachment) error {
+	keep := make(map[string]bool)
+	for _, a := range valid {
+		keep[c.directory().recordOf(a)] = true
+	}
+	return c.directory().each(owner.NetworkPrefix(network), func(path string, b *backup) error {
+		switch {
+		case keep[path]:
+			return nil
+		case b == nil:
+			return record.Remove(path)
+		}
+		return c.directory().forget(b.Attachment)
+	})
+}
+
+// Available returns what an ADD would miss.
+func (c *Conf) Available() error {
+	_, err := readAllowList()
+	return plugin.Join(err, record.Writable(c.DataDir))
+}
