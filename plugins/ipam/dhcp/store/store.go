@@ -4,14 +4,13 @@ package store
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/containernetworking/plugins/pkg/owner"
+	"github.com/containernetworking/plugins/pkg/record"
 	"github.com/containernetworking/plugins/plugins/ipam/dhcp/dhcp4"
 	"github.com/containernetworking/plugins/plugins/ipam/dhcp/dhcp6"
 )
@@ -81,10 +80,7 @@ func Open(dir, socket string) (*Store, error) {
 	return &Store{dir, socket}, nil
 }
 
-const (
-	suffix    = ".json"
-	temporary = ".new"
-)
+const suffix = ".json"
 
 // path returns where an attachment's record is. Its name begins with that of the
 // daemon, whose files are its own business.
@@ -101,37 +97,12 @@ func (s *Store) Save(r *Record) error {
 	if err != nil {
 		return err
 	}
-	path := s.path(r.Attachment())
-	if err := write(path+temporary, append(text, '\n')); err != nil {
-		os.Remove(path + temporary)
-		return fmt.Errorf("write lease: %w", err)
-	}
-	if err := os.Rename(path+temporary, path); err != nil {
-		return fmt.Errorf("write lease: %w", err)
-	}
-	return nil
-}
-
-// write makes sure that the file is on disk before it gets its name.
-func write(path string, text []byte) error {
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = file.Write(text)
-	if err == nil {
-		err = file.Sync()
-	}
-	return errors.Join(err, file.Close())
+	return record.Write(s.path(r.Attachment()), append(text, '\n'))
 }
 
 // Remove removes an attachment's record, if there is one.
 func (s *Store) Remove(a owner.Attachment) error {
-	err := os.Remove(s.path(a))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("remove lease: %w", err)
-	}
-	return nil
+	return record.Remove(s.path(a))
 }
 
 // Load reads all records of the daemon. Files that are no records, it removes,

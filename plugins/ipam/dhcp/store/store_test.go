@@ -74,7 +74,7 @@ func TestRubbish(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	s := open(t, dir, "/mine")
-	paths := []string{s.path(sample("a").Attachment()), s.path(sample("b").Attachment()), s.path(sample("c").Attachment()) + temporary}
+	paths := []string{s.path(sample("a").Attachment()), s.path(sample("b").Attachment()), s.path(sample("c").Attachment()) + ".cut-off"}
 	for i, text := range []string{"{", `{"containerID": "b"}`, ""} {
 		if err := os.WriteFile(paths[i], []byte(text), 0o600); err != nil {
 			t.Fatal(err)
