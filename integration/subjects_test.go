@@ -5,6 +5,7 @@ package integration
 import (
 	"encoding/json"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,8 +13,11 @@ import (
 	"testing"
 
 	"github.com/containernetworking/cni/pkg/version"
+	"github.com/vishvananda/netlink"
 
 	"github.com/containernetworking/plugins/integration/node"
+	"github.com/containernetworking/plugins/pkg/ip"
+	"github.com/containernetworking/plugins/pkg/link"
 )
 
 func TestMain(m *testing.M) { os.Exit(node.Main(m)) }
@@ -135,6 +139,9 @@ var subjects = []subject{
 	portmapSubject("iptables"),
 	portmapSubject("nftables"),
 	tuningSubject(),
+	sbrSubject("tables", `"addSourceHints": true`),
+	sbrSubject("table", `"table": 5000`),
+	vrfSubject(),
 }
 
 // call is a call of the plugin for a container with a namespace at path.
@@ -197,8 +204,42 @@ func (s subject) container(t testing.TB, n *node.Node, name string) *node.Contai
 	c := n.Container(t, name)
 	if s.inside != "" {
 		c.Exec(t, "sh", "-ec", s.inside)
+		settle(t, n, c)
 	}
 	return c
+}
+
+// settle waits until the kernel has done to the container's interfaces what it
+// does to them by itself.
+func settle(t testing.TB, n *node.Node, c *node.Container) {
+	t.Helper()
+	err := n.Do(func() error {
+		inside, err := link.Open(c.Path)
+		if err != nil {
+			return err
+		}
+		defer inside.Close()
+		links, err := inside.LinkList()
+		if err != nil {
+			return err
+		}
+		for _, l := range links {
+			if l.Attrs().Flags&net.FlagUp == 0 {
+				continue
+			}
+			addrs, err := inside.AddrList(l, netlink.FAMILY_V6)
+			if err != nil {
+				return err
+			}
+			if err := (ip.Config{Addrs: addrs}).AwaitUse(t.Context(), inside, l); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // name is for the reader of a test.

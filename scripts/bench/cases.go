@@ -74,6 +74,7 @@ func scenarios() []scenario {
 		{name: "bridge, host-local dual stack", member: member{"bridge", `"isGateway":true,` + dual}},
 		{name: "macvlan, host-local IPv4", member: member{"macvlan", `"master":"uplink",` + v4}, links: true},
 		{name: "macvlan, host-local dual stack", member: member{"macvlan", `"master":"uplink",` + dual}, slow: true, links: true},
+		{name: chainSBR, member: member{"ptp", v4}, chained: []member{{"sbr", ""}}, unchecked: true},
 		{name: chainIPTables, member: member{"bridge", iptables}, chained: chained("iptables"), unchecked: true},
 		{name: chainNFTables, member: member{"bridge", nftables}, chained: chained("nftables"), own: true, elements: true},
 		{name: crowdedChain, member: member{"bridge", nftables}, chained: chained("nftables"), own: true, mapped: 1000, foreign: 10_000},
@@ -129,6 +130,7 @@ func requirements() []requirement {
 		{of: ours(memberName(crowdedChain, "firewall"), "ADD"), to: ours(memberName(chainNFTables, "firewall"), "ADD"), atMost: 1.3},
 		{of: ours(memberName(crowdedChain, "firewall"), "DEL"), to: ours(memberName(chainNFTables, "firewall"), "DEL"), atMost: 1.3},
 		{of: ours(memberName(chainTuning, "tuning"), "ADD"), to: other(memberName(chainTuning, "tuning"), "ADD"), atMost: 0.65},
+		{of: ours(memberName(chainSBR, "sbr"), "ADD"), to: other(memberName(chainSBR, "sbr"), "ADD"), atMost: 0.65},
 		{of: ours("host-local, 10 000 leases", "ADD"), to: ours("host-local", "ADD"), atMost: 1.3},
 		{of: ours("host-local, 10 000 leases", "DEL"), to: ours("host-local", "DEL"), atMost: 1.3},
 		{of: ours("100 parallel ptp, host-local IPv4", "ADD"), to: other("100 parallel ptp, host-local IPv4", "ADD"), atMost: 0.5},
@@ -145,6 +147,7 @@ const (
 	floorSide  = "floor"
 
 	bridgeIPTables = "bridge, iptables masquerade"
+	chainSBR       = "ptp, sbr"
 	chainIPTables  = "bridge, masquerade, portmap, firewall on iptables"
 	chainNFTables  = "bridge, masquerade, portmap, firewall on nftables"
 	chainTuning    = "bridge, tuning"
