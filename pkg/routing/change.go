@@ -78,7 +78,7 @@ func (c Change) Revert(n *link.Namespace) error {
 func (c Change) Missing(v View) []error {
 	var errs []error
 	for _, r := range c.Rules {
-		if !v.HasRule(r) {
+		if !v.hasRule(r) {
 			errs = append(errs, fmt.Errorf("rule %s is missing", r))
 		}
 	}
@@ -95,8 +95,8 @@ func (c Change) Missing(v View) []error {
 	return errs
 }
 
-// HasRule reports whether the kernel has the rule, whoever made it.
-func (v View) HasRule(r Rule) bool {
+// hasRule reports whether the kernel has the rule, whoever made it.
+func (v View) hasRule(r Rule) bool {
 	return slices.ContainsFunc(v.Rules, func(have netlink.Rule) bool {
 		return have.Table == r.Table && ip.SameNet(have.Src, r.Src)
 	})
