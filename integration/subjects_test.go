@@ -58,6 +58,9 @@ type subject struct {
 	// doomed matches what of the node's state ends with the container, as it is
 	// in there.
 	doomed string
+	// wire is one that gives a container what the plugin before has made. In it and
+	// in prevResult NAME stands for the container's name.
+	wire string
 	// shared says that the plugin makes state for all attachments together, which
 	// stays on the host.
 	shared bool
@@ -134,6 +137,8 @@ var subjects = []subject{
 			"routes": [{"dst": "0.0.0.0/0"}], "dns": {"nameservers": ["10.1.2.1"]}}}`,
 		ifName: "eth0",
 	},
+	bandwidthSubject("veth"),
+	bandwidthSubject("macvlan"),
 	firewallSubject("iptables"),
 	firewallSubject("nftables"),
 	portmapSubject("iptables"),
@@ -152,7 +157,8 @@ func (s subject) call(version, netns string) node.Call {
 	if s.prevResult == "" {
 		return c
 	}
-	return c.With("prevResult", inVersion(version, s.prevResult))
+	result := strings.ReplaceAll(s.prevResult, "NAME", filepath.Base(netns))
+	return c.With("prevResult", inVersion(version, result))
 }
 
 // versions are those that the plugin knows.
@@ -205,6 +211,9 @@ func (s subject) container(t testing.TB, n *node.Node, name string) *node.Contai
 	if s.inside != "" {
 		c.Exec(t, "sh", "-ec", s.inside)
 		settle(t, n, c)
+	}
+	if s.wire != "" {
+		n.Exec(t, "sh", "-ec", strings.ReplaceAll(s.wire, "NAME", name))
 	}
 	return c
 }

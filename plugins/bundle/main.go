@@ -16,6 +16,7 @@ import (
 	"github.com/containernetworking/plugins/plugins/main/ptp/ptp"
 	"github.com/containernetworking/plugins/plugins/main/tap/tap"
 	"github.com/containernetworking/plugins/plugins/main/vlan/vlan"
+	"github.com/containernetworking/plugins/plugins/meta/bandwidth/bandwidth"
 	"github.com/containernetworking/plugins/plugins/meta/firewall/firewall"
 	"github.com/containernetworking/plugins/plugins/meta/portmap/portmap"
 	"github.com/containernetworking/plugins/plugins/meta/sbr/sbr"
@@ -25,6 +26,7 @@ import (
 
 // plugins is what the bundle answers to: a line for each plugin.
 var plugins = []*plugin.Plugin{
+	&bandwidth.Plugin,
 	&bridge.Plugin,
 	&dummy.Plugin,
 	&firewall.Plugin,
