@@ -24,6 +24,7 @@ readonly requirements=(
 	nft:nftables
 	modprobe:kmod
 	linux.uml:user-mode-linux
+	iperf3:iperf3
 	ping:iputils-ping
 	shellcheck:shellcheck
 	dbus-daemon:dbus

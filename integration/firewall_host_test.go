@@ -3,7 +3,6 @@ package integration
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -13,39 +12,17 @@ import (
 	"github.com/containernetworking/plugins/integration/node"
 )
 
-// debian is where Debian's package has upstream's plugins.
-const debian = "/usr/lib/cni"
-
 // Upstream's ADD and ours are undone, and checked, by each other.
 func TestFirewallDebian(t *testing.T) {
 	t.Parallel()
-	if _, err := os.Stat(filepath.Join(debian, "firewall")); err != nil {
-		t.Skipf("upstream's plugins are not installed: %v", err)
-	}
 	n := node.New(t)
 	keys := backendKey("iptables") + `, "ingressPolicy": "same-bridge"`
-	version := func(c node.Call) node.Call {
-		c.Config = strings.ReplaceAll(c.Config, `"1.1.0"`, `"1.0.0"`)
-		return c
-	}
-	call, other := version(firewallCall("c", keys, "10.50.0.2/16", "fd00::2/64")), version(firewallCall("other", keys, "10.50.0.3/16", "fd00::3/64"))
-	bin, err := node.Bin()
-	if err != nil {
-		t.Fatal(err)
-	}
-	plugin, err := filepath.Rel(bin, filepath.Join(debian, "firewall"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	upstreams := func(command string, c node.Call) {
-		t.Helper()
-		c.Plugin = plugin
-		n.Must(t, command, c)
-	}
-	upstreams("ADD", call)
+	call, theirs := upstreams(t, firewallCall("c", keys, "10.50.0.2/16", "fd00::2/64"))
+	other, theirOther := upstreams(t, firewallCall("other", keys, "10.50.0.3/16", "fd00::3/64"))
+	n.Must(t, "ADD", theirs)
 	n.Must(t, "CHECK", call)
 	n.Must(t, "ADD", other)
-	upstreams("CHECK", other)
+	n.Must(t, "CHECK", theirOther)
 	n.Must(t, "DEL", call)
 	for tool, address := range map[string]string{"iptables": "10.50.0.2", "ip6tables": "fd00::2/"} {
 		if rules := filterRules(t, n, tool); strings.Contains(rules, address) {
@@ -53,7 +30,7 @@ func TestFirewallDebian(t *testing.T) {
 		}
 	}
 	n.Must(t, "CHECK", other)
-	upstreams("DEL", other)
+	n.Must(t, "DEL", theirOther)
 	for tool, address := range map[string]string{"iptables": "10.50.0.3", "ip6tables": "fd00::3"} {
 		if rules := filterRules(t, n, tool); strings.Contains(rules, address) {
 			t.Errorf("after upstream's DEL of ours:\n%s", rules)
@@ -61,7 +38,7 @@ func TestFirewallDebian(t *testing.T) {
 	}
 	n.Must(t, "DEL", other)
 	// Upstream does not take its policies back; switching them does.
-	upstreams("ADD", call)
+	n.Must(t, "ADD", theirs)
 	n.Exec(t, "rm", "-r", "/run/cni/firewall")
 	n.Must(t, "ADD", other.With("ingressPolicy", []byte(`"open"`)))
 	if rules := filterRules(t, n, "iptables"); strings.Contains(rules, "cni0") {

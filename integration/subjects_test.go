@@ -5,6 +5,7 @@ package integration
 import (
 	"encoding/json"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,8 +13,11 @@ import (
 	"testing"
 
 	"github.com/containernetworking/cni/pkg/version"
+	"github.com/vishvananda/netlink"
 
 	"github.com/containernetworking/plugins/integration/node"
+	"github.com/containernetworking/plugins/pkg/ip"
+	"github.com/containernetworking/plugins/pkg/link"
 )
 
 func TestMain(m *testing.M) { os.Exit(node.Main(m)) }
@@ -54,6 +58,9 @@ type subject struct {
 	// doomed matches what of the node's state ends with the container, as it is
 	// in there.
 	doomed string
+	// wire is one that gives a container what the plugin before has made. In it and
+	// in prevResult NAME stands for the container's name.
+	wire string
 	// shared says that the plugin makes state for all attachments together, which
 	// stays on the host.
 	shared bool
@@ -134,11 +141,16 @@ var subjects = []subject{
 			"routes": [{"dst": "0.0.0.0/0"}], "dns": {"nameservers": ["10.1.2.1"]}}}`,
 		ifName: "eth0",
 	},
+	bandwidthSubject("veth"),
+	bandwidthSubject("macvlan"),
 	firewallSubject("iptables"),
 	firewallSubject("nftables"),
 	portmapSubject("iptables"),
 	portmapSubject("nftables"),
 	tuningSubject(),
+	sbrSubject("tables", `"addSourceHints": true`),
+	sbrSubject("table", `"table": 5000`),
+	vrfSubject(),
 }
 
 // call is a call of the plugin for a container with a namespace at path.
@@ -149,7 +161,8 @@ func (s subject) call(version, netns string) node.Call {
 	if s.prevResult == "" {
 		return c
 	}
-	return c.With("prevResult", inVersion(version, s.prevResult))
+	result := strings.ReplaceAll(s.prevResult, "NAME", filepath.Base(netns))
+	return c.With("prevResult", inVersion(version, result))
 }
 
 // versions are those that the plugin knows.
@@ -204,8 +217,45 @@ func (s subject) container(t testing.TB, n *node.Node, name string) *node.Contai
 	c := n.Container(t, name)
 	if s.inside != "" {
 		c.Exec(t, "sh", "-ec", s.inside)
+		settle(t, n, c)
+	}
+	if s.wire != "" {
+		n.Exec(t, "sh", "-ec", strings.ReplaceAll(s.wire, "NAME", name))
 	}
 	return c
+}
+
+// settle waits until the kernel has done to the container's interfaces what it
+// does to them by itself.
+func settle(t testing.TB, n *node.Node, c *node.Container) {
+	t.Helper()
+	err := n.Do(func() error {
+		inside, err := link.Open(c.Path)
+		if err != nil {
+			return err
+		}
+		defer inside.Close()
+		links, err := inside.LinkList()
+		if err != nil {
+			return err
+		}
+		for _, l := range links {
+			if l.Attrs().Flags&net.FlagUp == 0 {
+				continue
+			}
+			addrs, err := inside.AddrList(l, netlink.FAMILY_V6)
+			if err != nil {
+				return err
+			}
+			if err := (ip.Config{Addrs: addrs}).AwaitUse(t.Context(), inside, l); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // name is for the reader of a test.

@@ -75,13 +75,16 @@ func (d dump) features() ([]string, error) {
 	var lines []string
 	for _, l := range d.links {
 		device, err := netdev.Open(l.Attrs().Name)
+		if errors.Is(err, unix.ENODEV) {
+			continue // gone in the meantime
+		}
 		if err != nil {
 			return nil, err
 		}
 		features, err := device.Features()
 		device.Close()
 		if errors.Is(err, unix.ENODEV) {
-			continue // gone in the meantime
+			continue
 		}
 		if err != nil {
 			return nil, err
@@ -185,6 +188,9 @@ func (d dump) qdiscs() ([]string, error) {
 	for dev := range shaped {
 		for _, args := range [][]string{{"qdisc", "show", "dev", dev}, {"filter", "show", "dev", dev}, {"filter", "show", "dev", dev, "ingress"}} {
 			listed, err := command("tc", args...)
+			if err != nil && !d.has(dev) {
+				break // gone in the meantime
+			}
 			if err != nil {
 				return nil, err
 			}
@@ -194,4 +200,10 @@ func (d dump) qdiscs() ([]string, error) {
 		}
 	}
 	return lines, nil
+}
+
+// has reports whether there is a link of a name by now.
+func (d dump) has(name string) bool {
+	_, err := d.LinkByName(name)
+	return err == nil
 }

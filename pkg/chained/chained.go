@@ -52,6 +52,19 @@ type Attachment struct {
 	Context context.Context
 }
 
+// IPs returns the addresses of the result that are, or may be, the interface's: all
+// but those of an interface with another name.
+func (a *Attachment) IPs() []*current.IPConfig {
+	var own []*current.IPConfig
+	for _, ip := range a.Result.IPs {
+		i := ip.Interface
+		if i == nil || *i < 0 || *i >= len(a.Result.Interfaces) || a.Result.Interfaces[*i].Name == a.IfName {
+			own = append(own, ip)
+		}
+	}
+	return own
+}
+
 // Kind describes a plugin.
 type Kind struct {
 	Name string

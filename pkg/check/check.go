@@ -5,6 +5,7 @@ package check
 import (
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 
 	"github.com/vishvananda/netlink"
@@ -140,19 +141,33 @@ func (e Expect) compareAddrs(n *link.Namespace, l netlink.Link) ([]error, error)
 }
 
 func (e Expect) compareRoutes(n *link.Namespace, l netlink.Link) ([]error, error) {
+	have, err := e.listRoutes(n, l)
+	if err != nil {
+		return nil, err
+	}
+	missing := slices.DeleteFunc(slices.Clone(e.Routes), func(want netlink.Route) bool {
+		return hasRoute(have, want, l.Attrs().Index)
+	})
+	if missing, err = withoutMoved(n, l, missing, have); err != nil {
+		return nil, err
+	}
+	var errs []error
+	for _, r := range missing {
+		errs = append(errs, fmt.Errorf("interface %s lacks route %s", e.Name, ip.RouteText(r)))
+	}
+	return errs, nil
+}
+
+// listRoutes returns the interface's routes in all tables, of the families that
+// are expected.
+func (e Expect) listRoutes(n *link.Namespace, l netlink.Link) ([]netlink.Route, error) {
 	// Kernels since 4.20 then leave out the routes of other interfaces
 	// themselves. Not for longer: the library's other requests are not strict.
 	_ = n.SetStrictCheck(true)
 	defer func() { _ = n.SetStrictCheck(false) }()
-	var errs []error
+	var all []netlink.Route
 	for _, family := range []int{netlink.FAMILY_V4, netlink.FAMILY_V6} {
-		var expected []netlink.Route
-		for _, r := range e.Routes {
-			if familyOf(r) == family {
-				expected = append(expected, r)
-			}
-		}
-		if len(expected) == 0 {
+		if !slices.ContainsFunc(e.Routes, func(r netlink.Route) bool { return familyOf(r) == family }) {
 			continue
 		}
 		// The mask says no more than that tables other than main count:
@@ -162,13 +177,9 @@ func (e Expect) compareRoutes(n *link.Namespace, l netlink.Link) ([]error, error
 		if err != nil {
 			return nil, fmt.Errorf("list routes of %q: %w", e.Name, err)
 		}
-		for _, want := range expected {
-			if !hasRoute(have, want, l.Attrs().Index) {
-				errs = append(errs, fmt.Errorf("interface %s lacks route %s", e.Name, ip.RouteText(want)))
-			}
-		}
+		all = append(all, have...)
 	}
-	return errs, nil
+	return all, nil
 }
 
 func familyOf(r netlink.Route) int {

@@ -40,13 +40,10 @@ func (c Config) AwaitUse(ctx context.Context, n *link.Namespace, l netlink.Link)
 	return nil
 }
 
-// isLocal asks the kernel what it would do with a packet to the address. That
-// it finds no route at all is an answer as well.
+// isLocal asks the kernel what it would do with a packet to the address. That it
+// finds no route at all is an answer as well. It needs the interface to look in
+// the table of a VRF, and for an address that is local to a link.
 func isLocal(n *link.Namespace, l netlink.Link, address net.IP) bool {
-	options := &netlink.RouteGetOptions{FIBMatch: true}
-	if address.IsLinkLocalUnicast() {
-		options.OifIndex = l.Attrs().Index
-	}
-	routes, err := n.RouteGetWithOptions(address, options)
+	routes, err := n.RouteGetWithOptions(address, &netlink.RouteGetOptions{FIBMatch: true, OifIndex: l.Attrs().Index})
 	return err == nil && len(routes) > 0 && routes[0].Type == unix.RTN_LOCAL
 }

@@ -40,20 +40,33 @@ func AddOwnedVeth(host, container *Namespace, v Veth, a owner.Attachment) (hostE
 // hostName is of upstream's form, "veth" and eight digits.
 func hostName(a owner.Attachment, try int) string { return a.DeviceName(12, "veth", try) }
 
-// DeleteOwnedVeth deletes the attachment's pair. container may be nil if its
-// namespace is gone.
-func DeleteOwnedVeth(host, container *Namespace, a owner.Attachment) error {
+// OwnedVeths returns the host's ends of the attachment's pairs. There is more than
+// one only if an ADD was cut off.
+func (n *Namespace) OwnedVeths(a owner.Attachment) ([]netlink.Link, error) {
+	var ends []netlink.Link
 	for try := range maxNameTries {
-		l, err := host.LinkByName(hostName(a, try))
+		l, err := n.LinkByName(hostName(a, try))
 		if IsNotFound(err) {
 			break
 		}
 		if err != nil {
-			return fmt.Errorf("look %q up: %w", hostName(a, try), err)
+			return nil, fmt.Errorf("look %q up: %w", hostName(a, try), err)
 		}
-		if !a.Owns(l.Attrs().Alias) {
-			continue
+		if a.Owns(l.Attrs().Alias) {
+			ends = append(ends, l)
 		}
+	}
+	return ends, nil
+}
+
+// DeleteOwnedVeth deletes the attachment's pair. container may be nil if its
+// namespace is gone.
+func DeleteOwnedVeth(host, container *Namespace, a owner.Attachment) error {
+	ends, err := host.OwnedVeths(a)
+	if err != nil {
+		return err
+	}
+	for _, l := range ends {
 		if err := host.delete(l); err != nil {
 			return err
 		}

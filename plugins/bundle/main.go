@@ -17,13 +17,17 @@ import (
 	"github.com/containernetworking/plugins/plugins/main/ptp/ptp"
 	"github.com/containernetworking/plugins/plugins/main/tap/tap"
 	"github.com/containernetworking/plugins/plugins/main/vlan/vlan"
+	"github.com/containernetworking/plugins/plugins/meta/bandwidth/bandwidth"
 	"github.com/containernetworking/plugins/plugins/meta/firewall/firewall"
 	"github.com/containernetworking/plugins/plugins/meta/portmap/portmap"
+	"github.com/containernetworking/plugins/plugins/meta/sbr/sbr"
 	"github.com/containernetworking/plugins/plugins/meta/tuning/tuning"
+	"github.com/containernetworking/plugins/plugins/meta/vrf/vrf"
 )
 
 // plugins is what the bundle answers to: a line for each plugin.
 var plugins = []*plugin.Plugin{
+	&bandwidth.Plugin,
 	&bridge.Plugin,
 	&dhcp.Plugin,
 	&dummy.Plugin,
@@ -35,10 +39,12 @@ var plugins = []*plugin.Plugin{
 	&macvlan.Plugin,
 	&portmap.Plugin,
 	&ptp.Plugin,
+	&sbr.Plugin,
 	&static.Plugin,
 	&tap.Plugin,
 	&tuning.Plugin,
 	&vlan.Plugin,
+	&vrf.Plugin,
 }
 
 func main() { plugin.Bundle(plugins...) }

@@ -54,7 +54,9 @@ func scenarios() []scenario {
 		spoof    = `"macspoofchk":true,` + gateway
 		both     = `"macspoofchk":true,` + nftables
 
-		tuned = `"mtu":1454,"promisc":true,"allmulti":true,"sysctl":{"net.ipv4.conf.eth0.proxy_arp":"1"}`
+		tuned  = `"mtu":1454,"promisc":true,"allmulti":true,"sysctl":{"net.ipv4.conf.eth0.proxy_arp":"1"}`
+		limits = `"ingressRate":8000000,"ingressBurst":800000,"egressRate":8000000,"egressBurst":800000`
+
 		ports = `"runtimeConfig":{"portMappings":[{"hostPort":8080,"containerPort":80,"protocol":"tcp"}]}`
 	)
 	chained := func(backend string) []member {
@@ -74,10 +76,12 @@ func scenarios() []scenario {
 		{name: "bridge, host-local dual stack", member: member{"bridge", `"isGateway":true,` + dual}},
 		{name: "macvlan, host-local IPv4", member: member{"macvlan", `"master":"uplink",` + v4}, links: true},
 		{name: "macvlan, host-local dual stack", member: member{"macvlan", `"master":"uplink",` + dual}, slow: true, links: true},
+		{name: chainSBR, member: member{"ptp", v4}, chained: []member{{"sbr", ""}}, unchecked: true},
 		{name: chainIPTables, member: member{"bridge", iptables}, chained: chained("iptables"), unchecked: true},
 		{name: chainNFTables, member: member{"bridge", nftables}, chained: chained("nftables"), own: true, elements: true},
 		{name: crowdedChain, member: member{"bridge", nftables}, chained: chained("nftables"), own: true, mapped: 1000, foreign: 10_000},
 		{name: chainTuning, member: member{"bridge", gateway}, chained: []member{{"tuning", tuned}}},
+		{name: chainLimited, member: member{"bridge", gateway}, chained: []member{{"bandwidth", limits}}},
 		{name: "host-local", member: member{"host-local", v4}},
 		{name: "host-local, 10 000 leases", member: member{"host-local", v4}, leases: 10_000},
 		{name: "static", member: member{"static", own}},
@@ -129,6 +133,8 @@ func requirements() []requirement {
 		{of: ours(memberName(crowdedChain, "firewall"), "ADD"), to: ours(memberName(chainNFTables, "firewall"), "ADD"), atMost: 1.3},
 		{of: ours(memberName(crowdedChain, "firewall"), "DEL"), to: ours(memberName(chainNFTables, "firewall"), "DEL"), atMost: 1.3},
 		{of: ours(memberName(chainTuning, "tuning"), "ADD"), to: other(memberName(chainTuning, "tuning"), "ADD"), atMost: 0.65},
+		{of: ours(memberName(chainSBR, "sbr"), "ADD"), to: other(memberName(chainSBR, "sbr"), "ADD"), atMost: 0.65},
+		{of: ours(memberName(chainLimited, "bandwidth"), "ADD"), to: other(memberName(chainLimited, "bandwidth"), "ADD"), atMost: 0.65},
 		{of: ours("host-local, 10 000 leases", "ADD"), to: ours("host-local", "ADD"), atMost: 1.3},
 		{of: ours("host-local, 10 000 leases", "DEL"), to: ours("host-local", "DEL"), atMost: 1.3},
 		{of: ours("100 parallel ptp, host-local IPv4", "ADD"), to: other("100 parallel ptp, host-local IPv4", "ADD"), atMost: 0.5},
@@ -145,10 +151,12 @@ const (
 	floorSide  = "floor"
 
 	bridgeIPTables = "bridge, iptables masquerade"
+	chainSBR       = "ptp, sbr"
 	chainIPTables  = "bridge, masquerade, portmap, firewall on iptables"
 	chainNFTables  = "bridge, masquerade, portmap, firewall on nftables"
 	chainTuning    = "bridge, tuning"
 	crowdedChain   = "the same beside 1 000 mappings and 10 000 foreign rules"
+	chainLimited   = "bridge, bandwidth"
 )
 
 func ours(name, verb string) series  { return series{oursSide, name, verb} }

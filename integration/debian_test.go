@@ -1,0 +1,35 @@
+package integration
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/containernetworking/plugins/integration/node"
+)
+
+// debian is where Debian's package has upstream's plugins, of release 1.1.1.
+const debian = "/usr/lib/cni"
+
+// upstreams returns the calls of our plugin, and of upstream's of the same name, in
+// the latest version of the specification that both know. It skips the test where
+// upstream's is not installed.
+func upstreams(t *testing.T, call node.Call) (ours, theirs node.Call) {
+	t.Helper()
+	path := filepath.Join(debian, call.Plugin)
+	if _, err := os.Stat(path); err != nil {
+		t.Skipf("upstream's plugins are not installed: %v", err)
+	}
+	bin, err := node.Bin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours = call
+	ours.Config = strings.ReplaceAll(call.Config, `"`+latest+`"`, `"1.0.0"`)
+	theirs = ours
+	if theirs.Plugin, err = filepath.Rel(bin, path); err != nil {
+		t.Fatal(err)
+	}
+	return ours, theirs
+}

@@ -1,0 +1,41 @@
+package link
+
+import (
+	"errors"
+	"fmt"
+
+	"golang.org/x/sys/unix"
+)
+
+// Cookie returns a number that no other namespace has or gets as long as the host
+// runs (Linux 5.14). Older kernels give the number of the namespace's inode,
+// which another one may get when it is gone.
+func (n *Namespace) Cookie() (uint64, error) {
+	var cookie uint64
+	err := n.Do(func() error {
+		socket, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+		if err != nil {
+			return err
+		}
+		defer unix.Close(socket)
+		cookie, err = unix.GetsockoptUint64(socket, unix.SOL_SOCKET, unix.SO_NETNS_COOKIE)
+		return err
+	})
+	if errors.Is(err, unix.ENOPROTOOPT) {
+		return n.Inode()
+	}
+	if err != nil {
+		return 0, fmt.Errorf("identify netns %q: %w", n.NetNS.Path(), err)
+	}
+	return cookie, nil
+}
+
+// Inode returns the number of the namespace's inode, which no other namespace has
+// at the same time.
+func (n *Namespace) Inode() (uint64, error) {
+	var stat unix.Stat_t
+	if err := unix.Fstat(int(n.NetNS.Fd()), &stat); err != nil {
+		return 0, fmt.Errorf("stat netns %q: %w", n.NetNS.Path(), err)
+	}
+	return stat.Ino, nil
+}

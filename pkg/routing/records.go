@@ -1,0 +1,119 @@
+package routing
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/vishvananda/netlink"
+
+	"github.com/containernetworking/plugins/pkg/link"
+	"github.com/containernetworking/plugins/pkg/ns"
+	"github.com/containernetworking/plugins/pkg/owner"
+	"github.com/containernetworking/plugins/pkg/plugin"
+	"github.com/containernetworking/plugins/pkg/record"
+)
+
+// Records are what the plugin of that name notes of its attachments: by them DEL
+// finds what ADD changed, and what was there before.
+type Records string
+
+// Record is what each of them has.
+type Record struct {
+	// Namespace is the cookie of the container's, as a path may be another one's by
+	// the time of DEL.
+	Namespace uint64 `json:"namespace"`
+	// Link is the index of the interface.
+	Link int `json:"link"`
+	// Change is what was done.
+	Change Change `json:"change"`
+}
+
+// NewRecord returns a record about an interface of the namespace.
+func NewRecord(n *link.Namespace, l netlink.Link) (Record, error) {
+	cookie, err := n.Cookie()
+	return Record{Namespace: cookie, Link: l.Attrs().Index}, err
+}
+
+func (r Record) isIn(cookie uint64) bool { return r.Namespace == cookie }
+
+// IsAbout reports whether the record, of the namespace, is about an interface,
+// which is nil if there is none.
+func (r Record) IsAbout(l netlink.Link) bool { return l != nil && l.Attrs().Index == r.Link }
+
+const recordSuffix = ".json"
+
+func (r Records) path(a owner.Attachment) string {
+	return filepath.Join(directory, string(r)+"-"+a.Prefix()+recordSuffix)
+}
+
+// Write makes the attachment's record, whole or not at all.
+func (r Records) Write(a owner.Attachment, value any) error {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(directory, 0o755); err != nil {
+		return err
+	}
+	return record.Write(r.path(a), text)
+}
+
+// Read fills into, which is a Record or has one, from the attachment's record and
+// reports whether there is one about the namespace. One that makes no sense is as
+// good as none.
+func (r Records) Read(n *link.Namespace, a owner.Attachment, into interface{ isIn(uint64) bool }) (bool, error) {
+	text, err := os.ReadFile(r.path(a))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if json.Unmarshal(text, into) != nil {
+		return false, nil
+	}
+	cookie, err := n.Cookie()
+	return err == nil && into.isIn(cookie), err
+}
+
+// Release runs release within the namespace at path, for a DEL. If that is gone,
+// and all that was in it, the record is all there is to remove.
+func (r Records) Release(path string, a owner.Attachment, release func(*link.Namespace) error) error {
+	err := Within(path, release)
+	if ns.IsGone(err) {
+		fmt.Fprintf(os.Stderr, "go on without the container's namespace: %v\n", err)
+		return r.Remove(a)
+	}
+	return err
+}
+
+// Remove removes the attachment's record, if there is one.
+func (r Records) Remove(a owner.Attachment) error { return record.Remove(r.path(a)) }
+
+// Collect removes the records of the network's attachments that are not among the
+// valid ones. They are all that outlives a container.
+func (r Records) Collect(network string, valid []owner.Attachment) error {
+	entries, err := os.ReadDir(directory)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	errs := []error{err}
+	for _, e := range entries {
+		path := filepath.Join(directory, e.Name())
+		kept := func(a owner.Attachment) bool { return path == r.path(a) }
+		ours := strings.HasPrefix(e.Name(), string(r)+"-"+owner.NetworkPrefix(network))
+		if ours && !slices.ContainsFunc(valid, kept) {
+			errs = append(errs, record.Remove(path))
+		}
+	}
+	return plugin.Join(errs...)
+}
+
+// Writable returns an error if records cannot be made.
+func (r Records) Writable() error { return record.Writable(directory) }

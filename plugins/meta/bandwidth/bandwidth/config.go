@@ -1,0 +1,104 @@
+package bandwidth
+
+import (
+	"errors"
+	"fmt"
+	"math"
+)
+
+// Conf is the network configuration of bandwidth.
+type Conf struct {
+	// Limits are what a network gives all its containers. They hold if there is any
+	// of their keys, even one that is 0; else the runtime's do.
+	*Limits
+	// RuntimeConfig is the runtime's (capability "bandwidth").
+	RuntimeConfig struct {
+		Bandwidth *Limits `json:"bandwidth"`
+	} `json:"runtimeConfig"`
+	// Latency is the longest that a packet may wait for its turn, in milliseconds;
+	// one that would wait longer is dropped. Default: 25.
+	Latency uint64 `json:"latency"`
+	// DefaultBurst is the burst where there is a rate without one, in bits.
+	DefaultBurst uint64 `json:"defaultBurst"`
+
+	// ingress and egress are the valid outcome. nil means no limit.
+	ingress, egress *bucket
+}
+
+// Limits are how much a container may receive (ingress) and send (egress). A rate
+// of 0 means as much as it likes.
+type Limits struct {
+	// IngressRate and EgressRate are in bits per second.
+	IngressRate uint64 `json:"ingressRate"`
+	EgressRate  uint64 `json:"egressRate"`
+	// IngressBurst and EgressBurst are what may come at once after a silence, in bits.
+	IngressBurst uint64 `json:"ingressBurst"`
+	EgressBurst  uint64 `json:"egressBurst"`
+}
+
+const (
+	defaultLatency = 25
+	maxLatency     = 10_000
+)
+
+// Validate completes the configuration.
+func (c *Conf) Validate() error {
+	if c.Latency == 0 {
+		c.Latency = defaultLatency
+	}
+	if c.Latency > maxLatency {
+		return fmt.Errorf("latency cannot be more than %d ms", maxLatency)
+	}
+	if c.DefaultBurst != 0 {
+		if err := checkBurst(c.DefaultBurst); err != nil {
+			return fmt.Errorf("defaultBurst: %w", err)
+		}
+	}
+	limits := c.Limits
+	if limits == nil {
+		limits = c.RuntimeConfig.Bandwidth
+	}
+	if limits == nil {
+		return nil
+	}
+	var err error
+	if c.ingress, err = c.bucket(limits.IngressRate, limits.IngressBurst); err != nil {
+		return err
+	}
+	c.egress, err = c.bucket(limits.EgressRate, limits.EgressBurst)
+	return err
+}
+
+// bucket returns a valid limit, nil for none.
+func (c *Conf) bucket(rate, burst uint64) (*bucket, error) {
+	switch {
+	case rate == 0 && burst == 0:
+		return nil, nil
+	case rate == 0:
+		return nil, errors.New("if burst is set, rate must also be set")
+	case burst == 0 && c.DefaultBurst == 0:
+		return nil, errors.New("if rate is set, burst must also be set")
+	case burst == 0:
+		burst = c.DefaultBurst
+	}
+	if err := checkBurst(burst); err != nil {
+		return nil, err
+	}
+	if rate < minimum {
+		return nil, fmt.Errorf("rate cannot be less than %d bit/s", minimum)
+	}
+	return newBucket(rate/8, burst/8, c.Latency), nil
+}
+
+// minimum is one byte, the least that the kernel can count, in bits.
+const minimum = 8
+
+func checkBurst(burst uint64) error {
+	if burst < minimum {
+		return fmt.Errorf("burst cannot be less than %d bits", minimum)
+	}
+	if burst/8 >= math.MaxUint32 {
+		return errors.New("burst cannot be more than 4GB")
+	}
+	return nil
+}

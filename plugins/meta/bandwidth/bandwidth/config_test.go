@@ -1,0 +1,93 @@
+package bandwidth
+
+import (
+	"encoding/json"
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// conf reads and checks a configuration with the keys.
+func conf(keys string) (*Conf, error) {
+	c := new(Conf)
+	if err := json.Unmarshal([]byte("{"+keys+"}"), c); err != nil {
+		return nil, err
+	}
+	return c, c.Validate()
+}
+
+func TestConf(t *testing.T) {
+	t.Parallel()
+	const runtime = `"runtimeConfig": {"bandwidth": {"ingressRate": 800, "ingressBurst": 80, "egressRate": 1600, "egressBurst": 160}}`
+	small, large := newBucket(100, 10, 25), newBucket(200, 20, 25)
+	for _, test := range []struct {
+		keys            string
+		ingress, egress *bucket
+	}{
+		{"", nil, nil},
+		{`"runtimeConfig": null`, nil, nil},
+		{`"runtimeConfig": {"bandwidth": null}`, nil, nil},
+		{runtime, small, large},
+		{strings.NewReplacer("runtimeConfig", "RuntimeConfig", "bandwidth", "bandWidth").Replace(runtime), small, large},
+		{`"ingressRate": 800, "ingressBurst": 80`, small, nil},
+		{`"egressRate": 1600, "egressBurst": 160, ` + runtime, nil, large},
+		{`"egressBurst": 0, ` + runtime, nil, nil},
+		{`"latency": 0, "defaultBurst": 0, ` + runtime, small, large},
+		{`"latency": 50, ` + runtime, newBucket(100, 10, 50), newBucket(200, 20, 50)},
+		{`"defaultBurst": 80, "ingressRate": 800, "egressRate": 1600, "egressBurst": 160`, small, large},
+		{`"ingressRate": 8, "ingressBurst": 34359738352`, newBucket(1, math.MaxUint32-1, 25), nil},
+	} {
+		c, err := conf(test.keys)
+		if err != nil {
+			t.Errorf("%s: %v", test.keys, err)
+			continue
+		}
+		got, want := []*bucket{c.ingress, c.egress}, []*bucket{test.ingress, test.egress}
+		if diff := cmp.Diff(want, got, cmp.AllowUnexported(bucket{})); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", test.keys, diff)
+		}
+	}
+}
+
+func TestInvalidConf(t *testing.T) {
+	t.Parallel()
+	for keys, want := range map[string]string{
+		`"ingressRate": 0, "ingressBurst": 123`:                "if burst is set, rate must also be set",
+		`"egressBurst": 1`:                                     "if burst is set, rate must also be set",
+		`"egressRate": 1`:                                      "if rate is set, burst must also be set",
+		`"runtimeConfig": {"bandwidth": {"ingressRate": 8}}`:   "if rate is set, burst must also be set",
+		`"ingressRate": 7, "ingressBurst": 8`:                  "rate cannot be less than 8 bit/s",
+		`"ingressRate": 8, "ingressBurst": 7`:                  "burst cannot be less than 8 bits",
+		`"egressRate": 8, "egressBurst": 34359738360`:          "burst cannot be more than 4GB",
+		`"egressRate": 8, "egressBurst": 34359738368`:          "burst cannot be more than 4GB",
+		`"defaultBurst": 7`:                                    "defaultBurst: burst cannot be less than 8 bits",
+		`"defaultBurst": 34359738368`:                          "defaultBurst: burst cannot be more than 4GB",
+		`"latency": 10001`:                                     "latency cannot be more than 10000 ms",
+		`"ingressRate": -1`:                                    "json: cannot unmarshal number -1 into Go struct field Conf.Limits.ingressRate of type uint64",
+		`"runtimeConfig": {"bandwidth": {"ingressRate": 8.5}}`: "json: cannot unmarshal number 8.5 into Go struct field Limits.runtimeConfig.bandwidth.ingressRate of type uint64",
+	} {
+		if _, err := conf(keys); err == nil || err.Error() != want {
+			t.Errorf("%s:\ngot  %v\nwant %s", keys, err, want)
+		}
+	}
+}
+
+// Whatever the configuration, there is no panic, and what is valid the kernel can
+// take: it refuses zeros.
+func FuzzConf(f *testing.F) {
+	f.Add(`{"ingressRate": 18446744073709551615, "ingressBurst": 8, "latency": 10000}`)
+	f.Add(`{"runtimeConfig": {"bandwidth": {"egressRate": 8, "egressBurst": 34359738352}}, "defaultBurst": 9}`)
+	f.Fuzz(func(t *testing.T, text string) {
+		var c Conf
+		if json.Unmarshal([]byte(text), &c) != nil || c.Validate() != nil {
+			return
+		}
+		for _, b := range []*bucket{c.ingress, c.egress} {
+			if b != nil && (b.rate == 0 || b.limit == 0 || b.buffer == 0) {
+				t.Errorf("%s: %+v", text, b)
+			}
+		}
+	})
+}

@@ -1,0 +1,198 @@
+package bandwidth
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/vishvananda/netlink"
+
+	"github.com/containernetworking/plugins/pkg/chained"
+	"github.com/containernetworking/plugins/pkg/link"
+	"github.com/containernetworking/plugins/pkg/ns"
+	"github.com/containernetworking/plugins/pkg/owner"
+	"github.com/containernetworking/plugins/pkg/plugin"
+)
+
+// Remove removes the limits on the host and in the container, if that is there.
+func (c *Conf) Remove(a *chained.Attachment) error {
+	host, err := link.Host()
+	if err != nil {
+		return err
+	}
+	defer host.Close()
+	container, err := link.Open(a.Args.Netns)
+	if ns.IsGone(err) {
+		return removeFromHost(host, nil, a)
+	}
+	if err != nil {
+		return plugin.Join(removeFromHost(host, nil, a), err)
+	}
+	defer container.Close()
+	l, err := interfaceOf(container, a)
+	return plugin.Join(err, removeFromHost(host, l, a), removeInside(container, l, a))
+}
+
+// interfaceOf returns the container's interface, or nil if it is gone. The path of
+// a dead container's namespace may be in use again: another attachment's interface
+// is none.
+func interfaceOf(container *link.Namespace, a *chained.Attachment) (netlink.Link, error) {
+	l, err := container.LinkByName(a.IfName)
+	switch {
+	case link.IsNotFound(err):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("look %q up: %w", a.IfName, err)
+	case isOthers(l, a.Attachment):
+		return nil, nil
+	}
+	return l, nil
+}
+
+// isOthers reports whether a link bears the tag of another attachment.
+func isOthers(l netlink.Link, a owner.Attachment) bool {
+	return owner.IsTag(l.Attrs().Alias) && !a.Owns(l.Attrs().Alias)
+}
+
+// removeFromHost removes what is on the host. l is the container's interface, or
+// nil.
+func removeFromHost(host *link.Namespace, l netlink.Link, a *chained.Attachment) error {
+	made, err := devices(host, a.Attachment)
+	if err != nil {
+		return err
+	}
+	end, err := hostEnd(host, l, a, made)
+	if err != nil {
+		return err
+	}
+	s := site{Namespace: host, link: end}
+	return s.clear(made)
+}
+
+// removeInside removes what is in the container. A veth is shaped there only if
+// the result or a device says so.
+func removeInside(container *link.Namespace, l netlink.Link, a *chained.Attachment) error {
+	made, err := devices(container, a.Attachment)
+	if err != nil {
+		return err
+	}
+	if l != nil && l.Type() == "veth" && len(made) == 0 && (a.Result == nil || !isInside(a.Result)) {
+		return nil
+	}
+	s := site{Namespace: container, link: l}
+	return s.clear(made)
+}
+
+// hostEnd returns the host's end of the attachment's veth, or nil if it has none
+// or nobody knows. The word of a device is certain; next are that of the other end,
+// of the pair's owner, and of the result.
+func hostEnd(host *link.Namespace, l netlink.Link, a *chained.Attachment, made []netlink.Link) (netlink.Link, error) {
+	for _, device := range made {
+		if markOf(device).index != 0 {
+			return shapedBy(host, device)
+		}
+	}
+	if a.Result != nil && isInside(a.Result) {
+		return nil, nil
+	}
+	if l != nil && l.Type() == "veth" {
+		end, err := peer(host, l)
+		if err != nil || end != nil && !isOthers(end, a.Attachment) {
+			return end, err
+		}
+	}
+	owned, err := host.OwnedVeths(a.Attachment)
+	if err != nil {
+		return nil, err
+	}
+	if len(owned) > 0 {
+		return owned[0], nil
+	}
+	return onlyVeth(host, a)
+}
+
+// onlyVeth returns the one veth of the host that the result has, nil if it has
+// none or several.
+func onlyVeth(host *link.Namespace, a *chained.Attachment) (netlink.Link, error) {
+	if a.Result == nil {
+		return nil, nil
+	}
+	var found []netlink.Link
+	for _, name := range ofHost(a.Result) {
+		l, err := host.LinkByName(name)
+		if err != nil && !link.IsNotFound(err) {
+			return nil, fmt.Errorf("look %q up: %w", name, err)
+		}
+		if err == nil && l.Type() == "veth" && !isOthers(l, a.Attachment) {
+			found = append(found, l)
+		}
+	}
+	if len(found) != 1 {
+		return nil, nil
+	}
+	return found[0], nil
+}
+
+// Collect removes the limits of the network's attachments that are not valid, as
+// far as they are on the host, and devices that are of no use: upstream's DEL needs
+// the container's and the network's names, so that they may stay when it does not
+// come.
+func (c *Conf) Collect(network string, valid []owner.Attachment) error {
+	host, err := link.Host()
+	if err != nil {
+		return err
+	}
+	defer host.Close()
+	tagged, err := host.Tagged(network)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, l := range tagged {
+		owned := func(a owner.Attachment) bool { return a.Owns(l.Attrs().Alias) }
+		if !slices.ContainsFunc(valid, owned) {
+			errs = append(errs, collect(host, l))
+		}
+	}
+	return plugin.Join(append(errs, collectUseless(host))...)
+}
+
+// collect removes a device and what belongs to it, and the limit of a veth that
+// needs no device.
+func collect(host *link.Namespace, l netlink.Link) error {
+	switch l.Type() {
+	case ifbKind:
+		end, err := shapedBy(host, l)
+		if err != nil {
+			return err
+		}
+		s := site{Namespace: host, link: end}
+		return s.clear([]netlink.Link{l})
+	case "veth":
+		s := site{Namespace: host, link: l}
+		return s.clear(nil)
+	}
+	return nil
+}
+
+// collectUseless deletes upstream's devices to which nothing is redirected.
+func collectUseless(host *link.Namespace) error {
+	links, err := host.LinkList()
+	if err != nil {
+		return fmt.Errorf("list links: %w", err)
+	}
+	links = slices.DeleteFunc(links, func(l netlink.Link) bool { return !isUpstreams(l) })
+	if len(links) == 0 {
+		return nil
+	}
+	users, err := redirections(host)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, device := range links {
+		if len(users[device.Attrs().Index]) == 0 {
+			errs = append(errs, host.Delete(device.Attrs().Name, ifbKind))
+		}
+	}
+	return plugin.Join(errs...)
+}

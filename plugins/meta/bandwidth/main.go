@@ -1,0 +1,10 @@
+// Command bandwidth is the CNI plugin that limits the rates at which a container
+// receives and sends.
+package main
+
+import (
+	"github.com/containernetworking/plugins/pkg/plugin"
+	"github.com/containernetworking/plugins/plugins/meta/bandwidth/bandwidth"
+)
+
+func main() { plugin.Main(bandwidth.Plugin) }

@@ -1,0 +1,9 @@
+// Command vrf puts a container's interface into a VRF.
+package main
+
+import (
+	"github.com/containernetworking/plugins/pkg/plugin"
+	"github.com/containernetworking/plugins/plugins/meta/vrf/vrf"
+)
+
+func main() { plugin.Main(vrf.Plugin) }
