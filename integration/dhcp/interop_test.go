@@ -6,9 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/containernetworking/cni/pkg/version"
-
 	current "github.com/containernetworking/cni/pkg/types/100"
+	"github.com/containernetworking/cni/pkg/version"
 
 	"github.com/containernetworking/plugins/integration/dhcpnet"
 	"github.com/containernetworking/plugins/integration/node"
