@@ -1,7 +1,6 @@
 package firewall
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,9 +11,8 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/alexflint/go-filemutex"
-
 	"github.com/containernetworking/plugins/pkg/owner"
+	"github.com/containernetworking/plugins/pkg/runstate"
 )
 
 // stateDir is where the plugin keeps whose each address and bridge is, which the
@@ -37,7 +35,7 @@ const stateDir = "/run/cni/firewall"
 const policyName = "policy"
 
 // state is the directory, locked.
-type state struct{ mutex *filemutex.FileMutex }
+type state struct{ lock *os.File }
 
 // openState waits for the lock. Who holds it works for milliseconds, or waits
 // for firewalld, which has a deadline.
@@ -47,25 +45,20 @@ func openState() (*state, error) {
 			return nil, fmt.Errorf("keep state: %w", err)
 		}
 	}
-	path := filepath.Join(stateDir, "lock")
-	mutex, err := filemutex.New(path)
+	lock, err := runstate.OpenLocked(filepath.Join(stateDir, "lock"))
 	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", path, err)
+		return nil, err
 	}
-	if err := mutex.Lock(); err != nil {
-		mutex.Close()
-		return nil, fmt.Errorf("lock %s: %w", path, err)
-	}
-	s := &state{mutex}
+	s := &state{lock}
 	// Whoever was killed while writing may have left this.
-	if err := remove(temporaryPath()); err != nil {
+	if err := runstate.Remove(sparePath()); err != nil {
 		s.close()
 		return nil, err
 	}
 	return s, nil
 }
 
-func (s *state) close() { s.mutex.Close() }
+func (s *state) close() { s.lock.Close() }
 
 // record is what an attachment has.
 type record struct {
@@ -98,7 +91,7 @@ func recordPath(prefix string) string { return filepath.Join(stateDir, "attachme
 // from a crash or another program, counts as none.
 func (s *state) record(prefix string) (*record, error) {
 	var r record
-	found, err := read(recordPath(prefix), &r)
+	found, err := runstate.Read(recordPath(prefix), &r)
 	if !found || err != nil {
 		return nil, err
 	}
@@ -120,7 +113,7 @@ func (s *state) attachments(network string) ([]string, error) {
 // put writes a record and makes its claims.
 func (s *state) put(r record) error {
 	prefix := r.owner().Prefix()
-	if err := write(recordPath(prefix), r); err != nil {
+	if err := runstate.Write(recordPath(prefix), sparePath(), r); err != nil {
 		return err
 	}
 	for _, key := range r.claims() {
@@ -142,16 +135,16 @@ func (s *state) drop(r record) error {
 			return err
 		}
 	}
-	return remove(recordPath(prefix))
+	return runstate.Remove(recordPath(prefix))
 }
 
 // dropClaim leaves the policy of a bridge, once it had one: that it has none any
 // longer is worth knowing.
 func (s *state) dropClaim(key, prefix string) error {
-	if err := remove(filepath.Join(claimDir(key), prefix)); err != nil {
+	if err := runstate.Remove(filepath.Join(claimDir(key), prefix)); err != nil {
 		return err
 	}
-	err := remove(claimDir(key))
+	err := runstate.Remove(claimDir(key))
 	if errors.Is(err, syscall.ENOTEMPTY) {
 		return nil
 	}
@@ -220,13 +213,13 @@ func (s *state) unclaimed(backend string, addresses []netip.Addr, prefix string)
 // nobody has claimed yet: upstream's may have rules. No lock is needed to read it.
 func isolationOf(bridge string) (isolation, bool, error) {
 	var i isolation
-	found, err := read(filepath.Join(claimDir(bridgeKey(bridge)), policyName), &i)
+	found, err := runstate.Read(filepath.Join(claimDir(bridgeKey(bridge)), policyName), &i)
 	return i, found, err
 }
 
 // setIsolation notes the policy of a bridge that somebody claims or has claimed.
 func (s *state) setIsolation(bridge string, i isolation) error {
-	return write(filepath.Join(claimDir(bridgeKey(bridge)), policyName), i)
+	return runstate.Write(filepath.Join(claimDir(bridgeKey(bridge)), policyName), sparePath(), i)
 }
 
 // madePath is the file that says that what all changes alike have in common has
@@ -255,41 +248,5 @@ func (s *state) setMade(backend string, c change) error {
 	return os.WriteFile(madePath(backend, c), nil, 0o644)
 }
 
-// temporaryPath is where files are written before they get their names.
-func temporaryPath() string { return filepath.Join(stateDir, "new") }
-
-func read(path string, into any) (bool, error) {
-	text, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	return json.Unmarshal(text, into) == nil, nil
-}
-
-// write makes a file appear whole. It need not survive a crash of the host, which
-// the rules do not survive either, and so is not synced.
-func write(path string, value any) error {
-	text, err := json.Marshal(value)
-	if err != nil {
-		return err
-	}
-	err = os.WriteFile(temporaryPath(), text, 0o644)
-	if err == nil {
-		err = os.Rename(temporaryPath(), path)
-	}
-	if err != nil {
-		return errors.Join(err, remove(temporaryPath()))
-	}
-	return nil
-}
-
-func remove(path string) error {
-	err := os.Remove(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return err
-}
+// sparePath is the one by which a file takes another one's place.
+func sparePath() string { return filepath.Join(stateDir, "new") }
