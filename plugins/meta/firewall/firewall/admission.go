@@ -41,7 +41,7 @@ func newAdmission(s *state, backend string, c change) (*admission, error) {
 	x.change.settled = s.made(backend, x.change)
 	x.record = record{
 		Network: c.owner.Network, ContainerID: c.owner.ContainerID, IfName: c.owner.IfName,
-		Backend: backend, Addresses: c.addresses, Zone: c.zone,
+		Backend: backend, Addresses: c.addresses, Admin: c.admin, Zone: c.zone,
 	}
 	// Without a policy, a bridge only matters where others have had one.
 	if x.before != nil || c.policy != open {

@@ -23,6 +23,7 @@ var Plugin = chained.Kind{
 	NewDriver: func() chained.Driver { return &Conf{} },
 	Unchained: unchained,
 	Unchecked: unchained,
+	Commands:  map[string]func([]string) error{"repair": repair},
 }.Plugin()
 
 // Add lets the addresses through, puts the policy into effect and keeps a record.

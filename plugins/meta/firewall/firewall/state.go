@@ -5,11 +5,14 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/containernetworking/plugins/pkg/owner"
 	"github.com/containernetworking/plugins/pkg/runstate"
@@ -67,7 +70,9 @@ type record struct {
 	IfName      string       `json:"ifName"`
 	Backend     string       `json:"backend"`
 	Addresses   []netip.Addr `json:"addresses"`
-	Zone        string       `json:"zone"`
+	// Admin and Zone as in the configuration. Earlier releases kept no Admin.
+	Admin string `json:"admin,omitempty"`
+	Zone  string `json:"zone"`
 	// Bridge is the one that the attachment has a claim on, if any.
 	Bridge string `json:"bridge,omitempty"`
 }
@@ -100,13 +105,26 @@ func (s *state) record(prefix string) (*record, error) {
 
 // attachments returns the prefixes of a network's attachments that have a record.
 func (s *state) attachments(network string) ([]string, error) {
+	prefixes, err := s.allAttachments()
+	return slices.DeleteFunc(prefixes, func(prefix string) bool {
+		return !strings.HasPrefix(prefix, owner.NetworkPrefix(network))
+	}), err
+}
+
+// allAttachments returns the prefixes of all attachments that have a record, the
+// oldest first.
+func (s *state) allAttachments() ([]string, error) {
 	entries, err := os.ReadDir(filepath.Join(stateDir, "attachments"))
-	var prefixes []string
+	made := map[string]time.Time{}
 	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), owner.NetworkPrefix(network)) {
-			prefixes = append(prefixes, e.Name())
+		info, err := e.Info()
+		if err != nil {
+			return nil, err
 		}
+		made[e.Name()] = info.ModTime()
 	}
+	prefixes := slices.Collect(maps.Keys(made))
+	slices.SortFunc(prefixes, func(a, b string) int { return made[a].Compare(made[b]) })
 	return prefixes, err
 }
 

@@ -169,6 +169,5 @@ func (m mapping) isWithin(other mapping) bool {
 
 // conflict is the error about a port that an older attachment has.
 func (f *forward) conflict(older *forward) error {
-	return fmt.Errorf("host port %v is already mapped by interface %s of container %s in network %s",
-		f.meets(older), older.IfName, older.ContainerID, older.Network)
+	return fmt.Errorf("host port %v is already mapped by %v", f.meets(older), older.Attachment)
 }

@@ -70,29 +70,24 @@ func (viaIPTables) add(f, old *forward, _ []*forward) error {
 // addition adds the target's chain, if all that it needs is there, and fails
 // otherwise.
 func (t target) addition() *iptables.Transaction {
-	tx := &iptables.Transaction{Family: t.protocolFamily(), Table: natTable}
-	w := t.wanted(iptables.Contents{})
+	d := newDraft(t.protocolFamily(), iptables.Contents{})
+	w := t.wanted(d.Contents)
 	for _, r := range w.top() {
-		tx.Require(r.Chain, r.Rule)
+		d.tx.Require(r.Chain, r.Rule)
 	}
-	w.addChain(tx)
-	return tx
+	w.addChain(d)
+	return d.tx
 }
 
 // correction makes of what there is what there has to be.
 func (t target) correction() (*iptables.Transaction, error) {
-	tx := &iptables.Transaction{Family: t.protocolFamily(), Table: natTable}
 	have, err := iptables.Read(t.protocolFamily(), natTable)
 	if err != nil {
 		return nil, err
 	}
-	w := t.wanted(have)
-	w.addTop(tx, have)
-	if !w.has(have) {
-		removeChain(tx, have, t.Chain)
-		w.addChain(tx)
-	}
-	return tx, nil
+	d := newDraft(t.protocolFamily(), have)
+	t.correct(d)
+	return d.tx, nil
 }
 
 // goneFamilies removes what an attachment had in a family that it has no longer.
@@ -180,27 +175,15 @@ func removeChains(f iptables.Family, chains []string) error {
 		if err != nil {
 			return err
 		}
-		tx := &iptables.Transaction{Family: f, Table: natTable}
+		d := newDraft(f, have)
 		for _, chain := range chains {
-			removeChain(tx, have, chain)
+			d.removeChain(chain)
 		}
-		err = errors.Join(iptables.Apply(tx)...)
+		err = errors.Join(iptables.Apply(d.tx)...)
 		if err == nil || n == attempts {
 			return err
 		}
 	}
-}
-
-func removeChain(tx *iptables.Transaction, have iptables.Contents, chain string) {
-	if !slices.Contains(have.Chains, chain) {
-		return
-	}
-	for _, r := range have.Rules {
-		if r.Rule.Target() == chain {
-			tx.Delete(r.Chain, r.Rule)
-		}
-	}
-	tx.DeleteChain(chain)
 }
 
 func (viaIPTables) collect(network string, valid []owner.Attachment) error {

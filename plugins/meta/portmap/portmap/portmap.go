@@ -12,6 +12,7 @@ import (
 	"github.com/containernetworking/plugins/pkg/owner"
 	"github.com/containernetworking/plugins/pkg/plugin"
 	"github.com/containernetworking/plugins/pkg/record"
+	"github.com/containernetworking/plugins/pkg/runstate"
 )
 
 // Plugin answers the verbs for portmap.
@@ -20,6 +21,7 @@ var Plugin = chained.Kind{
 	NewDriver: func() chained.Driver { return new(Conf) },
 	Unchained: "must be called as chained plugin",
 	Unchecked: "Required prevResult missing",
+	Commands:  map[string]func([]string) error{"repair": repair},
 }.Plugin()
 
 // backend is one way to map ports. Its methods work in the network namespace of
@@ -37,6 +39,10 @@ type backend interface {
 	// collect removes what attachments of the network without a record have,
 	// unless they are among the valid ones.
 	collect(network string, valid []owner.Attachment) error
+	// repair makes what is not there of what all attachments of the backend have.
+	// all are those of every backend, the oldest first. It returns those that it
+	// has made anything for. The caller holds the lock.
+	repair(all []*forward) ([]*forward, error)
 	// available returns what add would miss on this node.
 	available() error
 }
@@ -145,10 +151,13 @@ func (c *Conf) Remove(a *chained.Attachment) error {
 
 // remove removes what the record says.
 func (f *forward) remove() error {
-	if err := f.unmap(); err != nil {
-		return err
-	}
-	if err := locked(f.release); err != nil {
+	err := runstate.Removing(directory, func() error {
+		if err := f.unmap(); err != nil {
+			return err
+		}
+		return locked(f.release)
+	})
+	if err != nil {
 		return err
 	}
 	f.forgetFlows()

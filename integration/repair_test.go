@@ -1,0 +1,244 @@
+package integration
+
+import (
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/containernetworking/plugins/integration/hoststate"
+	"github.com/containernetworking/plugins/integration/node"
+)
+
+// flushes are the ways in which somebody takes rules away that are not his.
+var flushes = map[string][]string{
+	"iptables": {
+		"iptables -F; iptables -t nat -F; ip6tables -F; ip6tables -t nat -F",
+		"iptables -F; iptables -t nat -F; iptables -X; iptables -t nat -X; ip6tables -F; ip6tables -t nat -F; ip6tables -X; ip6tables -t nat -X",
+		"for f in iptables ip6tables; do for t in filter nat; do printf '*%s\nCOMMIT\n' $t | $f-restore; done; done",
+		"nft flush ruleset",
+	},
+	"nftables": {
+		"nft flush ruleset",
+		"for t in portmap firewall masquerade; do nft delete table inet cni_plugins_$t 2>/dev/null || true; done; nft delete table bridge cni_plugins_spoof 2>/dev/null || true",
+		"for t in portmap firewall masquerade; do nft flush table inet cni_plugins_$t 2>/dev/null || true; done; nft flush table bridge cni_plugins_spoof 2>/dev/null || true",
+	},
+}
+
+// repair runs a plugin's command repair.
+func repair(t *testing.T, n *node.Node, plugin string) {
+	t.Helper()
+	bin, err := node.Bin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.Exec(t, filepath.Join(bin, plugin), "repair")
+}
+
+// ruleset returns all rules of the node, by chain. The order in which chains, sets
+// and elements were made means nothing; that of rules does.
+func ruleset(t *testing.T, n *node.Node) string {
+	t.Helper()
+	lines := append(iptablesRules(t, n), nftablesRules(t, n)...)
+	return strings.Join(lines, "\n")
+}
+
+// iptablesRules returns the rules of iptables, whose own lists nft(8) does not
+// always print whole, and its chains.
+func iptablesRules(t *testing.T, n *node.Node) []string {
+	t.Helper()
+	var lines []string
+	for _, family := range []string{"iptables", "ip6tables"} {
+		table := ""
+		for line := range strings.Lines(n.Exec(t, family+"-save")) {
+			fields := strings.Fields(line)
+			switch {
+			case line[0] == '*':
+				table = fields[0]
+			case line[0] == ':' && fields[1] == "-":
+				lines = append(lines, family+table+" "+fields[0])
+			case line[0] == '-':
+				lines = append(lines, family+table+" "+strings.TrimSpace(line))
+			}
+		}
+	}
+	chain := func(line string) string {
+		return strings.Join(strings.Fields(line)[:min(3, len(strings.Fields(line)))], " ")
+	}
+	slices.SortStableFunc(lines, func(a, b string) int { return strings.Compare(chain(a), chain(b)) })
+	return lines
+}
+
+// nftablesRules returns the chains and sets of nftables but for those of iptables.
+func nftablesRules(t *testing.T, n *node.Node) []string {
+	t.Helper()
+	var blocks []string
+	for _, table := range regexp.MustCompile(`(?m)^table (inet|bridge) .*\{\n(\t.*\n|\n)*\}`).FindAllString(n.Exec(t, "nft", "-s", "list", "ruleset"), -1) {
+		name, _, _ := strings.Cut(table, "\n")
+		for _, block := range regexp.MustCompile(`(?m)^\t(chain|set|map) .*\{\n(\t\t.*\n)*\t\}`).FindAllString(table, -1) {
+			if head, elements, ok := strings.Cut(block, "elements = {"); ok {
+				list := strings.FieldsFunc(elements, func(r rune) bool { return strings.ContainsRune("\t\n{},", r) })
+				for i := range list {
+					list[i] = strings.TrimSpace(list[i])
+				}
+				slices.Sort(list)
+				block = head + strings.Join(list, "\n")
+			}
+			blocks = append(blocks, name+block)
+		}
+	}
+	slices.Sort(blocks)
+	return blocks
+}
+
+// firewallState is what a repair restores: rules, records and switches.
+type firewallState struct {
+	rules string
+	state hoststate.State
+}
+
+func takeFirewallState(t *testing.T, n *node.Node) firewallState {
+	t.Helper()
+	return firewallState{ruleset(t, n), n.State(t)}
+}
+
+// notRestored matches what ruleset compares, and what the kernel does meanwhile.
+func notRestored() *regexp.Regexp {
+	return regexp.MustCompile(`^host (nft|ip6?tables\S*|routes|addresses)|^files: /run/xtables.lock`)
+}
+
+func (before firewallState) expect(t *testing.T, n *node.Node, when string) {
+	t.Helper()
+	if diff := cmp.Diff(before.rules, ruleset(t, n)); diff != "" {
+		t.Errorf("%s, rules (-before +after):\n%s", when, diff)
+	}
+	if diff := hoststate.Diff(before.state, n.State(t), notRestored()); diff != "" {
+		t.Errorf("%s:\n%s", when, diff)
+	}
+}
+
+// eachFlush flushes in each way, has looked at what is lost and what comes back,
+// and expects a second repair to change nothing.
+func eachFlush(t *testing.T, n *node.Node, backend, plugin string, look func(when string, lost bool)) {
+	t.Helper()
+	before := takeFirewallState(t, n)
+	repair(t, n, plugin)
+	before.expect(t, n, "repair with nothing to do")
+	look("at first", false)
+	for _, how := range flushes[backend] {
+		n.Exec(t, "sh", "-ec", how)
+		look("after "+how, true)
+		for _, when := range []string{"after repair of ", "after another repair of "} {
+			repair(t, n, plugin)
+			before.expect(t, n, when+how)
+		}
+		look("after repair of "+how, false)
+	}
+}
+
+// Ports lead to their containers again after a repair.
+func TestRepairPortmap(t *testing.T) {
+	t.Parallel()
+	const conditions = `{"hostPort": 8085, "containerPort": 80, "protocol": "tcp"}`
+	for backend, from := range map[string]string{
+		"iptables": `, "conditionsV4": ["-s", "192.0.2.2"], "conditionsV6": ["-s", "2001:db8::2"]`,
+		"nftables": `, "conditionsV4": ["ip", "saddr", "192.0.2.2"], "conditionsV6": ["ip6", "saddr", "2001:db8::2"]`,
+	} {
+		t.Run(backend, func(t *testing.T) {
+			t.Parallel()
+			s := newStreet(t)
+			s.one.serve(t, "one", "tcp", ":80")
+			s.one.serve(t, "one", "udp4", "10.50.0.2:53")
+			s.two.serve(t, "two", "tcp", ":80")
+			s.host.serve(t, "host", "udp", ":8053")
+			s.host.serve(t, "secret", "tcp4", "127.0.0.1:7777")
+			s.Exec(t, "sh", "-ec", `
+				ip -n two addr flush dev lo
+				ip netns exec two sysctl -qw net.ipv4.conf.all.route_localnet=1
+				ip -n two addr add 10.50.0.4/24 dev eth0
+				ip -n two addr add fd50::4/64 dev eth0 nodad
+				ip -n two route add 127.0.0.1/32 via 10.50.0.1`)
+			one := portmapCall("one", usePortmap(backend), trafficMappings, oneV4+"/24", oneV6+"/64")
+			two := portmapCall("two", usePortmap(backend)+`, "markMasqBit": 7`, trafficMappings, twoV4+"/24", twoV6+"/64")
+			conditional := portmapCall("conditional", usePortmap(backend)+from, conditions, "10.50.0.4/24", "fd50::4/64")
+			if backend == "nftables" {
+				two = portmapCall("two", usePortmap(backend), trafficMappings, twoV4+"/24", twoV6+"/64")
+			}
+			for _, call := range []node.Call{one, two, conditional} {
+				s.Must(t, "ADD", call)
+			}
+			socket := s.outside.socket(t, "udp", hostV4+":8053")
+			expectAll := func(when string, mapped, conditional, udp, guarded string) {
+				t.Helper()
+				expect(t, when, s.outside, "tcp", hostV4+":8080", mapped)
+				expect(t, when, s.outside, "tcp", "["+hostV6+"]:8080", mapped)
+				expect(t, when, s.host, "tcp", "127.0.0.1:8080", mapped)
+				expect(t, when, s.outside, "tcp", hostV4+":8085", conditional)
+				expect(t, when, s.outside, "tcp", "["+hostV6+"]:8085", conditional)
+				expect(t, when, s.two, "tcp4", "127.0.0.1:7777", guarded)
+				if answer := exchange(socket, patience); len(answer) < len(udp) || answer[:len(udp)] != udp {
+					t.Errorf("%s: %q answers over UDP, want %s", when, answer, udp)
+				}
+			}
+			eachFlush(t, s.Node, backend, "portmap", func(when string, lost bool) {
+				switch {
+				case !lost:
+					expectAll(when, "one", "two", "one", "")
+				case backend == "nftables" || strings.Contains(when, "nft"):
+					expectAll(when, "", "", "host", "secret")
+				default: // the guard is in a table of nftables
+					expectAll(when, "", "", "host", "")
+				}
+			})
+			for _, call := range []node.Call{one, two, conditional} {
+				s.Must(t, "CHECK", call)
+				s.Must(t, "DEL", call)
+			}
+			after := takeFirewallState(t, s.Node)
+			repair(t, s.Node, "portmap")
+			after.expect(t, s.Node, "repair after the last DEL")
+		})
+	}
+}
+
+// Containers are let through and kept apart again after a repair.
+func TestRepairFirewall(t *testing.T) {
+	t.Parallel()
+	for backend, drop := range map[string]struct{ on, off string }{
+		"iptables": {"iptables -P FORWARD DROP; ip6tables -P FORWARD DROP", "iptables -P FORWARD ACCEPT; ip6tables -P FORWARD ACCEPT"},
+		"nftables": {"nft add rule inet cni_plugins_firewall unmatched drop", "nft flush chain inet cni_plugins_firewall unmatched"},
+	} {
+		t.Run(backend, func(t *testing.T) {
+			t.Parallel()
+			n := node.New(t)
+			outside := outsideOf(t, n)
+			outside.Exec(t, "sh", "-ec", "ip route add default via 192.0.2.1; ip route add default via 2001:db8::1")
+			keys := backendKey(backend) + `, "ingressPolicy": "same-bridge", "iptablesAdminChainName": "CNI-mine"`
+			one, call := onBridge(t, n, "one", "br0", "1.2", keys)
+			_, two := onBridge(t, n, "two", "br0", "1.2", strings.Replace(keys, "mine", "other", 1))
+			onBridge(t, n, "other", "br1", "2.2", keys)
+			n.Must(t, "ADD", two.With("name", []byte(`"again"`))) // the same address twice
+			eachFlush(t, n, backend, "firewall", func(when string, lost bool) {
+				if reaches(t, one, "10.2.2.2") != lost || reaches(t, one, "fd00:2:2::2") != lost {
+					t.Errorf("%s: another bridge is not out of reach: %v", when, !lost)
+				}
+				if lost && backend == "nftables" {
+					return // and with it the drop
+				}
+				n.Exec(t, "sh", "-ec", drop.on)
+				if reaches(t, one, "192.0.2.2") == lost || reaches(t, one, "2001:db8::2") == lost || reaches(t, outside, "10.1.2.2") {
+					t.Errorf("%s: what passes is not what it was", when)
+				}
+				n.Exec(t, "sh", "-ec", drop.off)
+			})
+			n.Must(t, "CHECK", call)
+			n.Must(t, "DEL", two)
+			after := takeFirewallState(t, n)
+			repair(t, n, "firewall")
+			after.expect(t, n, "after the DEL of one")
+		})
+	}
+}
