@@ -237,9 +237,10 @@ func TestFirewalldReal(t *testing.T) {
 	if err := n.Run(t, "CHECK", call).Err(); err == nil || !strings.Contains(fmt.Sprint(err), "failed to find the address fd00::2/128 in trusted zone") {
 		t.Errorf("CHECK after a reload: %v", err)
 	}
-	n.Must(t, "DEL", call)
-	n.Must(t, "ADD", call)
-	n.Must(t, "CHECK", call)
+	for range 2 {
+		repair(t, n, "firewall")
+		n.Must(t, "CHECK", call)
+	}
 	for range 2 {
 		n.Must(t, "DEL", call)
 		if left := sources(); len(left) > 0 {
@@ -253,4 +254,20 @@ func TestFirewalldReal(t *testing.T) {
 	}
 	n.Must(t, "DEL", taken)
 	n.Exec(t, "firewall-cmd", "--zone=drop", "--remove-source=10.50.0.9/32")
+}
+
+// A firewalld that has gone is told about, and the rest repaired.
+func TestRepairWithoutFirewalld(t *testing.T) {
+	t.Parallel()
+	n := node.New(t)
+	fakeFirewalld(t, n, map[string]string{})
+	call := firewallCall("c", backendKey("nftables"), "10.50.0.2/16")
+	n.Must(t, "ADD", call)
+	n.Must(t, "ADD", firewallCall("gone", backendKey("firewalld"), "10.50.0.3/16"))
+	n.Exec(t, "sh", "-ec", "nft flush ruleset; mv /run/dbus /run/gone")
+	out, err := n.Try(pluginPath(t, "firewall"), "repair")
+	if want := "firewalld, for interface eth0 of container gone in network net: firewalld does not run"; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v, %s, want %s", err, out, want)
+	}
+	n.Must(t, "CHECK", call)
 }

@@ -28,14 +28,20 @@ var flushes = map[string][]string{
 	},
 }
 
-// repair runs a plugin's command repair.
-func repair(t *testing.T, n *node.Node, plugin string) {
+// pluginPath returns the path of a plugin's binary.
+func pluginPath(t *testing.T, plugin string) string {
 	t.Helper()
 	bin, err := node.Bin()
 	if err != nil {
 		t.Fatal(err)
 	}
-	n.Exec(t, filepath.Join(bin, plugin), "repair")
+	return filepath.Join(bin, plugin)
+}
+
+// repair runs a plugin's command repair.
+func repair(t *testing.T, n *node.Node, plugin string) {
+	t.Helper()
+	n.Exec(t, pluginPath(t, plugin), "repair")
 }
 
 // ruleset returns all rules of the node, by chain. The order in which chains, sets
