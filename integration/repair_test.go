@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"fmt"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -246,5 +247,63 @@ func TestRepairFirewall(t *testing.T) {
 			repair(t, n, "firewall")
 			after.expect(t, n, "after the DEL of one")
 		})
+	}
+}
+
+// Containers reach whom knows no way to them, by their host's address, again after a
+// repair, and have to speak in their own name.
+func TestRepairInterfaces(t *testing.T) {
+	t.Parallel()
+	for _, plugin := range []string{"bridge", "ptp"} {
+		for _, backend := range kernelBackends {
+			t.Run(plugin+" "+backend, func(t *testing.T) {
+				t.Parallel()
+				n := node.New(t)
+				outsideOf(t, n)
+				c, other := n.Container(t, "c"), n.Container(t, "other")
+				keys := fmt.Sprintf(`"ipMasq": true, "ipMasqBackend": %q, "ipspoofchk": true, `, backend) + bridged
+				call := func(c *node.Container, ifName, keys string) node.Call {
+					call := bridgeCall(c, keys).With("type", fmt.Appendf(nil, "%q", plugin))
+					call.Plugin, call.IfName = plugin, ifName
+					return call
+				}
+				routes := strings.Replace(keys, `]]}`, `]], "routes": [{"dst": "0.0.0.0/0"}, {"dst": "::/0"}]}`, 1)
+				first := call(c, "eth0", `"isGateway": true, `+routes)
+				result := n.Must(t, "ADD", first)
+				if plugin == "ptp" { // has the gateway in the container's routes
+					keys = strings.NewReplacer("10.1.2", "10.1.3", "fd00:1:2", "fd00:1:3").Replace(keys)
+				}
+				// Interfaces of a container in one network share a chain of iptables.
+				n.Must(t, "ADD", call(c, "eth1", `"isGateway": true, "masqRandomFully": true, `+keys))
+				n.Must(t, "ADD", call(other, "eth0", `"isGateway": true, `+routes))
+				eachFlush(t, n, backend, plugin, func(when string, lost bool) {
+					for _, address := range []string{"192.0.2.2", "2001:db8::2"} {
+						if reaches(t, c, address) == lost || reaches(t, other, address) == lost {
+							t.Errorf("%s: %s is reached: %v", when, address, lost)
+						}
+					}
+					if plugin == "bridge" && backend == "nftables" && reachesAs(t, c, "10.1.2.99/24", "10.1.2.1") != lost {
+						t.Errorf("%s: speaks in another name: %v", when, !lost)
+					}
+				})
+				n.Must(t, "CHECK", first.With("prevResult", result))
+				// A container that vanished without DEL is none to repair for.
+				n.Must(t, "DEL", first)
+				n.Exec(t, "ip", "link", "del", strings.Fields(n.Exec(t, "sh", "-ec", "ip -o link | grep 'id: other' | tr -d ':' | tr '@' ' '"))[1])
+				n.Exec(t, "nft", "flush", "ruleset")
+				repair(t, n, plugin)
+				if rules := ruleset(t, n); strings.Contains(rules, "other") || strings.Contains(rules, "eth0") || !strings.Contains(rules, "eth1") {
+					t.Errorf("after the end of two:\n%s", rules)
+				}
+				n.Must(t, "GC", first.With("cni.dev/valid-attachments", []byte("[]")))
+				repair(t, n, plugin)
+				if files := n.Exec(t, "ls", "-A", "/run/cni/"+plugin); files != "" {
+					t.Errorf("records that are left: %s", files)
+				}
+				if rules := ruleset(t, n); strings.Contains(rules, "eth1") {
+					t.Errorf("after GC:\n%s", rules)
+				}
+			})
+		}
 	}
 }

@@ -75,8 +75,6 @@ type Kind struct {
 	// Unchained is the error of an ADD without prevResult, and Unchecked
 	// that of a CHECK. Default: "required prevResult missing".
 	Unchained, Unchecked string
-	// Commands are those of plugin.Plugin.
-	Commands map[string]func([]string) error
 }
 
 // Plugin returns the plugin.
@@ -85,7 +83,6 @@ func (k Kind) Plugin() plugin.Plugin {
 		Name:     k.Name,
 		Versions: k.Versions,
 		CNIFuncs: skel.CNIFuncs{Add: k.add, Check: k.check, Del: k.del, GC: k.gc, Status: k.status},
-		Commands: k.Commands,
 	}
 }
 

@@ -63,7 +63,7 @@ func (m masqueraded) join(reason error) error {
 			return reason
 		}
 		tx := newTransaction(m.family)
-		st.replace(tx, m)
+		st.replace(tx, []masqueraded{m})
 		err = errors.Join(iptables.Apply(tx)...)
 		if err == nil || n == attempts {
 			return err

@@ -23,8 +23,7 @@ var Plugin = chained.Kind{
 	NewDriver: func() chained.Driver { return &Conf{} },
 	Unchained: unchained,
 	Unchecked: unchained,
-	Commands:  map[string]func([]string) error{"repair": repair},
-}.Plugin()
+}.Plugin().With("repair", repair)
 
 // Add lets the addresses through, puts the policy into effect and keeps a record.
 func (c *Conf) Add(a *chained.Attachment) error {

@@ -21,8 +21,7 @@ var Plugin = chained.Kind{
 	NewDriver: func() chained.Driver { return new(Conf) },
 	Unchained: "must be called as chained plugin",
 	Unchecked: "Required prevResult missing",
-	Commands:  map[string]func([]string) error{"repair": repair},
-}.Plugin()
+}.Plugin().With("repair", repair)
 
 // backend is one way to map ports. Its methods work in the network namespace of
 // the calling thread.
