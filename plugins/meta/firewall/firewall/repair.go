@@ -129,7 +129,12 @@ func (p *plan) repair() error {
 		}
 		have := found{Contents: contents}
 		lack := *p
-		lack.wanted = slices.DeleteFunc(slices.Clone(p.wanted), func(w placed) bool { return len(have.like(w)) > 0 })
+		lack.wanted = slices.DeleteFunc(slices.Clone(p.wanted), func(w placed) bool {
+			return len(have.like(w)) > 0 && w.chain != builtin // of which the order matters
+		})
+		if !slices.ContainsFunc(lack.wanted, func(w placed) bool { return len(have.like(w)) == 0 }) && len(p.misplaced(have)) == 0 {
+			return nil
+		}
 		err = errors.Join(iptables.Apply(lack.transaction(have))...)
 		if err == nil || n == attempts {
 			return err

@@ -40,18 +40,7 @@ func (viaIPTables) add(f, old *forward, _ []*forward) error {
 	targets := f.targets()
 	// Nearly always the chain is new, and what it needs is there.
 	if old == nil && !f.first {
-		var txs []*iptables.Transaction
-		for _, t := range targets {
-			txs = append(txs, t.addition())
-		}
-		errs := iptables.Apply(txs...)
-		var failed []target
-		for i, t := range targets {
-			if errs[i] != nil {
-				failed = append(failed, t)
-			}
-		}
-		targets = failed
+		targets = addAssuming(targets)
 	}
 	var txs []*iptables.Transaction
 	for _, t := range targets {
@@ -65,6 +54,48 @@ func (viaIPTables) add(f, old *forward, _ []*forward) error {
 		txs = append(txs, goneFamilies(f, old)...)
 	}
 	return errors.Join(iptables.Apply(txs...)...)
+}
+
+// addAssuming adds the chains of those targets that may have all that they need
+// there, and returns those that it has not added.
+func addAssuming(targets []target) []target {
+	var (
+		txs    []*iptables.Transaction
+		tried  []target
+		failed []target
+	)
+	for _, t := range targets {
+		if t.mayHaveTop() {
+			txs, tried = append(txs, t.addition()), append(tried, t)
+		} else {
+			failed = append(failed, t)
+		}
+	}
+	for i, err := range iptables.Apply(txs...) {
+		if err != nil {
+			failed = append(failed, tried[i])
+		}
+	}
+	return failed
+}
+
+// mayHaveTop reports whether the jumps from the table's own chains may be there. They
+// are not after a flush. If they cannot be looked for, it is tried without.
+func (t target) mayHaveTop() bool {
+	var jumps []iptables.Jump
+	for _, r := range t.wanted(iptables.Contents{}).top() {
+		if strings.HasPrefix(r.Rule.Target(), "CNI-") {
+			jumps = append(jumps, iptables.Jump{From: r.Chain, To: r.Rule.Target()})
+		}
+	}
+	may, err := iptables.MayJump(t.protocolFamily(), natTable, jumps...)
+	return may || err != nil
+}
+
+// mayBeThere reports whether the target's own chain may be in use.
+func (t target) mayBeThere() bool {
+	may, err := iptables.MayJump(t.protocolFamily(), natTable, iptables.Jump{From: dnatChain, To: t.Chain})
+	return may || err != nil
 }
 
 // addition adds the target's chain, if all that it needs is there, and fails
@@ -116,16 +147,26 @@ func (viaIPTables) remove(f *forward) error {
 	if !iptables.Installed() {
 		return nil
 	}
-	var txs []*iptables.Transaction
+	var (
+		txs  []*iptables.Transaction
+		look []iptables.Family
+		errs []error
+	)
 	for _, t := range f.targets() {
-		txs = append(txs, t.removal())
+		if t.mayBeThere() {
+			txs = append(txs, t.removal())
+		} else {
+			look = append(look, t.protocolFamily())
+		}
 	}
 	// Both at once: each waits for an RCU grace period.
-	errs := iptables.Apply(txs...)
-	for i, err := range errs {
+	for i, err := range iptables.Apply(txs...) {
 		if err != nil {
-			errs[i] = removeChains(txs[i].Family, []string{f.Chain})
+			look = append(look, txs[i].Family)
 		}
+	}
+	for _, family := range look {
+		errs = append(errs, removeChains(family, []string{f.Chain}))
 	}
 	return errors.Join(errs...)
 }
