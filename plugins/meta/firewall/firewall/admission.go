@@ -3,6 +3,7 @@ package firewall
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"slices"
 )
 
@@ -14,12 +15,13 @@ type admission struct {
 	isolation string
 	// before is the policy that the bridge has had; nil if that is not known.
 	before *isolation
-	change change
+	// asked is what the configuration asks for, and change what that means now.
+	asked, change change
 }
 
 // newAdmission completes the change by what the state tells of others.
 func newAdmission(s *state, backend string, c change) (*admission, error) {
-	x := &admission{state: s, isolation: detectIsolation(backend), change: c}
+	x := &admission{state: s, isolation: detectIsolation(backend), asked: c, change: c}
 	if c.bridge != "" {
 		before, known, err := isolationOf(c.bridge)
 		if err != nil {
@@ -48,6 +50,28 @@ func newAdmission(s *state, backend string, c change) (*admission, error) {
 		x.record.Bridge = c.bridge
 	}
 	return x, nil
+}
+
+// succeed takes over from an earlier ADD that no DEL has followed: what that made is
+// there, if it is the same, and goes otherwise.
+func (x *admission) succeed() error {
+	old, err := x.state.record(x.change.owner.Prefix())
+	switch {
+	case err != nil || old == nil:
+		return err
+	case reflect.DeepEqual(*old, x.record):
+		x.change.held = x.change.addresses
+		return nil
+	}
+	if err := withdraw(x.state, *old); err != nil {
+		return err
+	}
+	anew, err := newAdmission(x.state, x.record.Backend, x.asked)
+	if err != nil {
+		return err
+	}
+	*x = *anew
+	return nil
 }
 
 // setBefore makes the new policy one for all families that have had the old one.
