@@ -122,7 +122,7 @@ func (before firewallState) expect(t *testing.T, n *node.Node, when string) {
 	if diff := cmp.Diff(before.rules, ruleset(t, n)); diff != "" {
 		t.Errorf("%s, rules (-before +after):\n%s", when, diff)
 	}
-	if diff := hoststate.Diff(before.state, n.State(t), notRestored()); diff != "" {
+	if diff := hoststate.Diff(before.state, n.State(t), notRestored(), node.Lasting()); diff != "" {
 		t.Errorf("%s:\n%s", when, diff)
 	}
 }

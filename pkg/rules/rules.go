@@ -111,18 +111,10 @@ func (r Records) Collect(network string, valid []owner.Attachment) error {
 	return errors.Join(errs...)
 }
 
+// prefixes returns the names of the records, the oldest first.
 func (r Records) prefixes() ([]string, error) {
-	entries, err := os.ReadDir(r.directory())
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	var prefixes []string
-	for _, e := range entries {
-		if len(e.Name()) == owner.PrefixLen {
-			prefixes = append(prefixes, e.Name())
-		}
-	}
-	return prefixes, err
+	names, err := runstate.Names(r.directory())
+	return slices.DeleteFunc(names, func(name string) bool { return len(name) != owner.PrefixLen }), err
 }
 
 // Repair is the command that makes again what the records say and somebody flushed.

@@ -10,6 +10,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -60,6 +62,32 @@ func Read(path string, into any) (bool, error) {
 		return false, err
 	}
 	return json.Unmarshal(text, into) == nil, nil
+}
+
+// Names returns the names of the files in a directory, the oldest first. There are
+// none if it does not exist.
+func Names(directory string) ([]string, error) {
+	entries, err := os.ReadDir(directory)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	written := map[string]time.Time{}
+	for _, e := range entries {
+		info, err := e.Info()
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // removed meanwhile
+		}
+		if err != nil {
+			return nil, err
+		}
+		names, written[e.Name()] = append(names, e.Name()), info.ModTime()
+	}
+	slices.SortStableFunc(names, func(a, b string) int { return written[a].Compare(written[b]) })
+	return names, nil
 }
 
 // Remove removes a file if there is one.

@@ -5,14 +5,12 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"maps"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/containernetworking/plugins/pkg/owner"
 	"github.com/containernetworking/plugins/pkg/runstate"
@@ -114,18 +112,7 @@ func (s *state) attachments(network string) ([]string, error) {
 // allAttachments returns the prefixes of all attachments that have a record, the
 // oldest first.
 func (s *state) allAttachments() ([]string, error) {
-	entries, err := os.ReadDir(filepath.Join(stateDir, "attachments"))
-	made := map[string]time.Time{}
-	for _, e := range entries {
-		info, err := e.Info()
-		if err != nil {
-			return nil, err
-		}
-		made[e.Name()] = info.ModTime()
-	}
-	prefixes := slices.Collect(maps.Keys(made))
-	slices.SortFunc(prefixes, func(a, b string) int { return made[a].Compare(made[b]) })
-	return prefixes, err
+	return runstate.Names(filepath.Join(stateDir, "attachments"))
 }
 
 // put writes a record and makes its claims.
