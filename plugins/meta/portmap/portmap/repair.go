@@ -49,12 +49,16 @@ func repairRecorded() ([]*forward, error) {
 // repairGuard makes the guard, if there is any connection to localhost to let
 // through.
 func repairGuard(all []*forward) error {
+	var errs []error
 	for _, f := range all {
-		if key, err := f.localhostKey(); err != nil || key != "" {
-			return errors.Join(err, guard())
+		key, err := f.localhostKey()
+		if err != nil {
+			errs = append(errs, f.lost(err))
+		} else if key != "" {
+			return plugin.Join(append(errs, guard())...)
 		}
 	}
-	return nil
+	return plugin.Join(errs...)
 }
 
 // ofBackend returns the attachments of a backend.
