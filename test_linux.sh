@@ -29,6 +29,7 @@ readonly requirements=(
 	shellcheck:shellcheck
 	dbus-daemon:dbus
 	firewalld:firewalld
+	systemd-analyze:systemd
 	/usr/lib/python3/dist-packages/nftables:python3-nftables
 	/usr/lib/cni/ptp:containernetworking-plugins
 )

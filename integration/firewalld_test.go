@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -18,17 +19,18 @@ import (
 	"github.com/containernetworking/plugins/integration/node"
 )
 
-// daemon starts a program on the node that ends with the test.
+// daemon starts a program on the node that ends, with its children, with the test.
 func daemon(t *testing.T, n *node.Node, name string, args ...string) {
 	t.Helper()
 	cmd := exec.Command(name, args...)
 	var output bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &output, &output
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := n.Do(cmd.Start); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 		_ = cmd.Wait()
 		if t.Failed() {
 			t.Logf("%s:\n%s", name, output.Bytes())
@@ -241,6 +243,12 @@ func TestFirewalldReal(t *testing.T) {
 		repair(t, n, "firewall")
 		n.Must(t, "CHECK", call)
 	}
+	watch := unitCommands(t, "cni-repair-firewalld.service", "ExecStart")[0]
+	watch = strings.Replace(watch, "systemctl restart cni-repair.service", pluginPath(t, "firewall")+" repair", 1)
+	daemon(t, n, "sh", "-c", watch)
+	// A reload before it listens is one too early.
+	until(t, n, "firewall-cmd --zone=trusted --query-source=fd00::2/128 || { firewall-cmd --reload; sleep 1; false; }")
+	n.Must(t, "CHECK", call)
 	for range 2 {
 		n.Must(t, "DEL", call)
 		if left := sources(); len(left) > 0 {
