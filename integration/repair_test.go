@@ -313,3 +313,90 @@ func TestRepairInterfaces(t *testing.T) {
 		}
 	}
 }
+
+// Whatever part is missing comes back where it was, and nothing else moves.
+func TestRepairParts(t *testing.T) {
+	t.Parallel()
+	for plugin, damages := range map[string]map[string][]string{
+		"portmap": {
+			"iptables": {
+				"iptables -t nat -D CNI-HOSTPORT-DNAT 1", // which is the older attachment's
+				"iptables -t nat -F CNI-HOSTPORT-DNAT",
+				"ip6tables -t nat -F $(ip6tables-save -t nat | sed -n 's/^:\\(CNI-DN-[^ ]*\\).*/\\1/p' | head -1)",
+				"iptables -t nat -F OUTPUT; ip6tables -t nat -F POSTROUTING",
+				"iptables -t nat -F CNI-HOSTPORT-MASQ",
+				"nft flush chain inet cni_plugins_portmap guard",
+			},
+			"nftables": {
+				"nft flush map inet cni_plugins_portmap ports4; nft flush set inet cni_plugins_portmap masquerade6_64",
+				"nft delete element inet cni_plugins_portmap ports4 { tcp . 8080 }",
+				"nft flush chain inet cni_plugins_portmap postrouting",
+				"nft delete chain inet cni_plugins_portmap prerouting",
+				"nft delete rule inet cni_plugins_portmap hostports handle $(nft -a list chain inet cni_plugins_portmap hostports | sed -n 's/.*hostip6.*handle //p')",
+			},
+		},
+		"bridge": {
+			"iptables": {
+				"iptables -t nat -D POSTROUTING 1",
+				"iptables -t nat -F $(iptables-save -t nat | sed -n 's/^:\\(CNI-[^ ]*\\).*/\\1/p' | head -1)",
+				"nft flush chain bridge cni_plugins_spoof frames; nft flush set bridge cni_plugins_spoof macs",
+			},
+			"nftables": {
+				"nft flush set inet cni_plugins_masquerade attachments",
+				"nft flush set inet cni_plugins_masquerade ip_10.1.2.0/24",
+				"nft flush chain inet cni_plugins_masquerade masq_checks",
+				"nft delete rule inet cni_plugins_masquerade postrouting handle $(nft -a list chain inet cni_plugins_masquerade postrouting | sed -n 's/.*goto masq_checks.*handle //p')",
+				"nft delete chain inet cni_plugins_masquerade postrouting",
+				"nft flush set bridge cni_plugins_spoof attachments",
+				"nft delete chain bridge cni_plugins_spoof prerouting",
+			},
+		},
+	} {
+		for backend, list := range damages {
+			t.Run(plugin+" "+backend, func(t *testing.T) {
+				t.Parallel()
+				s := newStreet(t)
+				s.Exec(t, "ip", "link", "set", "br0", "name", "street")
+				for i := range 2 {
+					c := s.Container(t, fmt.Sprint("c", i))
+					call := bridgeCall(c, fmt.Sprintf(`"isGateway": true, "ipspoofchk": true, "ipMasq": true, "ipMasqBackend": %q, %s`, backend, bridged))
+					if plugin == "portmap" {
+						call = portmapCall(filepath.Base(c.Path), usePortmap(backend), goldenMappings, fmt.Sprintf("10.50.0.%d/24", i+2), fmt.Sprintf("fd50::%d/64", i+2))
+					}
+					s.Must(t, "ADD", call)
+				}
+				before := takeFirewallState(t, s.Node)
+				for _, damage := range list {
+					s.Exec(t, "sh", "-ec", damage)
+					if slices.Equal(before.rules, ruleset(t, s.Node)) {
+						t.Errorf("%s does no damage", damage)
+					}
+					repair(t, s.Node, plugin)
+					// Which of its jumps comes first means nothing for a masquerade.
+					before.anyOrder = plugin == "bridge"
+					before.expect(t, s.Node, "after repair of "+damage)
+				}
+			})
+		}
+	}
+}
+
+// What a mapping needs of somebody else, who has not made it again, is told about.
+func TestRepairExternalChain(t *testing.T) {
+	t.Parallel()
+	s := newStreet(t)
+	s.Exec(t, "iptables", "-t", "nat", "-N", "MARKED")
+	marked := portmapCall("one", usePortmap("iptables")+`, "externalSetMarkChain": "MARKED"`, goldenMappings, oneV4+"/24")
+	other := portmapCall("two", usePortmap("iptables"), `{"hostPort": 9090, "containerPort": 80, "protocol": "tcp"}`, twoV4+"/24")
+	s.Must(t, "ADD", marked)
+	s.Must(t, "ADD", other)
+	s.Exec(t, "nft", "flush", "ruleset")
+	_, err := s.Try(pluginPath(t, "portmap"), "repair")
+	if want := "interface eth0 of container one in network pmnet: chain MARKED, to mark packets with, does not exist"; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v, want %s", err, want)
+	}
+	s.Must(t, "CHECK", other)
+	s.Exec(t, "iptables", "-t", "nat", "-N", "MARKED")
+	repair(t, s.Node, "portmap")
+	s.Must(t, "CHECK", marked)
+}

@@ -1,6 +1,7 @@
 package spoof
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 
@@ -49,10 +50,32 @@ func repair(c *nft.Conn, tx *nft.Transaction, all []Restricted) error {
 		if len(missing) == 0 && slices.Equal(have, wanted) {
 			continue
 		}
-		if err := takeOver(c, tx, r.Attachment, r.Name); err != nil {
+		if err := remove(c, tx, r.Prefix()); err != nil {
+			return err
+		}
+		if err := removeUnknown(c, tx, r, have); err != nil {
 			return err
 		}
 		addEntries(tx, r.Attachment, 0, wanted)
+	}
+	return nil
+}
+
+// removeUnknown removes those of the port's elements that the entries, which are
+// being removed, do not lead to.
+func removeUnknown(c *nft.Conn, tx *nft.Transaction, r Restricted, removed []entry) error {
+	same := func(x element) func(element) bool {
+		return func(y element) bool { return x.set == y.set && bytes.Equal(x.key, y.key) }
+	}
+	for _, x := range elementsOf(newEntries(r.Port)) {
+		have, found, err := c.Element(table(), x.set, x.key)
+		if err != nil {
+			return err
+		}
+		isRemoved := r.Owns(have.Comment) && slices.ContainsFunc(elementsOf(removed), same(x))
+		if found && !isRemoved {
+			tx.DeleteElement(table(), x.set, x.key)
+		}
 	}
 	return nil
 }
