@@ -174,6 +174,8 @@ func TestFirewallLegacy(t *testing.T) {
 		n.Must(t, "ADD", call)
 		expect("after ADD", isolatedRules)
 		n.Must(t, "CHECK", call)
+		n.Exec(t, "sh", "-ec", "iptables-legacy -F; ip6tables-legacy -F; ip6tables-legacy -X; PATH=/run/tools "+pluginPath(t, "firewall")+" repair")
+		expect("after a repair", isolatedRules)
 		n.Must(t, "DEL", call.With("prevResult", nil))
 		n.Must(t, "DEL", call)
 		expect("after DEL", skeletonRules)
