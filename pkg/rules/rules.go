@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
@@ -180,10 +181,10 @@ func repair(all []Record) error {
 			restricted = append(restricted, spoof.Restricted{Attachment: r.Attachment, Port: r.Port(r.Link, mac, addresses)})
 		}
 	}
-	for backend, some := range masqueraded {
+	for _, backend := range slices.Sorted(maps.Keys(masqueraded)) {
 		m, err := nat.Open(&backend)
 		if err == nil {
-			err = m.Repair(some)
+			err = m.Repair(masqueraded[backend])
 		}
 		errs = append(errs, err)
 	}

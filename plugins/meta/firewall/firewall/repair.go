@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"os"
 	"slices"
@@ -29,7 +30,8 @@ func repair(args []string) error {
 	defer s.close()
 	recorded, err := s.changes()
 	errs := []error{err}
-	for name, all := range recorded {
+	for _, name := range slices.Sorted(maps.Keys(recorded)) {
+		all := recorded[name]
 		b, err := byName(name)
 		if err == nil {
 			err = b.repair(all)
@@ -170,13 +172,12 @@ func (viaNFTables) repair(all []change) error {
 	})
 }
 
-// repair goes on after an error, unless firewalld itself is gone: each change may
-// take as long as an ADD.
+// repair goes on after an error, unless firewalld itself is gone or does not answer.
 func (v viaFirewalld) repair(all []change) error {
 	var errs []error
 	for _, c := range all {
 		err := v.mend(c)
-		if errors.Is(err, errAbsent) {
+		if errors.Is(err, errAbsent) || errors.Is(err, context.DeadlineExceeded) {
 			return err
 		}
 		errs = append(errs, err)
