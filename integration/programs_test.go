@@ -2,6 +2,7 @@ package integration
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -16,11 +17,18 @@ const flushed = "flush"
 // reads and one that writes at most, and with nftables none at all.
 func TestPrograms(t *testing.T) {
 	t.Parallel()
-	for _, backend := range kernelBackends {
+	for _, variant := range []string{"iptables", "iptables-legacy", "nftables"} {
 		for _, plugin := range []string{"firewall", "portmap"} {
-			t.Run(plugin+" "+backend, func(t *testing.T) {
+			t.Run(plugin+" "+variant, func(t *testing.T) {
 				t.Parallel()
 				n := node.New(t)
+				backend, flush, path := variant, "nft flush ruleset", os.Getenv("PATH")
+				if variant == "iptables-legacy" {
+					backend, path = "iptables", legacyTools(t, n)+":"+path
+				}
+				if backend == "iptables" {
+					flush = "PATH=" + path + "; " + flushes[backend][0]
+				}
 				n.Exec(t, "sh", "-ec", "ip link add br0 type bridge; ip addr add 10.50.0.1/24 dev br0; ip link set br0 up")
 				call := func(name string, last int) node.Call {
 					n.Container(t, name)
@@ -41,9 +49,10 @@ func TestPrograms(t *testing.T) {
 					{"GC", one.With("cni.dev/valid-attachments", []byte("[]"))},
 				} {
 					if step.verb == flushed {
-						n.Exec(t, "sh", "-ec", flushes[backend][0])
+						n.Exec(t, "sh", "-ec", flush)
 						continue
 					}
+					step.call.Env = []string{"PATH=" + path}
 					counts := map[string]int{}
 					for _, path := range n.Programs(t, step.verb, step.call) {
 						tool, suffix, _ := strings.Cut(filepath.Base(path), "-")

@@ -57,7 +57,11 @@ func (c Call) With(key string, value []byte) Call {
 
 // environ is the whole environment of the plugin.
 func (c Call) environ(command, path string) []string {
-	env := []string{"PATH=" + os.Getenv("PATH")}
+	var env []string
+	// Of a variable that is there twice, programs take one or the other.
+	if !slices.ContainsFunc(c.Env, func(v string) bool { return strings.HasPrefix(v, "PATH=") }) {
+		env = append(env, "PATH="+os.Getenv("PATH"))
+	}
 	for _, v := range [][2]string{
 		{"CNI_COMMAND", command},
 		{"CNI_CONTAINERID", c.ContainerID},

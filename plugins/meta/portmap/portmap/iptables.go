@@ -94,7 +94,8 @@ func (t target) mayHaveTop() bool {
 
 // mayBeThere reports whether the target's own chain may be in use.
 func (t target) mayBeThere() bool {
-	may, err := iptables.MayJump(t.protocolFamily(), natTable, iptables.Jump{From: dnatChain, To: t.Chain})
+	may, err := iptables.MayJump(t.protocolFamily(), natTable,
+		iptables.Jump{From: "PREROUTING", To: dnatChain}, iptables.Jump{From: dnatChain, To: t.Chain})
 	return may || err != nil
 }
 
@@ -189,23 +190,13 @@ func (viaIPTables) removeUnrecorded(a owner.Attachment) error {
 	}
 	var errs []error
 	for _, f := range allFamilies() {
-		found, err := anyExists(f, names)
-		if err == nil && found {
+		may, err := iptables.MayHave(f, natTable, names...)
+		if err == nil && may {
 			err = removeChains(f, names)
 		}
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
-}
-
-func anyExists(f iptables.Family, chains []string) (bool, error) {
-	for _, chain := range chains {
-		_, exists, err := iptables.List(f, natTable, chain)
-		if err != nil || exists {
-			return exists, err
-		}
-	}
-	return false, nil
 }
 
 // removeChains removes the chains, as far as they are there, and what leads to
