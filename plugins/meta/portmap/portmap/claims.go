@@ -154,6 +154,9 @@ func (m mapping) overlaps(other mapping) bool {
 // one port, is for.
 func (m mapping) isHiddenBy(older []*forward, family string) bool {
 	for _, f := range older {
+		if !slices.ContainsFunc(f.Mappings, m.overlaps) {
+			continue // nearly always, and cheap to see
+		}
 		for _, t := range f.targets() {
 			if t.family() == family && slices.ContainsFunc(t.mappings(), m.isWithin) {
 				return true
