@@ -4,6 +4,7 @@
 package rules
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -18,7 +19,7 @@ import (
 	"github.com/containernetworking/plugins/pkg/nat"
 	"github.com/containernetworking/plugins/pkg/owner"
 	"github.com/containernetworking/plugins/pkg/plugin"
-	"github.com/containernetworking/plugins/pkg/runstate"
+	"github.com/containernetworking/plugins/pkg/record"
 	"github.com/containernetworking/plugins/pkg/spoof"
 )
 
@@ -57,10 +58,6 @@ func (r Records) directory() string { return filepath.Join(base, string(r)) }
 
 func (r Records) path(prefix string) string { return filepath.Join(r.directory(), prefix) }
 
-// spareSuffix ends the name of a record that is to replace one. Only one ADD works
-// for an attachment at a time (CNI specification, section 2).
-const spareSuffix = ".new"
-
 // Keep writes the record if there is anything to repair for a container with the
 // addresses. It must come before the rules: then none is without.
 func (r Records) Keep(kept Record, addresses []*net.IPNet) error {
@@ -71,13 +68,16 @@ func (r Records) Keep(kept Record, addresses []*net.IPNet) error {
 	for _, address := range addresses {
 		kept.Addresses = append(kept.Addresses, address.String())
 	}
-	path := r.path(kept.Prefix())
-	err := runstate.Write(path, path+spareSuffix, kept)
+	text, err := json.Marshal(kept)
+	if err != nil {
+		return err
+	}
+	err = record.Write(r.path(kept.Prefix()), text)
 	if errors.Is(err, fs.ErrNotExist) {
 		if err := os.MkdirAll(r.directory(), 0o755); err != nil {
 			return err
 		}
-		err = runstate.Write(path, path+spareSuffix, kept)
+		err = record.Write(r.path(kept.Prefix()), text)
 	}
 	if err != nil {
 		return fmt.Errorf("keep a record of the rules: %w", err)
@@ -94,9 +94,7 @@ func (r Records) forget(prefix string) error {
 	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	return runstate.Removing(r.directory(), func() error {
-		return errors.Join(runstate.Remove(path+spareSuffix), runstate.Remove(path))
-	})
+	return record.Removing(r.directory(), func() error { return record.Remove(path) })
 }
 
 // Collect does the same for the network's attachments that are not valid.
@@ -114,7 +112,7 @@ func (r Records) Collect(network string, valid []owner.Attachment) error {
 
 // prefixes returns the names of the records, the oldest first.
 func (r Records) prefixes() ([]string, error) {
-	names, err := runstate.Names(r.directory())
+	names, err := record.Names(r.directory())
 	return slices.DeleteFunc(names, func(name string) bool { return len(name) != owner.PrefixLen }), err
 }
 
@@ -129,7 +127,7 @@ func (r Records) Repair(args []string) error {
 		return err
 	}
 	defer host.Close()
-	return runstate.Repairing(r.directory(), func() error {
+	return record.Repairing(r.directory(), func() error {
 		alive, err := r.alive(host)
 		return plugin.Join(err, repair(alive))
 	})
@@ -155,7 +153,7 @@ func (r Records) alive(host *link.Namespace) ([]Record, error) {
 	)
 	for _, prefix := range prefixes {
 		var kept Record
-		found, err := runstate.Read(r.path(prefix), &kept)
+		found, err := record.Read(r.path(prefix), &kept)
 		if found && kept.Owns(aliases[kept.Link]) {
 			alive = append(alive, kept)
 		}

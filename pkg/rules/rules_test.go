@@ -14,7 +14,7 @@ import (
 	"github.com/containernetworking/plugins/pkg/link"
 	"github.com/containernetworking/plugins/pkg/nat"
 	"github.com/containernetworking/plugins/pkg/owner"
-	"github.com/containernetworking/plugins/pkg/runstate"
+	"github.com/containernetworking/plugins/pkg/record"
 	"github.com/containernetworking/plugins/pkg/spoof"
 )
 
@@ -80,7 +80,7 @@ func TestRecords(t *testing.T) {
 			}
 		}
 		var got Record
-		if found, err := runstate.Read(records.path(one.Prefix()), &got); !found || err != nil {
+		if found, err := record.Read(records.path(one.Prefix()), &got); !found || err != nil {
 			return fmt.Errorf("found %v: %w", found, err)
 		}
 		want := recordOf(one)

@@ -10,7 +10,7 @@ import (
 // admission is what an ADD does under the lock.
 type admission struct {
 	state  *state
-	record record
+	record entry
 	// isolation is the backend for policies.
 	isolation string
 	// before is the policy that the bridge has had; nil if that is not known.
@@ -41,7 +41,7 @@ func newAdmission(s *state, backend string, c change) (*admission, error) {
 		}
 	}
 	x.change.settled = s.made(backend, x.change)
-	x.record = record{
+	x.record = entry{
 		Network: c.owner.Network, ContainerID: c.owner.ContainerID, IfName: c.owner.IfName,
 		Backend: backend, Addresses: c.addresses, Admin: c.admin, Zone: c.zone,
 	}

@@ -1,6 +1,7 @@
 package firewall
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,7 +14,7 @@ import (
 	"syscall"
 
 	"github.com/containernetworking/plugins/pkg/owner"
-	"github.com/containernetworking/plugins/pkg/runstate"
+	"github.com/containernetworking/plugins/pkg/record"
 )
 
 // stateDir is where the plugin keeps whose each address and bridge is, which the
@@ -46,13 +47,13 @@ func openState() (*state, error) {
 			return nil, fmt.Errorf("keep state: %w", err)
 		}
 	}
-	lock, err := runstate.OpenLocked(filepath.Join(stateDir, "lock"))
+	lock, err := record.OpenLocked(filepath.Join(stateDir, "lock"))
 	if err != nil {
 		return nil, err
 	}
 	s := &state{lock}
 	// Whoever was killed while writing may have left this.
-	if err := runstate.Remove(sparePath()); err != nil {
+	if err := record.Remove(sparePath()); err != nil {
 		s.close()
 		return nil, err
 	}
@@ -61,8 +62,8 @@ func openState() (*state, error) {
 
 func (s *state) close() { s.lock.Close() }
 
-// record is what an attachment has.
-type record struct {
+// entry is the record of what an attachment has.
+type entry struct {
 	Network     string       `json:"network"`
 	ContainerID string       `json:"containerID"`
 	IfName      string       `json:"ifName"`
@@ -75,7 +76,7 @@ type record struct {
 	Bridge string `json:"bridge,omitempty"`
 }
 
-func (r record) owner() owner.Attachment {
+func (r entry) owner() owner.Attachment {
 	return owner.Attachment{Network: r.Network, ContainerID: r.ContainerID, IfName: r.IfName}
 }
 
@@ -92,9 +93,9 @@ func recordPath(prefix string) string { return filepath.Join(stateDir, "attachme
 
 // record returns the record of an attachment, or nil. One that cannot be read,
 // from a crash or another program, counts as none.
-func (s *state) record(prefix string) (*record, error) {
-	var r record
-	found, err := runstate.Read(recordPath(prefix), &r)
+func (s *state) record(prefix string) (*entry, error) {
+	var r entry
+	found, err := record.Read(recordPath(prefix), &r)
 	if !found || err != nil {
 		return nil, err
 	}
@@ -112,13 +113,13 @@ func (s *state) attachments(network string) ([]string, error) {
 // allAttachments returns the prefixes of all attachments that have a record, the
 // oldest first.
 func (s *state) allAttachments() ([]string, error) {
-	return runstate.Names(filepath.Join(stateDir, "attachments"))
+	return record.Names(filepath.Join(stateDir, "attachments"))
 }
 
 // put writes a record and makes its claims.
-func (s *state) put(r record) error {
+func (s *state) put(r entry) error {
 	prefix := r.owner().Prefix()
-	if err := runstate.Write(recordPath(prefix), sparePath(), r); err != nil {
+	if err := write(recordPath(prefix), r); err != nil {
 		return err
 	}
 	for _, key := range r.claims() {
@@ -133,23 +134,23 @@ func (s *state) put(r record) error {
 }
 
 // drop takes the claims of a record back, and then the record.
-func (s *state) drop(r record) error {
+func (s *state) drop(r entry) error {
 	prefix := r.owner().Prefix()
 	for _, key := range r.claims() {
 		if err := s.dropClaim(key, prefix); err != nil {
 			return err
 		}
 	}
-	return runstate.Remove(recordPath(prefix))
+	return record.Remove(recordPath(prefix))
 }
 
 // dropClaim leaves the policy of a bridge, once it had one: that it has none any
 // longer is worth knowing.
 func (s *state) dropClaim(key, prefix string) error {
-	if err := runstate.Remove(filepath.Join(claimDir(key), prefix)); err != nil {
+	if err := record.Remove(filepath.Join(claimDir(key), prefix)); err != nil {
 		return err
 	}
-	err := runstate.Remove(claimDir(key))
+	err := record.Remove(claimDir(key))
 	if errors.Is(err, syscall.ENOTEMPTY) {
 		return nil
 	}
@@ -157,7 +158,7 @@ func (s *state) dropClaim(key, prefix string) error {
 }
 
 // claims are the keys of what a record claims.
-func (r record) claims() []string {
+func (r entry) claims() []string {
 	var keys []string
 	for _, a := range r.Addresses {
 		keys = append(keys, addressKey(r.Backend, a))
@@ -218,13 +219,13 @@ func (s *state) unclaimed(backend string, addresses []netip.Addr, prefix string)
 // nobody has claimed yet: upstream's may have rules. No lock is needed to read it.
 func isolationOf(bridge string) (isolation, bool, error) {
 	var i isolation
-	found, err := runstate.Read(filepath.Join(claimDir(bridgeKey(bridge)), policyName), &i)
+	found, err := record.Read(filepath.Join(claimDir(bridgeKey(bridge)), policyName), &i)
 	return i, found, err
 }
 
 // setIsolation notes the policy of a bridge that somebody claims or has claimed.
 func (s *state) setIsolation(bridge string, i isolation) error {
-	return runstate.Write(filepath.Join(claimDir(bridgeKey(bridge)), policyName), sparePath(), i)
+	return write(filepath.Join(claimDir(bridgeKey(bridge)), policyName), i)
 }
 
 // madePath is the file that says that what all changes alike have in common has
@@ -251,6 +252,15 @@ func (s *state) made(backend string, c change) bool {
 
 func (s *state) setMade(backend string, c change) error {
 	return os.WriteFile(madePath(backend, c), nil, 0o644)
+}
+
+// write makes a file of a value in JSON.
+func write(path string, value any) error {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	return record.WriteVia(path, sparePath(), text)
 }
 
 // sparePath is the one by which a file takes another one's place.

@@ -12,7 +12,6 @@ import (
 	"github.com/containernetworking/plugins/pkg/owner"
 	"github.com/containernetworking/plugins/pkg/plugin"
 	"github.com/containernetworking/plugins/pkg/record"
-	"github.com/containernetworking/plugins/pkg/runstate"
 )
 
 // Plugin answers the verbs for portmap.
@@ -150,7 +149,7 @@ func (c *Conf) Remove(a *chained.Attachment) error {
 
 // remove removes what the record says.
 func (f *forward) remove() error {
-	err := runstate.Removing(directory, func() error {
+	err := record.Removing(directory, func() error {
 		if err := f.unmap(); err != nil {
 			return err
 		}

@@ -11,7 +11,6 @@ import (
 
 	"github.com/containernetworking/plugins/pkg/owner"
 	"github.com/containernetworking/plugins/pkg/record"
-	"github.com/containernetworking/plugins/pkg/runstate"
 )
 
 // directory has a record for each attachment, by which DEL finds its mappings
@@ -30,7 +29,7 @@ func locked(f func() error) error {
 	if err := os.MkdirAll(directory, 0o755); err != nil {
 		return err
 	}
-	return runstate.Locked(filepath.Join(directory, lockName), f)
+	return record.Locked(filepath.Join(directory, lockName), f)
 }
 
 // chains returns the names that the attachment's chain can have: upstream's,
@@ -61,7 +60,7 @@ func readRecord(a owner.Attachment) (*forward, error) {
 // no sense is as good as none: what it was about is then looked for.
 func readFile(chain string) (*forward, error) {
 	f := new(forward)
-	found, err := runstate.Read(recordPath(chain), f)
+	found, err := record.Read(recordPath(chain), f)
 	if err != nil {
 		return nil, err
 	}

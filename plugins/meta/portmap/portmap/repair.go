@@ -4,7 +4,7 @@ import (
 	"fmt"
 
 	"github.com/containernetworking/plugins/pkg/plugin"
-	"github.com/containernetworking/plugins/pkg/runstate"
+	"github.com/containernetworking/plugins/pkg/record"
 )
 
 // repair makes again what attachments with a record had and somebody flushed. What
@@ -14,7 +14,7 @@ func repair(args []string) error {
 		return err
 	}
 	var mended []*forward
-	err := runstate.Repairing(directory, func() error {
+	err := record.Repairing(directory, func() error {
 		return locked(func() (err error) {
 			mended, err = repairRecorded()
 			return err

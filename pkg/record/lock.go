@@ -1,4 +1,4 @@
-package runstate
+package record
 
 import (
 	"errors"

@@ -1,49 +1,11 @@
-package runstate
+package record
 
 import (
-	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
 )
-
-func TestWrite(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	path, spare := filepath.Join(dir, "a"), filepath.Join(dir, "spare")
-	var got int
-	if found, err := Read(path, &got); found || err != nil {
-		t.Errorf("no file: %v, %v", found, err)
-	}
-	// Whoever was killed has left a spare one.
-	if err := os.WriteFile(spare, []byte("rest"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for want := range 3 {
-		if err := Write(path, spare, want); err != nil {
-			t.Fatal(err)
-		}
-		if found, err := Read(path, &got); !found || err != nil || got != want {
-			t.Errorf("got %d, %v, %v, want %d", got, found, err, want)
-		}
-	}
-	entries, err := os.ReadDir(dir)
-	if err != nil || len(entries) != 1 {
-		t.Errorf("left: %v, %v", entries, err)
-	}
-	for range 2 {
-		if err := Remove(path); err != nil {
-			t.Error(err)
-		}
-	}
-	if err := os.WriteFile(path, []byte("{"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if found, err := Read(path, &got); found || err != nil {
-		t.Errorf("half a file: %v, %v", found, err)
-	}
-}
 
 // Nothing is removed while a repair runs; removals run beside each other.
 func TestRepairing(t *testing.T) {
