@@ -32,6 +32,7 @@ readonly requirements=(
 	kea-dhcp4:kea-dhcp4-server
 	kea-dhcp6:kea-dhcp6-server
 	firewalld:firewalld
+	systemd-analyze:systemd
 	/usr/lib/python3/dist-packages/nftables:python3-nftables
 	/usr/lib/cni/ptp:containernetworking-plugins
 )

@@ -152,16 +152,24 @@ func TestFirewallWithoutIP6Tables(t *testing.T) {
 	}
 }
 
-// A host with iptables' legacy variant has the same rules in the other tables.
-func TestFirewallLegacy(t *testing.T) {
-	t.Parallel()
-	n := node.New(t)
+// legacyTools makes a directory on the node in which iptables is that of the legacy
+// variant, and returns its path.
+func legacyTools(t *testing.T, n *node.Node) string {
+	t.Helper()
 	n.Exec(t, "sh", "-ec", `mkdir /run/tools; cd /run/tools
 		for family in iptables ip6tables; do for suffix in "" -save -restore; do
 			ln -s "$(command -v $family-legacy$suffix)" $family$suffix
 		done; done`)
+	return "/run/tools"
+}
+
+// A host with iptables' legacy variant has the same rules in the other tables.
+func TestFirewallLegacy(t *testing.T) {
+	t.Parallel()
+	n := node.New(t)
+	path := legacyTools(t, n)
 	call := firewallCall("c", backendKey("iptables")+`, "ingressPolicy": "isolated"`, "10.50.0.2/16", "2001:db8:1:2::1/64")
-	call.Env = []string{"PATH=/run/tools"}
+	call.Env = []string{"PATH=" + path}
 	expect := func(when, want string) {
 		t.Helper()
 		for tool, address := range map[string]string{"iptables-legacy": "10.50.0.2/32", "ip6tables-legacy": "2001:db8:1:2::1/128"} {
@@ -174,6 +182,8 @@ func TestFirewallLegacy(t *testing.T) {
 		n.Must(t, "ADD", call)
 		expect("after ADD", isolatedRules)
 		n.Must(t, "CHECK", call)
+		n.Exec(t, "sh", "-ec", "iptables-legacy -F; ip6tables-legacy -F; ip6tables-legacy -X; PATH="+path+" "+pluginPath(t, "firewall")+" repair")
+		expect("after a repair", isolatedRules)
 		n.Must(t, "DEL", call.With("prevResult", nil))
 		n.Must(t, "DEL", call)
 		expect("after DEL", skeletonRules)

@@ -229,7 +229,9 @@ func TestFirewallCheck(t *testing.T) {
 			"iptables -D CNI-ISOLATION-STAGE-1 1":  "expected CNI-ISOLATION-STAGE-1 rule [-i cni0 -o cni0 ",
 			"ip6tables -D CNI-ISOLATION-STAGE-2 1": "expected CNI-ISOLATION-STAGE-2 rule [-o cni0 ",
 			"iptables -F; iptables -X":             "; expected ",
-			`iptables -D FORWARD 1; iptables -A FORWARD -m comment --comment "CNI firewall plugin rules (ingressPolicy: same-bridge|isolated)" -j CNI-ISOLATION-STAGE-1`: "CNI-ISOLATION-STAGE-1 comes after CNI-FORWARD in FORWARD",
+			`iptables -D FORWARD 1; iptables -A FORWARD -m comment --comment "CNI firewall plugin rules (ingressPolicy: same-bridge|isolated)" -j CNI-ISOLATION-STAGE-1`: "CNI-ISOLATION-STAGE-1 comes after CNI-FORWARD, or what lets all packets through, in FORWARD",
+			`iptables -I FORWARD -m comment --comment all -j ACCEPT`:           "CNI-ISOLATION-STAGE-1 comes after CNI-FORWARD, or what lets all packets through, in FORWARD",
+			`iptables -I FORWARD -j REJECT --reject-with icmp-host-prohibited`: "CNI-FORWARD comes after what drops all packets in FORWARD",
 		},
 		"nftables": {
 			"nft flush ruleset": "chain inet cni_plugins_firewall forward has 0 rules, expected 7",
@@ -253,6 +255,9 @@ func TestFirewallCheck(t *testing.T) {
 				if diff := hoststate.Diff(before, n.State(t)); diff != "" {
 					t.Errorf("CHECK changed something:\n%s", diff)
 				}
+				repair(t, n, "firewall")
+				n.Must(t, "CHECK", call)
+				n.Exec(t, "sh", "-c", damage)
 				n.Must(t, "DEL", call)
 				if result := n.Must(t, "ADD", call); !strings.Contains(want, "comes after") {
 					// What is there is not put elsewhere.

@@ -22,6 +22,18 @@ func onBridge(t *testing.T, n *node.Node, name, bridge, subnet, keys string) (*n
 	return c, firewall
 }
 
+// outsideOf makes a namespace at the other end of a cable, 192.0.2.2 and 2001:db8::2,
+// that knows no way to containers.
+func outsideOf(t *testing.T, n *node.Node) *node.Container {
+	t.Helper()
+	outside := n.Container(t, "outside")
+	n.Exec(t, "sh", "-ec", `ip link add out type veth peer name eth0 netns outside
+		ip addr add 192.0.2.1/24 dev out; ip addr add 2001:db8::1/64 nodad dev out; ip link set out up
+		ip -n outside addr add 192.0.2.2/24 dev eth0; ip -n outside addr add 2001:db8::2/64 nodad dev eth0; ip -n outside link set eth0 up
+		ping -qc1 -i0.2 -w5 2001:db8::2`) // once both ends have their link-local addresses
+	return outside
+}
+
 // A host that drops what it is to forward lets through what comes from a
 // container, and the answers, as long as the container is there.
 func TestFirewallTraffic(t *testing.T) {
@@ -33,12 +45,8 @@ func TestFirewallTraffic(t *testing.T) {
 		t.Run(backend, func(t *testing.T) {
 			t.Parallel()
 			n := node.New(t)
-			outside := n.Container(t, "outside")
-			n.Exec(t, "sh", "-ec", `ip link add out type veth peer name eth0 netns outside
-				ip addr add 192.0.2.1/24 dev out; ip addr add 2001:db8::1/64 nodad dev out; ip link set out up
-				ip -n outside addr add 192.0.2.2/24 dev eth0; ip -n outside addr add 2001:db8::2/64 nodad dev eth0; ip -n outside link set eth0 up
-				ip -n outside route add default via 192.0.2.1; ip -n outside route add default via 2001:db8::1
-				ping -qc1 -i0.2 -w5 2001:db8::2`) // once both ends have their link-local addresses
+			outside := outsideOf(t, n)
+			outside.Exec(t, "sh", "-ec", "ip route add default via 192.0.2.1; ip route add default via 2001:db8::1")
 			c, call := onBridge(t, n, "c", "br0", "1.2", backendKey(backend))
 			n.Exec(t, "sh", "-ec", drop)
 			passes := func() string {

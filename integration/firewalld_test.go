@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -18,17 +19,18 @@ import (
 	"github.com/containernetworking/plugins/integration/node"
 )
 
-// daemon starts a program on the node that ends with the test.
+// daemon starts a program on the node that ends, with its children, with the test.
 func daemon(t *testing.T, n *node.Node, name string, args ...string) {
 	t.Helper()
 	cmd := exec.Command(name, args...)
 	var output bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &output, &output
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := n.Do(cmd.Start); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 		_ = cmd.Wait()
 		if t.Failed() {
 			t.Logf("%s:\n%s", name, output.Bytes())
@@ -237,8 +239,15 @@ func TestFirewalldReal(t *testing.T) {
 	if err := n.Run(t, "CHECK", call).Err(); err == nil || !strings.Contains(fmt.Sprint(err), "failed to find the address fd00::2/128 in trusted zone") {
 		t.Errorf("CHECK after a reload: %v", err)
 	}
-	n.Must(t, "DEL", call)
-	n.Must(t, "ADD", call)
+	for range 2 {
+		repair(t, n, "firewall")
+		n.Must(t, "CHECK", call)
+	}
+	watch := unitCommands(t, "cni-repair-firewalld.service", "ExecStart")[0]
+	watch = strings.Replace(watch, "systemctl restart cni-repair.service", pluginPath(t, "firewall")+" repair", 1)
+	daemon(t, n, "sh", "-c", watch)
+	// A reload before it listens is one too early.
+	until(t, n, "firewall-cmd --zone=trusted --query-source=fd00::2/128 || { firewall-cmd --reload; sleep 1; false; }")
 	n.Must(t, "CHECK", call)
 	for range 2 {
 		n.Must(t, "DEL", call)
@@ -253,4 +262,20 @@ func TestFirewalldReal(t *testing.T) {
 	}
 	n.Must(t, "DEL", taken)
 	n.Exec(t, "firewall-cmd", "--zone=drop", "--remove-source=10.50.0.9/32")
+}
+
+// A firewalld that has gone is told about, and the rest repaired.
+func TestRepairWithoutFirewalld(t *testing.T) {
+	t.Parallel()
+	n := node.New(t)
+	fakeFirewalld(t, n, map[string]string{})
+	call := firewallCall("c", backendKey("nftables"), "10.50.0.2/16")
+	n.Must(t, "ADD", call)
+	n.Must(t, "ADD", firewallCall("gone", backendKey("firewalld"), "10.50.0.3/16"))
+	n.Exec(t, "sh", "-ec", "nft flush ruleset; mv /run/dbus /run/gone")
+	out, err := n.Try(pluginPath(t, "firewall"), "repair")
+	if want := "firewalld, for interface eth0 of container gone in network net: firewalld does not run"; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v, %s, want %s", err, out, want)
+	}
+	n.Must(t, "CHECK", call)
 }

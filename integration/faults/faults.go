@@ -66,6 +66,8 @@ func (p *Point) String() string {
 type Program struct {
 	// Path of the executable, absolute.
 	Path string
+	// Args are its arguments, without its name.
+	Args []string
 	// Env is the whole environment, "NAME=value".
 	Env []string
 	// Stdin is all of standard input.

@@ -71,7 +71,7 @@ func (t *tracer) start(p Program) (stdio, error) {
 	if err != nil {
 		return nil, err
 	}
-	t.root, err = syscall.ForkExec(p.Path, []string{p.Path}, &syscall.ProcAttr{
+	t.root, err = syscall.ForkExec(p.Path, append([]string{p.Path}, p.Args...), &syscall.ProcAttr{
 		Env:   p.Env,
 		Files: files.fds(),
 		Sys:   &syscall.SysProcAttr{Ptrace: true, Setpgid: true},

@@ -27,6 +27,9 @@ type Call struct {
 	Netns       string
 	IfName      string
 	Args        string
+	// Command is an argument for the plugin, for those that are called without a
+	// verb.
+	Command string
 	// Env has further variables, "NAME=value", which come last.
 	Env []string
 }
@@ -54,7 +57,11 @@ func (c Call) With(key string, value []byte) Call {
 
 // environ is the whole environment of the plugin.
 func (c Call) environ(command, path string) []string {
-	env := []string{"PATH=" + os.Getenv("PATH")}
+	var env []string
+	// Of a variable that is there twice, programs take one or the other.
+	if !slices.ContainsFunc(c.Env, func(v string) bool { return strings.HasPrefix(v, "PATH=") }) {
+		env = append(env, "PATH="+os.Getenv("PATH"))
+	}
 	for _, v := range [][2]string{
 		{"CNI_COMMAND", command},
 		{"CNI_CONTAINERID", c.ContainerID},
@@ -119,7 +126,7 @@ func (n *Node) Run(t testing.TB, command string, c Call) Outcome {
 		return Outcome{Status: 255 << 8}
 	}
 	var stdout, stderr bytes.Buffer
-	cmd := exec.Command(filepath.Join(bin, c.Plugin))
+	cmd := exec.Command(filepath.Join(bin, c.Plugin), strings.Fields(c.Command)...)
 	cmd.Env = c.environ(command, bin)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(c.Config), &stdout, &stderr
 	err = n.Do(cmd.Run)
@@ -146,6 +153,30 @@ func (n *Node) Must(t testing.TB, command string, c Call) []byte {
 // there is no way to make faults.
 func (n *Node) Disturb(t testing.TB, command string, c Call, fault faults.Fault) (Outcome, *faults.Point) {
 	t.Helper()
+	out := n.trace(t, command, c, fault)
+	return Outcome{out.Stdout, out.Stderr, out.Status}, out.Hit
+}
+
+// Programs makes a call, which must succeed, and returns the paths of all programs
+// that were executed for it beside the plugin. It skips the test where processes
+// cannot be traced.
+func (n *Node) Programs(t testing.TB, command string, c Call) []string {
+	t.Helper()
+	out := n.trace(t, command, c, faults.Fault{})
+	if err := (Outcome{out.Stdout, out.Stderr, out.Status}).Err(); err != nil {
+		t.Fatalf("%s %s: %v", c.Plugin, command, err)
+	}
+	var programs []string
+	for _, p := range out.Points {
+		if path, ok := strings.CutPrefix(p.Call, "execve "); ok {
+			programs = append(programs, path)
+		}
+	}
+	return programs
+}
+
+func (n *Node) trace(t testing.TB, command string, c Call, fault faults.Fault) faults.Outcome {
+	t.Helper()
 	bin, err := Bin()
 	if err != nil {
 		t.Fatal(err)
@@ -154,6 +185,7 @@ func (n *Node) Disturb(t testing.TB, command string, c Call, fault faults.Fault)
 	err = n.Do(func() (err error) {
 		out, err = faults.Run(faults.Program{
 			Path:  filepath.Join(bin, c.Plugin),
+			Args:  strings.Fields(c.Command),
 			Env:   c.environ(command, bin),
 			Stdin: []byte(c.Config),
 		}, fault)
@@ -165,5 +197,5 @@ func (n *Node) Disturb(t testing.TB, command string, c Call, fault faults.Fault)
 	if err != nil {
 		t.Fatalf("run %s: %v", c.Plugin, err)
 	}
-	return Outcome{out.Stdout, out.Stderr, out.Status}, out.Hit
+	return out
 }

@@ -140,14 +140,16 @@ func onThread(f func() error) error {
 // the command does.
 func (n *Node) Exec(t testing.TB, name string, args ...string) string {
 	t.Helper()
-	out, err := n.output(name, args...)
+	out, err := n.Try(name, args...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return out
 }
 
-func (n *Node) output(name string, args ...string) (string, error) {
+// Try is Exec for a command that may fail: the error has what it printed. Any
+// goroutine may call it.
+func (n *Node) Try(name string, args ...string) (string, error) {
 	var stdout, stderr bytes.Buffer
 	cmd := exec.Command(name, args...)
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr

@@ -4,10 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/containernetworking/plugins/pkg/nft"
@@ -128,12 +126,8 @@ func Save(f Family, table string) ([]Listed, error) {
 // mayHave reports whether what inNFT looks for is there, or may be there in the
 // legacy variant, whose tables only its tools can look into.
 func mayHave(f Family, table string, inNFT func(*nft.Conn) (bool, error)) (bool, error) {
-	names, err := os.ReadFile(f.legacyNames())
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return false, fmt.Errorf("list iptables tables: %w", err)
-	}
-	if slices.Contains(strings.Fields(string(names)), table) {
-		return true, nil
+	if legacy, err := f.isLegacy(table); err != nil || legacy {
+		return legacy, err
 	}
 	c, err := nft.Dial()
 	if err != nil {
@@ -142,6 +136,44 @@ func mayHave(f Family, table string, inNFT func(*nft.Conn) (bool, error)) (bool,
 	defer c.Close()
 	found, err := inNFT(c)
 	return found, ignoreNotSupported(err)
+}
+
+// MayHave reports whether any of the chains may be there. It starts no process, and
+// so says yes where only one could see, in the legacy variant.
+func MayHave(f Family, table string, chains ...string) (bool, error) {
+	return mayHave(f, table, func(c *nft.Conn) (bool, error) {
+		for _, chain := range chains {
+			if found, err := c.HasChain(f.nft(table), chain); err != nil || found {
+				return found, err
+			}
+		}
+		return false, nil
+	})
+}
+
+// Jump is a rule that leads from a chain to another one.
+type Jump struct{ From, To string }
+
+// maxLooked is how many rules of a chain MayJump looks at.
+const maxLooked = 200
+
+// MayJump reports whether all of the jumps may be there. It starts no process, and
+// so says yes where only one could see: behind many other rules, and in the legacy
+// variant unless a chain is a built-in one without any. Where it says no, a change
+// that relies on the jumps need not be tried.
+func MayJump(f Family, table string, jumps ...Jump) (bool, error) {
+	if legacy, err := f.isLegacy(table); err != nil || legacy {
+		return err == nil && f.mayJumpInLegacy(table, jumps), err
+	}
+	return mayHave(f, table, func(c *nft.Conn) (bool, error) {
+		for _, j := range jumps {
+			found, err := c.MayJump(f.nft(table), j.From, j.To, maxLooked)
+			if err != nil || !found {
+				return false, err
+			}
+		}
+		return true, nil
+	})
 }
 
 func ignoreNotSupported(err error) error {

@@ -24,6 +24,9 @@ type Transaction struct {
 // Empty reports whether there is nothing to apply.
 func (t *Transaction) Empty() bool { return len(t.lines) == 0 && t.err == nil }
 
+// Len returns the number of changes.
+func (t *Transaction) Len() int { return len(t.lines) }
+
 // NewChain makes a chain. If it exists, the whole transaction fails.
 func (t *Transaction) NewChain(chain string) { t.add("-N", chain) }
 

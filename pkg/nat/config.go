@@ -92,6 +92,20 @@ func (c *Conf) Check(a owner.Attachment, addresses []*net.IPNet) error {
 	return m.Check(a, addresses)
 }
 
+// Wanted reports whether Add masquerades any of the addresses.
+func (c *Conf) Wanted(addresses []*net.IPNet) bool { return len(c.choose(addresses)) > 0 }
+
+// Resolve makes the backend that the default stands for now the configured one.
+func (c *Conf) Resolve() {
+	name := defaultBackend(c.IPMasqBackend)
+	c.IPMasqBackend = &name
+}
+
+// Masqueraded returns what Add gets for the addresses.
+func (c *Conf) Masqueraded(a owner.Attachment, addresses []*net.IPNet) Masqueraded {
+	return Masqueraded{a, c.choose(addresses), Options{RandomFully: c.MasqRandomFully}}
+}
+
 // Available returns what Add would miss on this node.
 func (c *Conf) Available() error {
 	if c.IPMasq == (Families{}) {

@@ -33,10 +33,7 @@ func (viaIPTables) Add(a owner.Attachment, addresses []*net.IPNet, o Options) er
 			continue
 		}
 		// Nearly always the chain is new. If not, nothing of this is made.
-		tx := newTransaction(f)
-		tx.NewChain(m.chain())
-		m.fill(tx, false)
-		wanted, txs = append(wanted, m), append(txs, tx)
+		wanted, txs = append(wanted, m), append(txs, m.anew())
 	}
 	errs := iptables.Apply(txs...)
 	for i, err := range errs {
@@ -50,20 +47,31 @@ func (viaIPTables) Add(a owner.Attachment, addresses []*net.IPNet, o Options) er
 	return errors.Join(errs...)
 }
 
+// anew returns the changes for a chain that is not there.
+func (m masqueraded) anew() *iptables.Transaction {
+	tx := newTransaction(m.family)
+	tx.NewChain(m.chain())
+	m.fill(tx, false)
+	return tx
+}
+
 // join adds the rules to a chain that there is already, of another interface of
 // the container or of an earlier ADD. If there is none, the first attempt failed
-// with reason.
+// with reason, which may be that somebody flushed the table beside it.
 func (m masqueraded) join(reason error) error {
 	for n := 1; ; n++ {
 		st, err := readState(m.family, m.chain(), listJumps)
 		if err != nil {
 			return errors.Join(reason, err)
 		}
-		if !st.exists {
+		if !st.exists && n > 1 {
 			return reason
 		}
-		tx := newTransaction(m.family)
-		st.replace(tx, m)
+		tx := m.anew()
+		if st.exists {
+			tx = newTransaction(m.family)
+			st.replace(tx, []masqueraded{m})
+		}
 		err = errors.Join(iptables.Apply(tx)...)
 		if err == nil || n == attempts {
 			return err

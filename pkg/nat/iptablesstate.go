@@ -70,6 +70,12 @@ func jump(a owner.Attachment, ip net.IP) iptables.Rule {
 	return slices.Concat([]string{"-s", host(ip)}, iptables.Comment(comment(a)), []string{"-j", a.ChainName("")})
 }
 
+// hasSource reports whether a jump is about one of the addresses.
+func (m masqueraded) hasSource(jump iptables.Rule) bool {
+	source := jump.Source()
+	return source != nil && slices.ContainsFunc(m.addresses, func(n *net.IPNet) bool { return source.String() == host(n.IP) })
+}
+
 func host(ip net.IP) string {
 	if ip.To4() != nil {
 		return ip.String() + "/32"
@@ -216,14 +222,15 @@ func (st *chainState) remove(tx *iptables.Transaction, mine func(iptables.Rule) 
 	}
 }
 
-// replace puts what m has to be in the place of what there is of it.
-func (st *chainState) replace(tx *iptables.Transaction, m masqueraded) {
+// replace puts what has to be of all, who share the chain, in the place of what
+// there is of it.
+func (st *chainState) replace(tx *iptables.Transaction, all []masqueraded) {
 	again := slices.ContainsFunc(st.jumps, func(j iptables.Rule) bool {
-		return slices.ContainsFunc(m.addresses, func(n *net.IPNet) bool { return j.Source() != nil && j.Source().String() == host(n.IP) })
+		return slices.ContainsFunc(all, func(m masqueraded) bool { return m.hasSource(j) })
 	})
 	mine := func(r iptables.Rule) bool {
 		ifName, _, ok := parseRecord(r.Comment())
-		return ok && ifName == m.IfName || !ok && again
+		return ok && slices.ContainsFunc(all, func(m masqueraded) bool { return m.IfName == ifName }) || !ok && again
 	}
 	remove, others, jumps := st.split(mine)
 	if len(others) == 0 {
@@ -236,9 +243,11 @@ func (st *chainState) replace(tx *iptables.Transaction, m masqueraded) {
 	for _, r := range remove {
 		tx.Delete(st.chain, r)
 	}
-	m.fill(tx, len(others) > 0)
+	for i, m := range all {
+		m.fill(tx, len(others) > 0 || i > 0)
+	}
 	if len(others) > 0 && !st.translates() {
-		tx.Append(st.chain, m.translation())
+		tx.Append(st.chain, all[0].translation())
 	}
 }
 
@@ -256,6 +265,31 @@ func (st *chainState) masquerades(address *net.IPNet) bool {
 	}
 	jumped := func(r iptables.Rule) bool { return r.Source() != nil && r.Source().Contains(address.IP) }
 	return slices.ContainsFunc(st.rules, spared) && st.translates() && slices.ContainsFunc(st.jumps, jumped)
+}
+
+// has reports whether all that fill adds is there.
+func (st *chainState) has(m masqueraded) bool {
+	recorded := func(address *net.IPNet) bool {
+		return slices.ContainsFunc(st.addresses(), func(r iptables.Rule) bool {
+			ifName, ip, ok := parseRecord(r.Comment())
+			return ok && ifName == m.IfName && ip.Equal(address.IP)
+		})
+	}
+	return !slices.ContainsFunc(m.addresses, func(address *net.IPNet) bool { return !recorded(address) || !st.masquerades(address) })
+}
+
+// stateIn returns a chain as it is in the table.
+func stateIn(contents iptables.Contents, chain string) *chainState {
+	st := &chainState{chain: chain, exists: slices.Contains(contents.Chains, chain)}
+	for _, r := range contents.Rules {
+		switch {
+		case r.Chain == chain:
+			st.rules = append(st.rules, r.Rule)
+		case r.Chain == sources && r.Rule.Target() == chain:
+			st.jumps = append(st.jumps, r.Rule)
+		}
+	}
+	return st
 }
 
 // statesOf returns the chains of the network's containers, by container.

@@ -36,23 +36,49 @@ type Masquerade interface {
 	Check(a owner.Attachment, addresses []*net.IPNet) error
 	// GC does what Del does for all attachments of the network but the valid ones.
 	GC(network string, valid []owner.Attachment) error
+	// Repair makes what Add made for all of them and somebody took away. What is
+	// there stays as it is.
+	Repair(all []Masqueraded) error
 	// Available returns what Add would miss on this node.
 	Available() error
+}
+
+// Masqueraded is an attachment with what Add got for it.
+type Masqueraded struct {
+	owner.Attachment
+	Addresses []*net.IPNet
+	Options
 }
 
 // Open returns the backend called "iptables" or "nftables". Nil stands for the
 // default: iptables where it is installed, as other programs on the node will
 // then use it too, else nftables.
 func Open(backend *string) (Masquerade, error) {
-	switch {
-	case backend == nil && iptables.Installed():
-		return viaIPTables{}, nil
-	case backend == nil, *backend == "nftables":
+	name := defaultBackend(backend)
+	switch name {
+	case backendNFTables:
 		return viaNFTables{}, nil
-	case *backend == "iptables":
+	case backendIPTables:
 		return viaIPTables{}, nil
 	}
-	return nil, fmt.Errorf("unknown ipmasq backend %q", *backend)
+	return nil, fmt.Errorf("unknown ipmasq backend %q", name)
+}
+
+// The names of the backends.
+const (
+	backendIPTables = "iptables"
+	backendNFTables = "nftables"
+)
+
+// defaultBackend returns the name of the configured backend, or of the default.
+func defaultBackend(configured *string) string {
+	switch {
+	case configured != nil:
+		return *configured
+	case iptables.Installed():
+		return backendIPTables
+	}
+	return backendNFTables
 }
 
 // Del removes what the attachment has in any backend. The default may have

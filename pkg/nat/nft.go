@@ -75,11 +75,16 @@ func add(c *nft.Conn, tx *nft.Transaction, a owner.Attachment, wanted []entry) (
 	if err := addMissing(c, tx, wanted); err != nil {
 		return nil, err
 	}
+	return removed, addEntries(c, tx, a, wanted, removed)
+}
+
+// addEntries adds the entries. Those that were removed are not there any longer.
+func addEntries(c *nft.Conn, tx *nft.Transaction, a owner.Attachment, wanted, removed []entry) error {
 	for _, e := range wanted {
 		// An address can be in the name of an attachment that was never deleted.
 		_, found, err := c.Element(masqTable(), e.set, nft.Addr(e.ip))
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if found && !slices.ContainsFunc(removed, e.same) {
 			tx.DeleteElement(masqTable(), e.set, nft.Addr(e.ip))
@@ -87,7 +92,7 @@ func add(c *nft.Conn, tx *nft.Transaction, a owner.Attachment, wanted []entry) (
 		tx.AddElement(masqTable(), e.set, nft.Element{Key: nft.Addr(e.ip), Comment: a.Tag()})
 		tx.AddElement(masqTable(), attachments, nft.Element{Key: e.key, Comment: e.String()})
 	}
-	return removed, nil
+	return nil
 }
 
 func (m viaNFTables) Del(a owner.Attachment) error {

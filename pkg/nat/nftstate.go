@@ -175,6 +175,10 @@ func addPostrouting(tx *nft.Transaction) {
 		Name: postrouting,
 		Base: &nft.Base{Type: "nat", Hook: unix.NF_INET_POST_ROUTING, Priority: natSource},
 	})
+	addPostroutingRules(tx)
+}
+
+func addPostroutingRules(tx *nft.Transaction) {
 	for _, ip := range []net.IP{net.IPv4zero, net.IPv6zero} {
 		group := multicast(ip)
 		tx.AddRule(masqTable(), postrouting, nft.Rule{Exprs: append(nft.Protocol(ip),
@@ -186,3 +190,6 @@ func addPostrouting(tx *nft.Transaction) {
 	}
 	tx.AddRule(masqTable(), postrouting, nft.Rule{Exprs: []nft.Expr{nft.Goto(masqChecks).End()}})
 }
+
+// postroutingRules is how many they are.
+const postroutingRules = 3

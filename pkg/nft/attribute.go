@@ -65,6 +65,16 @@ func (a attributes) all() iter.Seq2[uint16, attributes] {
 	}
 }
 
+// first returns the data of the first attribute of the type, or nil.
+func (a attributes) first(kind uint16) attributes {
+	for have, data := range a.all() {
+		if have == kind {
+			return data
+		}
+	}
+	return nil
+}
+
 // number returns an attribute's data as a number, or 0 if they are not one.
 func (a attributes) number() uint64 {
 	switch len(a) {

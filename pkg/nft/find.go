@@ -3,6 +3,7 @@ package nft
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -97,40 +98,84 @@ func (c *Conn) elements(m message) ([]Element, error) {
 // a few more then follow. So it answers whether a set has others than known ones,
 // at a cost that does not grow.
 func (c *Conn) SomeElements(t Table, set string, enough int) ([]Element, error) {
+	var all []Element
+	err := c.readSome(listElements(t, set), func(body attributes) bool {
+		all = append(all, decodeElements(body)...)
+		return len(all) <= enough
+	})
+	return all, err
+}
+
+// readSome hands the replies to a question that lists something to more, until that
+// returns false. What does not exist has none.
+func (c *Conn) readSome(m message, more func(attributes) bool) error {
 	// A list that is not read to its end leaves its connection unusable.
 	other, err := dial(c.netNS)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	c.others = append(c.others, other)
-	m := listElements(t, set)
 	first, err := other.send(m)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", m.what, err)
+		return fmt.Errorf("%s: %w", m.what, err)
 	}
-	var all []Element
 	for {
 		replies, err := other.receive(first)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", m.what, err)
+			return fmt.Errorf("%s: %w", m.what, err)
 		}
 		for _, r := range replies {
 			if r.errno != 0 && r.errno != unix.ENOENT {
-				return nil, fmt.Errorf("%s: %w", m.what, r.errno)
+				return fmt.Errorf("%s: %w", m.what, r.errno)
 			}
-			all = append(all, decodeElements(r.body)...)
-			if r.last || len(all) > enough {
-				return all, nil
+			if !more(r.body) || r.last {
+				return nil
 			}
 		}
 	}
 }
 
+// MayJump reports whether a chain has a rule that jumps to another one, whoever made
+// it. It looks at so many rules only, and answers yes if there are more.
+func (c *Conn) MayJump(t Table, chain, target string, most int) (bool, error) {
+	found := false
+	err := c.readSome(listRules(t, chain), func(body attributes) bool {
+		most--
+		found = most < 0 || jumpsTo(body, target)
+		return !found
+	})
+	return found, err
+}
+
+// jumpsTo reports whether a rule, or an expression of it, has the chain in a
+// verdict.
+func jumpsTo(rule attributes, chain string) bool {
+	for kind, expressions := range rule.all() {
+		if kind != unix.NFTA_RULE_EXPRESSIONS {
+			continue
+		}
+		for _, expression := range expressions.all() {
+			if verdictOf(expression) == chain {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// verdictOf returns the chain that an expression sends packets to, or "".
+func verdictOf(expression attributes) string {
+	data := expression
+	for _, kind := range []uint16{unix.NFTA_EXPR_DATA, unix.NFTA_IMMEDIATE_DATA, unix.NFTA_DATA_VERDICT, unix.NFTA_VERDICT_CHAIN} {
+		data = data.first(kind)
+	}
+	return strings.TrimRight(string(data), "\x00")
+}
+
 // Rules returns the rules of a chain in their order, none if it does not exist.
 // Its cost grows with their number.
 func (c *Conn) Rules(t Table, chain string) ([]FoundRule, error) {
-	what := fmt.Sprintf("list chain %s %s", t, chain)
-	replies, err := c.ask(message{kind: unix.NFT_MSG_GETRULE, flags: unix.NLM_F_DUMP, what: what}.about(t, func(a *attributes) { ruleChain(a, t, chain) }))
+	replies, err := c.ask(listRules(t, chain))
 	var found []FoundRule
 	for _, reply := range replies {
 		var r FoundRule
@@ -145,4 +190,9 @@ func (c *Conn) Rules(t Table, chain string) ([]FoundRule, error) {
 		found = append(found, r)
 	}
 	return found, err
+}
+
+func listRules(t Table, chain string) message {
+	what := fmt.Sprintf("list chain %s %s", t, chain)
+	return message{kind: unix.NFT_MSG_GETRULE, flags: unix.NLM_F_DUMP, what: what}.about(t, func(a *attributes) { ruleChain(a, t, chain) })
 }

@@ -161,11 +161,4 @@ func decodeElement(element attributes) Element {
 }
 
 // decodeValue returns data that are no verdict.
-func decodeValue(data attributes) []byte {
-	for kind, value := range data.all() {
-		if kind == unix.NFTA_DATA_VALUE {
-			return value
-		}
-	}
-	return nil
-}
+func decodeValue(data attributes) []byte { return data.first(unix.NFTA_DATA_VALUE) }

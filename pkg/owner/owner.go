@@ -26,6 +26,11 @@ type Attachment struct {
 	IfName      string
 }
 
+// String names the attachment in errors.
+func (a Attachment) String() string {
+	return fmt.Sprintf("interface %s of container %s in network %s", a.IfName, a.ContainerID, a.Network)
+}
+
 // Name returns prefix followed by the hexadecimal SHA-512 of key, cut to length
 // characters altogether. It never returns more than prefix and 128 digits.
 func Name(length int, prefix, key string) string {

@@ -4,6 +4,7 @@
 package plugin
 
 import (
+	"maps"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -33,6 +34,14 @@ type Plugin struct {
 	// runtimes. They get the arguments behind their names, and their errors go to
 	// standard error as plain text.
 	Commands map[string]func(args []string) error
+}
+
+// With returns the plugin with one more command.
+func (p Plugin) With(name string, command func(args []string) error) Plugin {
+	commands := map[string]func([]string) error{name: command}
+	maps.Copy(commands, p.Commands)
+	p.Commands = commands
+	return p
 }
 
 // Main runs the verb that the environment asks for and exits: with status 0, or

@@ -16,8 +16,12 @@ const replacementSuffix = ".new"
 
 // Write makes the file at path, which only root reads, as a whole or not at all:
 // a file without a name gets one when it is complete.
-func Write(path string, text []byte) error {
-	replacement := path + replacementSuffix
+func Write(path string, text []byte) error { return WriteVia(path, path+replacementSuffix, text) }
+
+// WriteVia is Write for a directory in which every name means something: a file that
+// is to replace one has the name replacement first, which nobody else may use
+// meanwhile, and which whoever is killed may leave behind.
+func WriteVia(path, replacement string, text []byte) error {
 	file, err := os.OpenFile(filepath.Dir(path), unix.O_TMPFILE|os.O_WRONLY, 0o600)
 	nameless := err == nil
 	// overlayfs before Linux 6.2 and NFS have no files without names.

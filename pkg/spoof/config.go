@@ -26,7 +26,7 @@ func (c *Conf) Restrict(a owner.Attachment, port string, mac net.HardwareAddr) e
 	if !c.Wanted() {
 		return nil
 	}
-	return Add(a, c.port(port, mac, nil))
+	return Add(a, c.Port(port, mac, nil))
 }
 
 // Allow lets the container use the addresses.
@@ -47,10 +47,11 @@ func (c *Conf) Check(a owner.Attachment, port, mac string, addresses []*net.IPNe
 	if err != nil {
 		return fmt.Errorf("hardware address of %q: %w", a.IfName, err)
 	}
-	return Check(a, c.port(port, parsed, addresses))
+	return Check(a, c.Port(port, parsed, addresses))
 }
 
-func (c *Conf) port(name string, mac net.HardwareAddr, addresses []*net.IPNet) Port {
+// Port returns the port, of the name, of a container with the addresses.
+func (c *Conf) Port(name string, mac net.HardwareAddr, addresses []*net.IPNet) Port {
 	p := Port{Name: name, MAC: mac}
 	if c.IPSpoofChk {
 		p.Addresses = append([]*net.IPNet{}, addresses...)

@@ -14,11 +14,15 @@ import (
 	"github.com/containernetworking/plugins/pkg/nat"
 	"github.com/containernetworking/plugins/pkg/owner"
 	"github.com/containernetworking/plugins/pkg/plugin"
+	"github.com/containernetworking/plugins/pkg/rules"
 	"github.com/containernetworking/plugins/pkg/spoof"
 )
 
 // Plugin answers the verbs for bridge.
-var Plugin = iface.New("bridge", func() iface.Driver { return new(Conf) })
+var Plugin = iface.New("bridge", func() iface.Driver { return new(Conf) }).With("repair", records.Repair)
+
+// records are for the command repair.
+const records = rules.Records("bridge")
 
 // Create makes the veth pair and connects it to the bridge, which it makes if
 // there is none.
@@ -37,6 +41,10 @@ func (c *Conf) Create(a *iface.Attachment) error {
 		return err
 	}
 	if err := a.Host.SkipLinkLocal(port); err != nil {
+		return err
+	}
+	c.kept = rules.New(a.Attachment, port.Attrs().Name, containerEnd.Attrs().HardwareAddr, c.masquerade, c.antiSpoofing)
+	if err := records.Keep(c.kept, nil); err != nil {
 		return err
 	}
 	if err := c.antiSpoofing.Restrict(a.Attachment, port.Attrs().Name, containerEnd.Attrs().HardwareAddr); err != nil {
@@ -74,6 +82,9 @@ func (c *Conf) Configure(a *iface.Attachment) error {
 	}
 	plan := c.newPlan(a.Result)
 	if err := c.becomeGateway(a, plan.gateways); err != nil {
+		return err
+	}
+	if err := records.Keep(c.kept, a.Networks()); err != nil {
 		return err
 	}
 	if err := c.antiSpoofing.Allow(a.Attachment, a.Networks()); err != nil {
@@ -183,10 +194,11 @@ func (c *Conf) expectPort(a *iface.Attachment) *check.Port {
 // Remove deletes the veth pair, the masquerade, what the container may send and,
 // if so configured, the bridge with its last port.
 func (c *Conf) Remove(a *iface.Attachment) error {
+	forgotten := records.Forget(a.Attachment)
 	err := nat.DelBeside(a.Attachment, a.Host.Do, func() error {
 		return link.DeleteOwnedVeth(a.Host, a.Container, a.Attachment)
 	}, spoof.Removal(a.Attachment))
-	return plugin.Join(err, c.removeEmpty(a.Host))
+	return plugin.Join(forgotten, err, c.removeEmpty(a.Host))
 }
 
 func (c *Conf) removeEmpty(host *link.Namespace) error {
@@ -198,12 +210,13 @@ func (c *Conf) removeEmpty(host *link.Namespace) error {
 
 // Collect does the same for the network's attachments that are not valid.
 func (c *Conf) Collect(host *link.Namespace, network string, valid []owner.Attachment) error {
+	forgotten := records.Collect(network, valid)
 	err := iface.Together(
 		func() error { return host.CollectOwned(network, valid) },
 		func() error { return host.Do(func() error { return nat.GC(network, valid) }) },
 		func() error { return host.Do(func() error { return spoof.GC(network, valid) }) },
 	)
-	return plugin.Join(err, c.removeEmpty(host))
+	return plugin.Join(forgotten, err, c.removeEmpty(host))
 }
 
 // Available looks whether the bridge, if it is there, is fit for the network,

@@ -9,6 +9,7 @@ import (
 	"github.com/containernetworking/plugins/pkg/iface"
 	"github.com/containernetworking/plugins/pkg/link"
 	"github.com/containernetworking/plugins/pkg/nat"
+	"github.com/containernetworking/plugins/pkg/rules"
 	"github.com/containernetworking/plugins/pkg/spoof"
 )
 
@@ -88,8 +89,9 @@ type Conf struct {
 	} `json:"args"`
 
 	trunk link.VLANSet
-	// made is what Create made, for Configure.
+	// made is what Create made, and kept the record that it kept, for Configure.
 	made link.Connection
+	kept rules.Record
 }
 
 // masquerade has the keys about masquerading.

@@ -12,10 +12,15 @@ import (
 	"github.com/containernetworking/plugins/pkg/nat"
 	"github.com/containernetworking/plugins/pkg/owner"
 	"github.com/containernetworking/plugins/pkg/plugin"
+	"github.com/containernetworking/plugins/pkg/rules"
+	"github.com/containernetworking/plugins/pkg/spoof"
 )
 
 // Plugin answers the verbs for ptp.
-var Plugin = iface.New("ptp", func() iface.Driver { return new(Conf) })
+var Plugin = iface.New("ptp", func() iface.Driver { return new(Conf) }).With("repair", records.Repair)
+
+// records are for the command repair.
+const records = rules.Records("ptp")
 
 // Create makes the veth pair.
 func (c *Conf) Create(a *iface.Attachment) error {
@@ -56,6 +61,10 @@ func (c *Conf) Configure(a *iface.Attachment) error {
 	if err := ip.EnableForward(a.Result.IPs); err != nil {
 		return fmt.Errorf("enable IP forwarding: %w", err)
 	}
+	kept := rules.New(a.Attachment, host.Attrs().Name, a.Link().Attrs().HardwareAddr, c.masquerade, spoof.Conf{})
+	if err := records.Keep(kept, a.Networks()); err != nil {
+		return err
+	}
 	if err := c.masquerade.Add(a.Attachment, a.Networks()); err != nil {
 		return err
 	}
@@ -82,17 +91,19 @@ func (c *Conf) Expect(a *iface.Attachment) (container, host []check.Expect, err 
 // Remove deletes the pair, with which addresses and routes go, and the
 // masquerade, whether or not the configuration still asks for one.
 func (c *Conf) Remove(a *iface.Attachment) error {
-	return nat.DelBeside(a.Attachment, a.Host.Do, func() error {
+	forgotten := records.Forget(a.Attachment)
+	return plugin.Join(forgotten, nat.DelBeside(a.Attachment, a.Host.Do, func() error {
 		return link.DeleteOwnedVeth(a.Host, a.Container, a.Attachment)
-	})
+	}))
 }
 
 // Collect does the same for the network's attachments that are not valid.
 func (c *Conf) Collect(host *link.Namespace, network string, valid []owner.Attachment) error {
-	return iface.Together(
+	forgotten := records.Collect(network, valid)
+	return plugin.Join(forgotten, iface.Together(
 		func() error { return host.CollectOwned(network, valid) },
 		func() error { return host.Do(func() error { return nat.GC(network, valid) }) },
-	)
+	))
 }
 
 // Available returns what masquerading would miss.

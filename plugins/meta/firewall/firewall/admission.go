@@ -3,23 +3,25 @@ package firewall
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"slices"
 )
 
 // admission is what an ADD does under the lock.
 type admission struct {
 	state  *state
-	record record
+	record entry
 	// isolation is the backend for policies.
 	isolation string
 	// before is the policy that the bridge has had; nil if that is not known.
 	before *isolation
-	change change
+	// asked is what the configuration asks for, and change what that means now.
+	asked, change change
 }
 
 // newAdmission completes the change by what the state tells of others.
 func newAdmission(s *state, backend string, c change) (*admission, error) {
-	x := &admission{state: s, isolation: detectIsolation(backend), change: c}
+	x := &admission{state: s, isolation: detectIsolation(backend), asked: c, change: c}
 	if c.bridge != "" {
 		before, known, err := isolationOf(c.bridge)
 		if err != nil {
@@ -39,15 +41,37 @@ func newAdmission(s *state, backend string, c change) (*admission, error) {
 		}
 	}
 	x.change.settled = s.made(backend, x.change)
-	x.record = record{
+	x.record = entry{
 		Network: c.owner.Network, ContainerID: c.owner.ContainerID, IfName: c.owner.IfName,
-		Backend: backend, Addresses: c.addresses, Zone: c.zone,
+		Backend: backend, Addresses: c.addresses, Admin: c.admin, Zone: c.zone,
 	}
 	// Without a policy, a bridge only matters where others have had one.
 	if x.before != nil || c.policy != open {
 		x.record.Bridge = c.bridge
 	}
 	return x, nil
+}
+
+// succeed takes over from an earlier ADD that no DEL has followed: what that made is
+// there, if it is the same, and goes otherwise.
+func (x *admission) succeed() error {
+	old, err := x.state.record(x.change.owner.Prefix())
+	switch {
+	case err != nil || old == nil:
+		return err
+	case reflect.DeepEqual(*old, x.record):
+		x.change.held = x.change.addresses
+		return nil
+	}
+	if err := withdraw(x.state, *old); err != nil {
+		return err
+	}
+	anew, err := newAdmission(x.state, x.record.Backend, x.asked)
+	if err != nil {
+		return err
+	}
+	*x = *anew
+	return nil
 }
 
 // setBefore makes the new policy one for all families that have had the old one.

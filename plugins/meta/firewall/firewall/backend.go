@@ -28,6 +28,9 @@ type backend interface {
 	remove(c change) error
 	// check returns one error for all that apply made and that is not there.
 	check(c change) error
+	// repair adds what is not there of what apply has made for the changes. Those
+	// about bridges come last.
+	repair(all []change) error
 	// available returns what apply would miss on this node.
 	available() error
 }

@@ -23,7 +23,7 @@ var Plugin = chained.Kind{
 	NewDriver: func() chained.Driver { return &Conf{} },
 	Unchained: unchained,
 	Unchecked: unchained,
-}.Plugin()
+}.Plugin().With("repair", repair)
 
 // Add lets the addresses through, puts the policy into effect and keeps a record.
 func (c *Conf) Add(a *chained.Attachment) error {
@@ -36,11 +36,10 @@ func (c *Conf) Add(a *chained.Attachment) error {
 		return err
 	}
 	defer s.close()
-	// The state of an earlier ADD that no DEL has followed.
-	if err := withdrawKnown(s, a.Prefix()); err != nil {
-		return err
-	}
 	x, err := newAdmission(s, detect(c.Backend), ch)
+	if err == nil {
+		err = x.succeed()
+	}
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/containernetworking/plugins/pkg/iptables"
 	"github.com/containernetworking/plugins/pkg/plugin"
@@ -60,6 +61,7 @@ func run(plans []*plan) error {
 		errs = make([]error, len(plans))
 	)
 	for i, p := range plans {
+		p.certain = p.certain && p.mayHaveJumps()
 		txs[i] = p.transaction(assumed{})
 		if !p.certain {
 			txs[i] = &iptables.Transaction{Family: p.family, Table: filter}
@@ -71,6 +73,25 @@ func run(plans []*plan) error {
 		}
 	}
 	return plugin.Join(errs...)
+}
+
+// mayHaveJumps reports whether the jumps that are assumed, and that lead to other
+// rules, may be there. They are not after a flush. If they cannot be looked for, it
+// is tried without.
+func (p *plan) mayHaveJumps() bool {
+	var jumps []iptables.Jump
+	for _, r := range slices.Concat(p.wanted, p.stale) {
+		jump := iptables.Jump{From: r.chain, To: r.rule.Target()}
+		if r.ofAddress {
+			jump = iptables.Jump{From: builtin, To: forwardChain}
+		}
+		isVerdict := slices.Contains([]string{"ACCEPT", "DROP", "RETURN"}, jump.To)
+		if r.assumed && !isVerdict && !slices.Contains(jumps, jump) {
+			jumps = append(jumps, jump)
+		}
+	}
+	may, err := iptables.MayJump(p.family, filter, jumps...)
+	return may || err != nil
 }
 
 // runLooking makes the changes that the table needs as it is. reason is why an
@@ -125,24 +146,38 @@ func (p *plan) transaction(v view) *iptables.Transaction {
 			tx.NewChain(chain)
 		}
 	}
-	v.remove(tx, p.stale)
-	newJump := false
+	moved := p.misplaced(v)
+	v.remove(tx, slices.Concat(p.stale, moved))
 	for _, w := range p.wanted {
 		switch there := v.like(w); {
+		case slices.ContainsFunc(moved, w.same):
 		case len(there) > 0:
 			tx.Require(w.chain, there[0])
 		case w.top:
 			tx.Insert(w.chain, w.rule)
-			newJump = newJump || w.same(jumpForward())
 		default:
 			tx.Append(w.chain, w.rule)
 		}
 	}
-	if v.misplaced(newJump) {
-		v.remove(tx, []placed{jumpIsolation()})
-		tx.Insert(builtin, jumpIsolation().rule)
+	for _, w := range moved {
+		tx.Insert(w.chain, w.rule)
 	}
 	return tx
+}
+
+// misplaced returns the jumps that have to be at the start of their chain to have an
+// effect, the first one last.
+func (p *plan) misplaced(v view) []placed {
+	wants := func(w placed) bool { return slices.ContainsFunc(p.wanted, w.same) }
+	var moved []placed
+	if wants(jumpForward()) && v.blocked() {
+		moved = append(moved, jumpForward())
+	}
+	newJump := wants(jumpForward()) && (len(moved) > 0 || len(v.like(jumpForward())) == 0)
+	if v.misplaced(newJump) || len(moved) > 0 && wants(jumpIsolation()) {
+		moved = append(moved, jumpIsolation())
+	}
+	return moved
 }
 
 // missing returns an error for each rule that is not there, with upstream's text.
@@ -164,7 +199,10 @@ func (p *plan) missing(t found) []error {
 		}
 	}
 	if t.misplaced(false) {
-		errs = append(errs, fmt.Errorf("%s comes after %s in %s", stage1, forwardChain, builtin))
+		errs = append(errs, fmt.Errorf("%s comes after %s, or what lets all packets through, in %s", stage1, forwardChain, builtin))
+	}
+	if t.blocked() {
+		errs = append(errs, fmt.Errorf("%s comes after what drops all packets in %s", forwardChain, builtin))
 	}
 	return errs
 }

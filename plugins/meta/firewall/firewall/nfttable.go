@@ -130,7 +130,8 @@ func addSkeleton(conn *nft.Conn, tx *nft.Transaction) error {
 	return nil
 }
 
-// add adds the chain if it is not there, and its rules if it has none.
+// add adds the chain if it is not there, and its rules unless it has all of them.
+// Those that it has if they are only some do not tell which ones.
 func (c chain) add(conn *nft.Conn, tx *nft.Transaction) error {
 	exists, err := conn.HasChain(table(), c.Name)
 	if err != nil {
@@ -140,8 +141,11 @@ func (c chain) add(conn *nft.Conn, tx *nft.Transaction) error {
 		tx.AddChain(table(), c.Chain)
 	}
 	found, err := conn.Rules(table(), c.Name)
-	if err != nil || len(found) > 0 {
+	if err != nil || len(found) >= len(c.rules) {
 		return err
+	}
+	for _, r := range found {
+		tx.DeleteRule(table(), c.Name, r.Handle)
 	}
 	for _, r := range c.rules {
 		tx.AddRule(table(), c.Name, r)

@@ -57,15 +57,24 @@ func TestPlan(t *testing.T) {
 -I CNI-FORWARD jump
 -A CNI-FORWARD -d 10.0.0.2/32
 -C CNI-FORWARD -s 10.0.0.2/32`},
+		{"jumps behind what drops all", planWanted(iptables.IPv4, with(func(c *change) { c.addresses = c.addresses[:1] })),
+			tableOf(jumpIsolation(), placed{chain: builtin, rule: iptables.Rule{"-j", "DROP"}}, jumpForward(), jumpAdmin(defaultAdminChain)), `
+-D FORWARD jump
+-D FORWARD isolation
+-C CNI-FORWARD jump
+-A CNI-FORWARD -d 10.0.0.2/32
+-A CNI-FORWARD -s 10.0.0.2/32
+-I FORWARD jump
+-I FORWARD isolation`},
 		{"jump behind that of policies", planWanted(iptables.IPv4, with(func(c *change) { c.addresses = nil })), tableOf(jumpForward(), jumpIsolation()), `
 -D FORWARD isolation
 -I FORWARD isolation`},
 		{"jump is gone, policies are there", planWanted(iptables.IPv4, base), tableOf(jumpIsolation(), jumpAdmin(defaultAdminChain), ofAddress(address, false)[0], ofAddress(address, false)[1]), `
+-D FORWARD isolation
 -I FORWARD jump
 -C CNI-FORWARD jump
 -C CNI-FORWARD -d 10.0.0.2/32
 -C CNI-FORWARD -s 10.0.0.2/32
--D FORWARD isolation
 -I FORWARD isolation`},
 		{"policy loosened", planWanted(iptables.IPv4, with(func(c *change) {
 			c.addresses, c.bridge, c.ipv4, c.policy, c.was = nil, "br", true, sameBridge, isolated

@@ -9,12 +9,12 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
-	"github.com/alexflint/go-filemutex"
-
 	"github.com/containernetworking/plugins/pkg/owner"
+	"github.com/containernetworking/plugins/pkg/record"
 )
 
 // stateDir is where the plugin keeps whose each address and bridge is, which the
@@ -37,7 +37,7 @@ const stateDir = "/run/cni/firewall"
 const policyName = "policy"
 
 // state is the directory, locked.
-type state struct{ mutex *filemutex.FileMutex }
+type state struct{ lock *os.File }
 
 // openState waits for the lock. Who holds it works for milliseconds, or waits
 // for firewalld, which has a deadline.
@@ -47,39 +47,36 @@ func openState() (*state, error) {
 			return nil, fmt.Errorf("keep state: %w", err)
 		}
 	}
-	path := filepath.Join(stateDir, "lock")
-	mutex, err := filemutex.New(path)
+	lock, err := record.OpenLocked(filepath.Join(stateDir, "lock"))
 	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", path, err)
+		return nil, err
 	}
-	if err := mutex.Lock(); err != nil {
-		mutex.Close()
-		return nil, fmt.Errorf("lock %s: %w", path, err)
-	}
-	s := &state{mutex}
+	s := &state{lock}
 	// Whoever was killed while writing may have left this.
-	if err := remove(temporaryPath()); err != nil {
+	if err := record.Remove(sparePath()); err != nil {
 		s.close()
 		return nil, err
 	}
 	return s, nil
 }
 
-func (s *state) close() { s.mutex.Close() }
+func (s *state) close() { s.lock.Close() }
 
-// record is what an attachment has.
-type record struct {
+// entry is the record of what an attachment has.
+type entry struct {
 	Network     string       `json:"network"`
 	ContainerID string       `json:"containerID"`
 	IfName      string       `json:"ifName"`
 	Backend     string       `json:"backend"`
 	Addresses   []netip.Addr `json:"addresses"`
-	Zone        string       `json:"zone"`
+	// Admin and Zone as in the configuration. Earlier releases kept no Admin.
+	Admin string `json:"admin,omitempty"`
+	Zone  string `json:"zone"`
 	// Bridge is the one that the attachment has a claim on, if any.
 	Bridge string `json:"bridge,omitempty"`
 }
 
-func (r record) owner() owner.Attachment {
+func (r entry) owner() owner.Attachment {
 	return owner.Attachment{Network: r.Network, ContainerID: r.ContainerID, IfName: r.IfName}
 }
 
@@ -96,9 +93,9 @@ func recordPath(prefix string) string { return filepath.Join(stateDir, "attachme
 
 // record returns the record of an attachment, or nil. One that cannot be read,
 // from a crash or another program, counts as none.
-func (s *state) record(prefix string) (*record, error) {
-	var r record
-	found, err := read(recordPath(prefix), &r)
+func (s *state) record(prefix string) (*entry, error) {
+	var r entry
+	found, err := record.Read(recordPath(prefix), &r)
 	if !found || err != nil {
 		return nil, err
 	}
@@ -107,18 +104,20 @@ func (s *state) record(prefix string) (*record, error) {
 
 // attachments returns the prefixes of a network's attachments that have a record.
 func (s *state) attachments(network string) ([]string, error) {
-	entries, err := os.ReadDir(filepath.Join(stateDir, "attachments"))
-	var prefixes []string
-	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), owner.NetworkPrefix(network)) {
-			prefixes = append(prefixes, e.Name())
-		}
-	}
-	return prefixes, err
+	prefixes, err := s.allAttachments()
+	return slices.DeleteFunc(prefixes, func(prefix string) bool {
+		return !strings.HasPrefix(prefix, owner.NetworkPrefix(network))
+	}), err
+}
+
+// allAttachments returns the prefixes of all attachments that have a record, the
+// oldest first.
+func (s *state) allAttachments() ([]string, error) {
+	return record.Names(filepath.Join(stateDir, "attachments"))
 }
 
 // put writes a record and makes its claims.
-func (s *state) put(r record) error {
+func (s *state) put(r entry) error {
 	prefix := r.owner().Prefix()
 	if err := write(recordPath(prefix), r); err != nil {
 		return err
@@ -135,23 +134,23 @@ func (s *state) put(r record) error {
 }
 
 // drop takes the claims of a record back, and then the record.
-func (s *state) drop(r record) error {
+func (s *state) drop(r entry) error {
 	prefix := r.owner().Prefix()
 	for _, key := range r.claims() {
 		if err := s.dropClaim(key, prefix); err != nil {
 			return err
 		}
 	}
-	return remove(recordPath(prefix))
+	return record.Remove(recordPath(prefix))
 }
 
 // dropClaim leaves the policy of a bridge, once it had one: that it has none any
 // longer is worth knowing.
 func (s *state) dropClaim(key, prefix string) error {
-	if err := remove(filepath.Join(claimDir(key), prefix)); err != nil {
+	if err := record.Remove(filepath.Join(claimDir(key), prefix)); err != nil {
 		return err
 	}
-	err := remove(claimDir(key))
+	err := record.Remove(claimDir(key))
 	if errors.Is(err, syscall.ENOTEMPTY) {
 		return nil
 	}
@@ -159,7 +158,7 @@ func (s *state) dropClaim(key, prefix string) error {
 }
 
 // claims are the keys of what a record claims.
-func (r record) claims() []string {
+func (r entry) claims() []string {
 	var keys []string
 	for _, a := range r.Addresses {
 		keys = append(keys, addressKey(r.Backend, a))
@@ -220,7 +219,7 @@ func (s *state) unclaimed(backend string, addresses []netip.Addr, prefix string)
 // nobody has claimed yet: upstream's may have rules. No lock is needed to read it.
 func isolationOf(bridge string) (isolation, bool, error) {
 	var i isolation
-	found, err := read(filepath.Join(claimDir(bridgeKey(bridge)), policyName), &i)
+	found, err := record.Read(filepath.Join(claimDir(bridgeKey(bridge)), policyName), &i)
 	return i, found, err
 }
 
@@ -255,41 +254,14 @@ func (s *state) setMade(backend string, c change) error {
 	return os.WriteFile(madePath(backend, c), nil, 0o644)
 }
 
-// temporaryPath is where files are written before they get their names.
-func temporaryPath() string { return filepath.Join(stateDir, "new") }
-
-func read(path string, into any) (bool, error) {
-	text, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	return json.Unmarshal(text, into) == nil, nil
-}
-
-// write makes a file appear whole. It need not survive a crash of the host, which
-// the rules do not survive either, and so is not synced.
+// write makes a file of a value in JSON.
 func write(path string, value any) error {
 	text, err := json.Marshal(value)
 	if err != nil {
 		return err
 	}
-	err = os.WriteFile(temporaryPath(), text, 0o644)
-	if err == nil {
-		err = os.Rename(temporaryPath(), path)
-	}
-	if err != nil {
-		return errors.Join(err, remove(temporaryPath()))
-	}
-	return nil
+	return record.WriteVia(path, sparePath(), text)
 }
 
-func remove(path string) error {
-	err := os.Remove(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return err
-}
+// sparePath is the one by which a file takes another one's place.
+func sparePath() string { return filepath.Join(stateDir, "new") }

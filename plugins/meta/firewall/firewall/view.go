@@ -16,6 +16,8 @@ type view interface {
 	// misplaced reports whether packets are let through before policies see them,
 	// or would be with a new jump for those that are let through.
 	misplaced(withNewJump bool) bool
+	// blocked reports whether all packets are dropped before any are let through.
+	blocked() bool
 }
 
 // assumed is a table as the state tells that it is.
@@ -39,6 +41,8 @@ func (a assumed) remove(tx *iptables.Transaction, rules []placed) {
 }
 
 func (assumed) misplaced(bool) bool { return false }
+
+func (assumed) blocked() bool { return false }
 
 // found is a table as it was read.
 type found struct {
@@ -86,7 +90,36 @@ func (t found) remove(tx *iptables.Transaction, rules []placed) {
 
 func (t found) misplaced(withNewJump bool) bool {
 	isolation, forward := slices.IndexFunc(t.Rules, jumpIsolation().is), slices.IndexFunc(t.Rules, jumpForward().is)
-	return isolation >= 0 && (withNewJump || forward >= 0 && forward < isolation)
+	return isolation >= 0 && (withNewJump || forward >= 0 && forward < isolation || t.isBehind(jumpIsolation(), "ACCEPT"))
+}
+
+func (t found) blocked() bool { return t.isBehind(jumpForward(), "DROP", "REJECT") }
+
+// isBehind reports whether a rule is there, but behind one that gives all packets
+// one of the verdicts.
+func (t found) isBehind(p placed, verdicts ...string) bool {
+	decided := false
+	for _, r := range t.Rules {
+		if p.is(r) {
+			return decided
+		}
+		decided = decided || r.Chain == p.chain && slices.Contains(verdicts, r.Rule.Target()) && isUnconditional(r.Rule)
+	}
+	return false
+}
+
+// isUnconditional reports whether a rule is about all packets: it has a target, of
+// whatever kind, and a comment at most.
+func isUnconditional(r iptables.Rule) bool {
+	for len(r) > 1 {
+		switch {
+		case r[0] == "-j", r[0] == "--comment", r[0] == "--reject-with", r[0] == "-m" && r[1] == "comment":
+			r = r[2:]
+		default:
+			return false
+		}
+	}
+	return len(r) == 0
 }
 
 // is reports whether a rule that was read is the same. What all policies share has

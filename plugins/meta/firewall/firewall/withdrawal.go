@@ -17,7 +17,7 @@ func withdrawKnown(s *state, prefix string) error {
 
 // withdraw removes what the record says and no other attachment has, and then
 // the record.
-func withdraw(s *state, r record) error {
+func withdraw(s *state, r entry) error {
 	prefix := r.owner().Prefix()
 	free, err := s.unclaimed(r.Backend, r.Addresses, prefix)
 	if err != nil {
@@ -70,7 +70,7 @@ func lastOn(s *state, bridge, prefix string) (change, string, error) {
 
 // handOver gives the addresses of a record that are not free the name of another
 // attachment that has them. Only nftables has names beside addresses.
-func handOver(s *state, r record, free []netip.Addr) error {
+func handOver(s *state, r entry, free []netip.Addr) error {
 	if r.Backend != nameNFTables {
 		return nil
 	}

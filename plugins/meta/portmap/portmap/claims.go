@@ -154,6 +154,9 @@ func (m mapping) overlaps(other mapping) bool {
 // one port, is for.
 func (m mapping) isHiddenBy(older []*forward, family string) bool {
 	for _, f := range older {
+		if !slices.ContainsFunc(f.Mappings, m.overlaps) {
+			continue // nearly always, and cheap to see
+		}
 		for _, t := range f.targets() {
 			if t.family() == family && slices.ContainsFunc(t.mappings(), m.isWithin) {
 				return true
@@ -169,6 +172,5 @@ func (m mapping) isWithin(other mapping) bool {
 
 // conflict is the error about a port that an older attachment has.
 func (f *forward) conflict(older *forward) error {
-	return fmt.Errorf("host port %v is already mapped by interface %s of container %s in network %s",
-		f.meets(older), older.IfName, older.ContainerID, older.Network)
+	return fmt.Errorf("host port %v is already mapped by %v", f.meets(older), older.Attachment)
 }

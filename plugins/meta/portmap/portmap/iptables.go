@@ -40,18 +40,7 @@ func (viaIPTables) add(f, old *forward, _ []*forward) error {
 	targets := f.targets()
 	// Nearly always the chain is new, and what it needs is there.
 	if old == nil && !f.first {
-		var txs []*iptables.Transaction
-		for _, t := range targets {
-			txs = append(txs, t.addition())
-		}
-		errs := iptables.Apply(txs...)
-		var failed []target
-		for i, t := range targets {
-			if errs[i] != nil {
-				failed = append(failed, t)
-			}
-		}
-		targets = failed
+		targets = addAssuming(targets)
 	}
 	var txs []*iptables.Transaction
 	for _, t := range targets {
@@ -67,32 +56,70 @@ func (viaIPTables) add(f, old *forward, _ []*forward) error {
 	return errors.Join(iptables.Apply(txs...)...)
 }
 
+// addAssuming adds the chains of those targets that may have all that they need
+// there, and returns those that it has not added.
+func addAssuming(targets []target) []target {
+	var (
+		txs    []*iptables.Transaction
+		tried  []target
+		failed []target
+	)
+	for _, t := range targets {
+		if t.mayHaveTop() {
+			txs, tried = append(txs, t.addition()), append(tried, t)
+		} else {
+			failed = append(failed, t)
+		}
+	}
+	for i, err := range iptables.Apply(txs...) {
+		if err != nil {
+			failed = append(failed, tried[i])
+		}
+	}
+	return failed
+}
+
+// mayHaveTop reports whether the jumps from the table's own chains may be there. They
+// are not after a flush. If they cannot be looked for, it is tried without.
+func (t target) mayHaveTop() bool {
+	var jumps []iptables.Jump
+	for _, r := range t.wanted(iptables.Contents{}).top() {
+		if strings.HasPrefix(r.Rule.Target(), "CNI-") {
+			jumps = append(jumps, iptables.Jump{From: r.Chain, To: r.Rule.Target()})
+		}
+	}
+	may, err := iptables.MayJump(t.protocolFamily(), natTable, jumps...)
+	return may || err != nil
+}
+
+// mayBeThere reports whether the target's own chain may be in use.
+func (t target) mayBeThere() bool {
+	may, err := iptables.MayJump(t.protocolFamily(), natTable,
+		iptables.Jump{From: "PREROUTING", To: dnatChain}, iptables.Jump{From: dnatChain, To: t.Chain})
+	return may || err != nil
+}
+
 // addition adds the target's chain, if all that it needs is there, and fails
 // otherwise.
 func (t target) addition() *iptables.Transaction {
-	tx := &iptables.Transaction{Family: t.protocolFamily(), Table: natTable}
-	w := t.wanted(iptables.Contents{})
+	d := newDraft(t.protocolFamily(), iptables.Contents{})
+	w := t.wanted(d.Contents)
 	for _, r := range w.top() {
-		tx.Require(r.Chain, r.Rule)
+		d.tx.Require(r.Chain, r.Rule)
 	}
-	w.addChain(tx)
-	return tx
+	w.addChain(d)
+	return d.tx
 }
 
 // correction makes of what there is what there has to be.
 func (t target) correction() (*iptables.Transaction, error) {
-	tx := &iptables.Transaction{Family: t.protocolFamily(), Table: natTable}
 	have, err := iptables.Read(t.protocolFamily(), natTable)
 	if err != nil {
 		return nil, err
 	}
-	w := t.wanted(have)
-	w.addTop(tx, have)
-	if !w.has(have) {
-		removeChain(tx, have, t.Chain)
-		w.addChain(tx)
-	}
-	return tx, nil
+	d := newDraft(t.protocolFamily(), have)
+	t.correct(d)
+	return d.tx, nil
 }
 
 // goneFamilies removes what an attachment had in a family that it has no longer.
@@ -121,16 +148,26 @@ func (viaIPTables) remove(f *forward) error {
 	if !iptables.Installed() {
 		return nil
 	}
-	var txs []*iptables.Transaction
+	var (
+		txs  []*iptables.Transaction
+		look []iptables.Family
+		errs []error
+	)
 	for _, t := range f.targets() {
-		txs = append(txs, t.removal())
+		if t.mayBeThere() {
+			txs = append(txs, t.removal())
+		} else {
+			look = append(look, t.protocolFamily())
+		}
 	}
 	// Both at once: each waits for an RCU grace period.
-	errs := iptables.Apply(txs...)
-	for i, err := range errs {
+	for i, err := range iptables.Apply(txs...) {
 		if err != nil {
-			errs[i] = removeChains(txs[i].Family, []string{f.Chain})
+			look = append(look, txs[i].Family)
 		}
+	}
+	for _, family := range look {
+		errs = append(errs, removeChains(family, []string{f.Chain}))
 	}
 	return errors.Join(errs...)
 }
@@ -153,23 +190,13 @@ func (viaIPTables) removeUnrecorded(a owner.Attachment) error {
 	}
 	var errs []error
 	for _, f := range allFamilies() {
-		found, err := anyExists(f, names)
-		if err == nil && found {
+		may, err := iptables.MayHave(f, natTable, names...)
+		if err == nil && may {
 			err = removeChains(f, names)
 		}
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
-}
-
-func anyExists(f iptables.Family, chains []string) (bool, error) {
-	for _, chain := range chains {
-		_, exists, err := iptables.List(f, natTable, chain)
-		if err != nil || exists {
-			return exists, err
-		}
-	}
-	return false, nil
 }
 
 // removeChains removes the chains, as far as they are there, and what leads to
@@ -180,27 +207,15 @@ func removeChains(f iptables.Family, chains []string) error {
 		if err != nil {
 			return err
 		}
-		tx := &iptables.Transaction{Family: f, Table: natTable}
+		d := newDraft(f, have)
 		for _, chain := range chains {
-			removeChain(tx, have, chain)
+			d.removeChain(chain)
 		}
-		err = errors.Join(iptables.Apply(tx)...)
+		err = errors.Join(iptables.Apply(d.tx)...)
 		if err == nil || n == attempts {
 			return err
 		}
 	}
-}
-
-func removeChain(tx *iptables.Transaction, have iptables.Contents, chain string) {
-	if !slices.Contains(have.Chains, chain) {
-		return
-	}
-	for _, r := range have.Rules {
-		if r.Rule.Target() == chain {
-			tx.Delete(r.Chain, r.Rule)
-		}
-	}
-	tx.DeleteChain(chain)
 }
 
 func (viaIPTables) collect(network string, valid []owner.Attachment) error {

@@ -85,35 +85,35 @@ func (w wanted) top() []iptables.Listed {
 }
 
 // addTop adds what is missing of it.
-func (w wanted) addTop(tx *iptables.Transaction, have iptables.Contents) {
+func (w wanted) addTop(d *draft) {
 	made := []string{dnatChain}
 	if w.marks() {
 		made = append(made, w.setMark, w.masquerade)
 	}
 	for _, chain := range made {
-		if !slices.Contains(have.Chains, chain) {
-			tx.NewChain(chain)
+		if !slices.Contains(d.Chains, chain) {
+			d.newChain(chain)
 		}
 	}
 	for _, r := range w.top() {
 		switch {
-		case containsRule(of(have, r.Chain), r.Rule):
+		case containsRule(of(d.Contents, r.Chain), r.Rule):
 		case r.Chain == "POSTROUTING":
-			tx.Insert(r.Chain, r.Rule)
+			d.insert(r.Chain, r.Rule)
 		default:
-			tx.Append(r.Chain, r.Rule)
+			d.append(r.Chain, r.Rule)
 		}
 	}
 }
 
 // addChain adds the target's own chain and what leads to it.
-func (w wanted) addChain(tx *iptables.Transaction) {
-	tx.NewChain(w.Chain)
+func (w wanted) addChain(d *draft) {
+	d.newChain(w.Chain)
 	for _, r := range w.rules() {
-		tx.Append(w.Chain, r)
+		d.append(w.Chain, r)
 	}
 	for _, r := range w.jumps() {
-		tx.Append(dnatChain, r)
+		d.append(dnatChain, r)
 	}
 }
 
@@ -131,6 +131,9 @@ func (w wanted) hasJumps(have iptables.Contents) bool {
 func (w wanted) hasJump(have iptables.Contents, jump iptables.Rule) bool {
 	unconditional := withoutWords(jump, w.conditions())
 	return slices.ContainsFunc(of(have, dnatChain), func(r iptables.Rule) bool {
+		if r.Target() != w.Chain {
+			return false
+		}
 		if len(w.conditions()) == 0 {
 			return sameRule(r, unconditional)
 		}

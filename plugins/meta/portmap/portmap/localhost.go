@@ -90,7 +90,7 @@ func interfaceTo(host netlinksafe.Handle, ip net.IP) (string, error) {
 	return l.Attrs().Name, nil
 }
 
-// guard makes the chain, if there is none.
+// guard makes the chain, as far as it is not there.
 func guard() error {
 	err := guardByNFTables()
 	if nft.IsNotSupported(err) {
@@ -109,21 +109,15 @@ func guardByNFTables() error {
 }
 
 func (x *changes) addGuard() error {
-	exists, err := x.c.HasChain(table(), guardChain)
-	if err != nil || exists {
-		return err
-	}
-	if exists, err = x.c.HasTable(table()); err != nil {
+	exists, err := x.c.HasTable(table())
+	if err != nil {
 		return err
 	}
 	if !exists {
 		x.tx.AddTable(table())
 	}
-	x.tx.AddChain(table(), nft.Chain{Name: guardChain, Base: &nft.Base{Type: "filter", Hook: unix.NF_INET_PRE_ROUTING, Priority: raw}})
-	for _, r := range guardRules() {
-		x.tx.AddRule(table(), guardChain, r)
-	}
-	return nil
+	chain := nft.Chain{Name: guardChain, Base: &nft.Base{Type: "filter", Hook: unix.NF_INET_PRE_ROUTING, Priority: raw}}
+	return x.addChain(chain, guardRules())
 }
 
 // guardRules drop packets with an address of localhost on either side, unless

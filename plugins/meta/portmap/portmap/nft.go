@@ -182,7 +182,7 @@ const attempts = 10
 // change makes the changes that build finds necessary.
 func change(c *nft.Conn, build func(*changes) error) error {
 	for n := 1; ; n++ {
-		x := &changes{c: c, again: n > 1, pending: map[string]*nft.Element{}, added: map[string]bool{}}
+		x := &changes{c: c, again: n > 1, pending: map[string]*nft.Element{}, seen: map[string]bool{}}
 		if err := build(x); err != nil {
 			return err
 		}
@@ -198,13 +198,15 @@ func change(c *nft.Conn, build func(*changes) error) error {
 type changes struct {
 	c  *nft.Conn
 	tx nft.Transaction
-	// again says that changes were made before in vain.
+	// again says that changes were made before in vain, or that things may be gone.
 	again bool
 	// pending are the elements that the transaction makes, or nil for those that
 	// it deletes, by set and key.
 	pending map[string]*nft.Element
-	// added are the sets that it makes.
-	added map[string]bool
+	// seen are the sets of sources that are there after it.
+	seen map[string]bool
+	// installed are those that it makes elements for.
+	installed []*forward
 }
 
 func pendingKey(set string, key []byte) string { return set + "\x00" + string(key) }

@@ -31,10 +31,7 @@ func (viaNFTables) check(f *forward, older []*forward) error {
 			errs = append(errs, fmt.Errorf("not masqueraded: no such element in set %s of table %s", e.set, table()))
 		}
 	}
-	for _, t := range f.targets() {
-		if len(t.conditions()) == 0 || len(t.mappings()) == 0 {
-			continue
-		}
+	for _, t := range f.conditionalTargets() {
 		if exists, err := t.hasConditional(c); err != nil || !exists {
 			errs = append(errs, errors.Join(err, fmt.Errorf("chain %s of table %s is not in use", t.conditionalChain(), table())))
 		}

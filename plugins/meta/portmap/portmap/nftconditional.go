@@ -17,17 +17,23 @@ func (t target) conditionalChain() string {
 
 func conditionalChain(prefix, family string) string { return "for_" + prefix + "_" + family }
 
-// addConditional adds the mappings that have conditions, family by family.
-func addConditional(f *forward) error {
-	for _, t := range f.targets() {
-		if len(t.conditions()) == 0 || len(t.mappings()) == 0 {
-			continue
-		}
-		if err := runNFT(t.script()); err != nil {
-			return err
+// conditionalTargets returns the targets whose mappings have conditions.
+func (f *forward) conditionalTargets() []target {
+	return slices.DeleteFunc(f.targets(), func(t target) bool { return len(t.conditions()) == 0 || len(t.mappings()) == 0 })
+}
+
+// addConditional adds the mappings that have conditions.
+func addConditional(all ...*forward) error {
+	var script strings.Builder
+	for _, f := range all {
+		for _, t := range f.conditionalTargets() {
+			script.WriteString(t.script())
 		}
 	}
-	return nil
+	if script.Len() == 0 {
+		return nil
+	}
+	return runNFT(script.String())
 }
 
 // script makes the target's chain and the rule that jumps to it, for nft(8).
@@ -36,6 +42,7 @@ func (t target) script() string {
 	line := func(format string, args ...any) { fmt.Fprintf(&script, format+"\n", args...) }
 	chain := table().String() + " " + t.conditionalChain()
 	line("add chain %s", chain)
+	line("flush chain %s", chain)
 	protocol, address := "ip", t.ip.String()
 	if t.isIPv6() {
 		protocol, address = "ip6", "["+address+"]"
@@ -105,11 +112,15 @@ func (x *changes) removeConditionalOf(owned func(tag string) bool) error {
 	return nil
 }
 
-// hasConditional reports whether the target's chain is there and a rule jumps to
-// it.
+// hasConditional reports whether the target's chain is there with a rule for each
+// port, and a rule jumps to it.
 func (t target) hasConditional(c *nft.Conn) (bool, error) {
-	exists, err := c.HasChain(table(), t.conditionalChain())
-	if err != nil || !exists {
+	want := 0
+	for _, m := range t.mappings() {
+		want += m.count()
+	}
+	found, err := c.Rules(table(), t.conditionalChain())
+	if err != nil || len(found) < want {
 		return false, err
 	}
 	rules, err := c.Rules(table(), conditional)

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -145,6 +146,9 @@ func (x *changes) install(f *forward, e entry) error {
 		x.delete(e.set, e.key)
 	}
 	x.add(e.set, nft.Element{Key: e.key, Value: e.value, Comment: f.Tag()})
+	if !slices.Contains(x.installed, f) {
+		x.installed = append(x.installed, f)
+	}
 	return nil
 }
 

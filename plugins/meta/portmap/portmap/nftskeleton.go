@@ -2,6 +2,7 @@ package portmap
 
 import (
 	"net"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -78,17 +79,32 @@ func (x *changes) addChains() error {
 		{base(output, unix.NF_INET_LOCAL_OUT, natDestination), entryRules()},
 		{base(postrouting, unix.NF_INET_POST_ROUTING, natSource), nil},
 	} {
-		exists, err := x.c.HasChain(table(), c.chain.Name)
-		if err != nil {
+		if err := x.addChain(c.chain, c.rules); err != nil {
 			return err
 		}
-		if exists {
-			continue
-		}
-		x.tx.AddChain(table(), c.chain)
-		for _, r := range c.rules {
-			x.tx.AddRule(table(), c.chain.Name, r)
-		}
+	}
+	return nil
+}
+
+// addChain adds a chain, unless it is there with all of its rules. Those that are
+// there if only some are do not tell which ones.
+func (x *changes) addChain(c nft.Chain, rules []nft.Rule) error {
+	exists, err := x.c.HasChain(table(), c.Name)
+	if err != nil {
+		return err
+	}
+	if !exists {
+		x.tx.AddChain(table(), c)
+	}
+	found, err := x.c.Rules(table(), c.Name)
+	if err != nil || len(found) >= len(rules) {
+		return err
+	}
+	for _, r := range found {
+		x.tx.DeleteRule(table(), c.Name, r.Handle)
+	}
+	for _, r := range rules {
+		x.tx.AddRule(table(), c.Name, r)
 	}
 	return nil
 }
@@ -147,19 +163,38 @@ func (x *changes) addMasquerades(f *forward) error {
 		for _, source := range t.sources() {
 			ones, _ := source.Mask.Size()
 			name := t.masqueradeSet(ones)
+			if x.seen[name] {
+				continue
+			}
+			x.seen[name] = true
 			exists, err := x.c.HasSet(table(), name)
 			if err != nil {
 				return err
 			}
-			if exists || x.added[name] {
+			if !exists {
+				x.tx.AddSet(table(), nft.Set{Name: name, Key: []nft.Type{t.addrType(), t.addrType()}})
+			}
+			used, err := x.uses(name, exists)
+			if err != nil {
+				return err
+			}
+			if used {
 				continue
 			}
-			x.added[name] = true
-			x.tx.AddSet(table(), nft.Set{Name: name, Key: []nft.Type{t.addrType(), t.addrType()}})
 			x.tx.AddRule(table(), postrouting, nft.Rule{Exprs: t.masquerade(source.Mask, name), Comment: name})
 		}
 	}
 	return nil
+}
+
+// uses reports whether a rule uses the set. It is made with the set, and only
+// looked for where things may be gone.
+func (x *changes) uses(set string, exists bool) (bool, error) {
+	if !exists || !x.again {
+		return exists, nil
+	}
+	rules, err := x.c.Rules(table(), postrouting)
+	return slices.ContainsFunc(rules, func(r nft.FoundRule) bool { return r.Comment == set }), err
 }
 
 // masquerade hides the source of redirected packets if the set has its subnet,

@@ -20,7 +20,7 @@ var Plugin = chained.Kind{
 	NewDriver: func() chained.Driver { return new(Conf) },
 	Unchained: "must be called as chained plugin",
 	Unchecked: "Required prevResult missing",
-}.Plugin()
+}.Plugin().With("repair", repair)
 
 // backend is one way to map ports. Its methods work in the network namespace of
 // the calling thread.
@@ -37,6 +37,10 @@ type backend interface {
 	// collect removes what attachments of the network without a record have,
 	// unless they are among the valid ones.
 	collect(network string, valid []owner.Attachment) error
+	// repair makes what is not there of what all attachments of the backend have.
+	// all are those of every backend, the oldest first. It returns those that it
+	// has made anything for. The caller holds the lock.
+	repair(all []*forward) ([]*forward, error)
 	// available returns what add would miss on this node.
 	available() error
 }
@@ -145,10 +149,13 @@ func (c *Conf) Remove(a *chained.Attachment) error {
 
 // remove removes what the record says.
 func (f *forward) remove() error {
-	if err := f.unmap(); err != nil {
-		return err
-	}
-	if err := locked(f.release); err != nil {
+	err := record.Removing(directory, func() error {
+		if err := f.unmap(); err != nil {
+			return err
+		}
+		return locked(f.release)
+	})
+	if err != nil {
 		return err
 	}
 	f.forgetFlows()

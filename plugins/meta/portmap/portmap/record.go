@@ -3,14 +3,11 @@ package portmap
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/containernetworking/plugins/pkg/owner"
 	"github.com/containernetworking/plugins/pkg/record"
@@ -32,20 +29,7 @@ func locked(f func() error) error {
 	if err := os.MkdirAll(directory, 0o755); err != nil {
 		return err
 	}
-	file, err := os.OpenFile(filepath.Join(directory, lockName), os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	for {
-		err := unix.Flock(int(file.Fd()), unix.LOCK_EX)
-		if err == nil {
-			return f()
-		}
-		if !errors.Is(err, unix.EINTR) {
-			return fmt.Errorf("lock %s: %w", file.Name(), err)
-		}
-	}
+	return record.Locked(filepath.Join(directory, lockName), f)
 }
 
 // chains returns the names that the attachment's chain can have: upstream's,
@@ -75,15 +59,12 @@ func readRecord(a owner.Attachment) (*forward, error) {
 // readFile returns the record of whoever has the chain, or nil. One that makes
 // no sense is as good as none: what it was about is then looked for.
 func readFile(chain string) (*forward, error) {
-	text, err := os.ReadFile(recordPath(chain))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
+	f := new(forward)
+	found, err := record.Read(recordPath(chain), f)
 	if err != nil {
 		return nil, err
 	}
-	f := new(forward)
-	if json.Unmarshal(text, f) != nil || f.Chain != chain || !f.isValid() {
+	if !found || f.Chain != chain || !f.isValid() {
 		return nil, nil
 	}
 	return f, nil

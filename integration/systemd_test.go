@@ -1,0 +1,86 @@
+package integration
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/containernetworking/plugins/integration/node"
+)
+
+// units is the directory of the units for systemd.
+const units = "../scripts/systemd"
+
+// unitCommands returns the values of a key of a unit, for sh(1), with the plugins
+// that are tested.
+func unitCommands(t *testing.T, unit, key string) []string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(units, unit))
+	if err != nil {
+		t.Fatal(err)
+	}
+	bin, err := node.Bin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var commands []string
+	for line := range strings.Lines(string(text)) {
+		if command, ok := strings.CutPrefix(line, key+"="); ok {
+			commands = append(commands, strings.NewReplacer("$$", "$", "/opt/cni/bin", bin).Replace(strings.TrimSpace(command)))
+		}
+	}
+	return commands
+}
+
+func TestSystemdUnits(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("systemd-analyze"); err != nil {
+		t.Skipf("systemd is not installed: %v", err)
+	}
+	dir, err := filepath.Abs(units)
+	if err != nil {
+		t.Fatal(err)
+	}
+	paths, err := filepath.Glob(filepath.Join(dir, "*.service"))
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("no units in %s: %v", dir, err)
+	}
+	n := node.New(t)
+	if out := n.Exec(t, "systemd-analyze", append([]string{"verify", "--man=no", "--recursive-errors=yes"}, paths...)...); out != "" {
+		t.Error(out)
+	}
+}
+
+// The service repairs for all plugins, and tells if it cannot for one of them.
+func TestRepairService(t *testing.T) {
+	t.Parallel()
+	for _, key := range []string{"ExecStart", "ExecReload"} {
+		n := node.New(t)
+		masqueraded := bridgeCall(n.Container(t, "c"), `"isGateway": true, "ipMasq": true, "ipMasqBackend": "nftables", `+bridged)
+		calls := []node.Call{
+			masqueraded.With("prevResult", n.Must(t, "ADD", masqueraded)),
+			firewallCall("c", backendKey("nftables"), "10.50.0.2/16"),
+			portmapCall("c", usePortmap("nftables"), goldenMappings, "10.50.0.2/16"),
+		}
+		for _, call := range calls[1:] {
+			n.Must(t, "ADD", call)
+		}
+		command := unitCommands(t, "cni-repair.service", key)
+		if len(command) != 1 {
+			t.Fatalf("%s: %q", key, command)
+		}
+		n.Exec(t, "nft", "flush", "ruleset")
+		n.Exec(t, "sh", "-c", command[0])
+		for _, call := range calls {
+			n.Must(t, "CHECK", call)
+		}
+		n.Exec(t, "sh", "-ec", "nft flush ruleset; sed -i 's/nftables/firewalld/' /run/cni/firewall/attachments/*")
+		if out, err := n.Try("sh", "-c", command[0]); err == nil || !strings.Contains(err.Error(), "firewalld does not run") {
+			t.Errorf("without firewalld: %v, %s", err, out)
+		}
+		n.Must(t, "CHECK", calls[0])
+		n.Must(t, "CHECK", calls[2])
+	}
+}

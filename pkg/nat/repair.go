@@ -1,0 +1,194 @@
+package nat
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/containernetworking/plugins/pkg/iptables"
+	"github.com/containernetworking/plugins/pkg/nft"
+)
+
+func (viaNFTables) Repair(all []Masqueraded) error {
+	if len(all) == 0 {
+		return nil
+	}
+	c, err := nft.Dial()
+	if err != nil {
+		return fmt.Errorf("repair masquerade: %w", err)
+	}
+	defer c.Close()
+	var replaced []entry
+	err = c.Change(func(tx *nft.Transaction) (err error) {
+		replaced, err = repair(c, tx, all)
+		return err
+	})
+	if err == nil {
+		err = removeUnused(c, replaced)
+	}
+	if err != nil {
+		return fmt.Errorf("repair masquerade: %w", err)
+	}
+	return nil
+}
+
+// repair adds what is missing. Of an attachment that lacks anything, it takes away
+// what there is, which it returns, and adds all.
+func repair(c *nft.Conn, tx *nft.Transaction, all []Masqueraded) (replaced []entry, err error) {
+	var everything []entry
+	for _, m := range all {
+		everything = append(everything, newEntries(m.Attachment, m.Addresses, m.Options)...)
+	}
+	if err := repairRules(c, tx, everything); err != nil {
+		return nil, err
+	}
+	taken := map[string]bool{}
+	for _, m := range all {
+		wanted := newEntries(m.Attachment, m.Addresses, m.Options)
+		complete, err := hasEntries(c, m, wanted)
+		if err != nil {
+			return nil, err
+		}
+		if complete {
+			continue
+		}
+		removed, err := removeEntries(c, tx, m.Prefix())
+		if err != nil {
+			return nil, err
+		}
+		replaced = append(replaced, removed...)
+		for _, e := range wanted {
+			if taken[e.String()] { // by another attachment, with the same address
+				tx.AddElement(masqTable(), attachments, nft.Element{Key: e.key, Comment: e.String()})
+			} else if err := addEntries(c, tx, m.Attachment, []entry{e}, removed); err != nil {
+				return nil, err
+			}
+			taken[e.String()] = true
+		}
+	}
+	return replaced, nil
+}
+
+// hasEntries reports whether the attachment has all entries. An address may be in
+// the name of another attachment that has it as well.
+func hasEntries(c *nft.Conn, m Masqueraded, wanted []entry) (bool, error) {
+	have, err := entriesOf(c, m.Prefix())
+	if err != nil || !slices.EqualFunc(have, wanted, entry.same) {
+		return false, err
+	}
+	for _, e := range wanted {
+		_, found, err := c.Element(masqTable(), e.set, nft.Addr(e.ip))
+		if err != nil || !found {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// repairRules adds what is missing of what attachments have in common, and of the
+// sets of the entries with their rules.
+func repairRules(c *nft.Conn, tx *nft.Transaction, entries []entry) error {
+	if err := addSkeleton(c, tx); err != nil {
+		return err
+	}
+	if err := repairPostrouting(c, tx); err != nil {
+		return err
+	}
+	rules, err := c.Rules(masqTable(), masqChecks)
+	if err != nil {
+		return err
+	}
+	seen := map[string]bool{}
+	for _, e := range entries {
+		if seen[e.set] {
+			continue
+		}
+		seen[e.set] = true
+		exists, err := c.HasSet(masqTable(), e.set)
+		if err != nil {
+			return err
+		}
+		if !exists {
+			tx.AddSet(masqTable(), nft.Set{Name: e.set, Key: []nft.Type{nft.AddrType(e.ip)}})
+		}
+		if !slices.ContainsFunc(rules, func(r nft.FoundRule) bool { return r.Comment == e.set }) {
+			tx.AddRule(masqTable(), masqChecks, e.rule)
+		}
+	}
+	return nil
+}
+
+// repairPostrouting makes the rules of the base chain anew if there are not enough:
+// they do not tell which ones they are. A chain that is not there gets its rules
+// elsewhere.
+func repairPostrouting(c *nft.Conn, tx *nft.Transaction) error {
+	exists, err := c.HasChain(masqTable(), postrouting)
+	if err != nil || !exists {
+		return err
+	}
+	rules, err := c.Rules(masqTable(), postrouting)
+	if err != nil || len(rules) >= postroutingRules {
+		return err
+	}
+	for _, r := range rules {
+		tx.DeleteRule(masqTable(), postrouting, r.Handle)
+	}
+	addPostroutingRules(tx)
+	return nil
+}
+
+func (viaIPTables) Repair(all []Masqueraded) error {
+	var errs []error
+	for _, f := range families() {
+		var wanted []masqueraded
+		for _, m := range all {
+			if addresses := ofFamily(m.Addresses, f); len(addresses) > 0 {
+				wanted = append(wanted, masqueraded{m.Attachment, f, addresses, m.Options})
+			}
+		}
+		if err := repairFamily(f, wanted); err != nil {
+			errs = append(errs, fmt.Errorf("repair masquerade: %w", err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func repairFamily(f iptables.Family, wanted []masqueraded) error {
+	for n := 1; len(wanted) > 0; n++ {
+		contents, err := iptables.Read(f, table)
+		if err != nil {
+			return err
+		}
+		err = errors.Join(iptables.Apply(repairs(f, contents, wanted))...)
+		if err == nil || n == attempts {
+			return err
+		}
+	}
+	return nil
+}
+
+// repairs returns the changes that what there is needs. A chain of which something
+// is missing is filled anew, with what all who share it have.
+func repairs(f iptables.Family, contents iptables.Contents, wanted []masqueraded) *iptables.Transaction {
+	tx := newTransaction(f)
+	var chains []string
+	sharing := map[string][]masqueraded{}
+	for _, m := range wanted {
+		chain := m.chain()
+		if sharing[chain] == nil {
+			chains = append(chains, chain)
+		}
+		sharing[chain] = append(sharing[chain], m)
+	}
+	for _, chain := range chains {
+		st, all := stateIn(contents, chain), sharing[chain]
+		if !slices.ContainsFunc(all, func(m masqueraded) bool { return !st.has(m) }) {
+			continue
+		}
+		if !st.exists {
+			tx.NewChain(chain)
+		}
+		st.replace(tx, all)
+	}
+	return tx
+}

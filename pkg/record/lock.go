@@ -1,0 +1,76 @@
+package record
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// Locked runs f while it alone has the lock of a file, which is made.
+func Locked(path string, f func() error) error {
+	file, err := OpenLocked(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	return f()
+}
+
+// OpenLocked waits for the lock of a file, which is made, and returns the file:
+// to close it releases the lock.
+func OpenLocked(path string) (*os.File, error) {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := flock(file, unix.LOCK_EX); err != nil {
+		file.Close()
+		return nil, err
+	}
+	return file, nil
+}
+
+func flock(file *os.File, how int) error {
+	for {
+		err := unix.Flock(int(file.Fd()), how)
+		if err == nil {
+			return nil
+		}
+		if !errors.Is(err, unix.EINTR) {
+			return fmt.Errorf("lock %s: %w", file.Name(), err)
+		}
+	}
+}
+
+// A repair makes what records say; who removes an attachment removes the record
+// and what it says. So that the repair does not make again what has just been
+// removed, it has the directory of the records for itself. Removals, which are
+// many, do not wait for each other.
+
+// Removing runs f, which removes attachments that may have records in a
+// directory, while no repair runs.
+func Removing(directory string, f func() error) error { return inside(directory, unix.LOCK_SH, f) }
+
+// Repairing runs f, which makes what the records in a directory say, while nothing
+// is removed.
+func Repairing(directory string, f func() error) error { return inside(directory, unix.LOCK_EX, f) }
+
+// inside runs f with the lock of a directory, of which there is no need if there
+// is no directory.
+func inside(directory string, how int, f func() error) error {
+	file, err := os.Open(directory)
+	if errors.Is(err, fs.ErrNotExist) {
+		return f()
+	}
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	if err := flock(file, how); err != nil {
+		return err
+	}
+	return f()
+}

@@ -1,0 +1,202 @@
+// Package rules keeps a record of what the attachments of a plugin that makes
+// interfaces have in the packet filter of the host, masquerade and anti-spoofing,
+// and makes it again after somebody flushed it.
+package rules
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/containernetworking/plugins/pkg/link"
+	"github.com/containernetworking/plugins/pkg/nat"
+	"github.com/containernetworking/plugins/pkg/owner"
+	"github.com/containernetworking/plugins/pkg/plugin"
+	"github.com/containernetworking/plugins/pkg/record"
+	"github.com/containernetworking/plugins/pkg/spoof"
+)
+
+// base is where plugins keep records. Like rules, they do not survive a reboot.
+const base = "/run/cni"
+
+// Records are those of one plugin: a directory of its name, in which each
+// attachment has a file called by its prefix. Nothing but a repair needs them.
+type Records string
+
+// Record is what an attachment has, in the words of its configuration.
+type Record struct {
+	owner.Attachment
+	// Link is the name of the interface on the host, and MAC the hardware address
+	// of the container. Where no such link bears the owner's tag, the container is
+	// gone, and nothing is made for it.
+	Link string `json:"link"`
+	MAC  string `json:"mac"`
+	// Addresses of the container with their prefix lengths.
+	Addresses []string `json:"addresses"`
+	masquerade
+	antiSpoofing
+}
+
+type (
+	masquerade   = nat.Conf
+	antiSpoofing = spoof.Conf
+)
+
+// New returns the record of an attachment whose interface on the host is known.
+func New(a owner.Attachment, link string, mac net.HardwareAddr, m nat.Conf, s spoof.Conf) Record {
+	return Record{Attachment: a, Link: link, MAC: mac.String(), masquerade: m, antiSpoofing: s}
+}
+
+func (r Records) directory() string { return filepath.Join(base, string(r)) }
+
+func (r Records) path(prefix string) string { return filepath.Join(r.directory(), prefix) }
+
+// Keep writes the record if there is anything to repair for a container with the
+// addresses. It must come before the rules: then none is without.
+func (r Records) Keep(kept Record, addresses []*net.IPNet) error {
+	if !kept.antiSpoofing.Wanted() && !kept.masquerade.Wanted(addresses) {
+		return nil
+	}
+	kept.Resolve()
+	for _, address := range addresses {
+		kept.Addresses = append(kept.Addresses, address.String())
+	}
+	text, err := json.Marshal(kept)
+	if err != nil {
+		return err
+	}
+	err = record.Write(r.path(kept.Prefix()), text)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := os.MkdirAll(r.directory(), 0o755); err != nil {
+			return err
+		}
+		err = record.Write(r.path(kept.Prefix()), text)
+	}
+	if err != nil {
+		return fmt.Errorf("keep a record of the rules: %w", err)
+	}
+	return nil
+}
+
+// Forget removes the attachment's record, if there is one. It must come before the
+// removal of the rules: so that no repair makes them again.
+func (r Records) Forget(a owner.Attachment) error { return r.forget(a.Prefix()) }
+
+func (r Records) forget(prefix string) error {
+	path := r.path(prefix)
+	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return record.Removing(r.directory(), func() error { return record.Remove(path) })
+}
+
+// Collect does the same for the network's attachments that are not valid.
+func (r Records) Collect(network string, valid []owner.Attachment) error {
+	prefixes, err := r.prefixes()
+	errs := []error{err}
+	for _, prefix := range prefixes {
+		isValid := func(a owner.Attachment) bool { return a.Prefix() == prefix }
+		if strings.HasPrefix(prefix, owner.NetworkPrefix(network)) && !slices.ContainsFunc(valid, isValid) {
+			errs = append(errs, r.forget(prefix))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// prefixes returns the names of the records, the oldest first.
+func (r Records) prefixes() ([]string, error) {
+	names, err := record.Names(r.directory())
+	return slices.DeleteFunc(names, func(name string) bool { return len(name) != owner.PrefixLen }), err
+}
+
+// Repair is the command that makes again what the records say and somebody flushed.
+// What is there stays as it is.
+func (r Records) Repair(args []string) error {
+	if err := plugin.NoArguments(args); err != nil {
+		return err
+	}
+	host, err := link.Host()
+	if err != nil {
+		return err
+	}
+	defer host.Close()
+	return record.Repairing(r.directory(), func() error {
+		alive, err := r.alive(host)
+		return plugin.Join(err, repair(alive))
+	})
+}
+
+// alive returns the records of those attachments whose link is there.
+func (r Records) alive(host *link.Namespace) ([]Record, error) {
+	prefixes, err := r.prefixes()
+	if err != nil || len(prefixes) == 0 {
+		return nil, err
+	}
+	links, err := host.LinkList()
+	if err != nil {
+		return nil, fmt.Errorf("list links: %w", err)
+	}
+	aliases := map[string]string{}
+	for _, l := range links {
+		aliases[l.Attrs().Name] = l.Attrs().Alias
+	}
+	var (
+		alive []Record
+		errs  []error
+	)
+	for _, prefix := range prefixes {
+		var kept Record
+		found, err := record.Read(r.path(prefix), &kept)
+		if found && kept.Owns(aliases[kept.Link]) {
+			alive = append(alive, kept)
+		}
+		errs = append(errs, err)
+	}
+	return alive, plugin.Join(errs...)
+}
+
+// repair repairs the rules of all.
+func repair(all []Record) error {
+	var (
+		masqueraded = map[string][]nat.Masqueraded{}
+		restricted  []spoof.Restricted
+		errs        []error
+	)
+	for _, r := range all {
+		addresses := r.networks()
+		if r.masquerade.Wanted(addresses) && r.IPMasqBackend != nil {
+			masqueraded[*r.IPMasqBackend] = append(masqueraded[*r.IPMasqBackend], r.Masqueraded(r.Attachment, addresses))
+		}
+		mac, err := net.ParseMAC(r.MAC)
+		if r.antiSpoofing.Wanted() && err == nil {
+			restricted = append(restricted, spoof.Restricted{Attachment: r.Attachment, Port: r.Port(r.Link, mac, addresses)})
+		}
+	}
+	for _, backend := range slices.Sorted(maps.Keys(masqueraded)) {
+		m, err := nat.Open(&backend)
+		if err == nil {
+			err = m.Repair(masqueraded[backend])
+		}
+		errs = append(errs, err)
+	}
+	return plugin.Join(append(errs, spoof.Repair(restricted))...)
+}
+
+// networks returns the addresses of the record, which somebody may have written by
+// hand.
+func (r Record) networks() []*net.IPNet {
+	var networks []*net.IPNet
+	for _, text := range r.Addresses {
+		if ip, subnet, err := net.ParseCIDR(text); err == nil {
+			networks = append(networks, &net.IPNet{IP: ip, Mask: subnet.Mask})
+		}
+	}
+	return networks
+}

@@ -1,0 +1,158 @@
+package rules
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"runtime"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
+
+	"github.com/containernetworking/plugins/pkg/link"
+	"github.com/containernetworking/plugins/pkg/nat"
+	"github.com/containernetworking/plugins/pkg/owner"
+	"github.com/containernetworking/plugins/pkg/record"
+	"github.com/containernetworking/plugins/pkg/spoof"
+)
+
+const records = Records("unit-test")
+
+var (
+	one     = owner.Attachment{Network: "net", ContainerID: "one", IfName: "eth0"}
+	two     = owner.Attachment{Network: "net", ContainerID: "two", IfName: "eth0"}
+	foreign = owner.Attachment{Network: "other", ContainerID: "one", IfName: "eth0"}
+)
+
+// onHost runs f on a host of its own: a network and a /run that nobody else sees.
+func onHost(t testing.TB, f func() error) {
+	t.Helper()
+	if os.Getuid() != 0 {
+		t.Skip("needs root")
+	}
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread() // and the thread ends with the goroutine
+		err := unix.Unshare(unix.CLONE_NEWNS | unix.CLONE_NEWNET)
+		if err == nil {
+			err = errors.Join(unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""), unix.Mount("tmpfs", "/run", "tmpfs", 0, ""))
+		}
+		if err == nil {
+			err = f()
+		}
+		done <- err
+	}()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+}
+
+func addresses() []*net.IPNet {
+	return []*net.IPNet{
+		{IP: net.IPv4(10, 1, 2, 3).To4(), Mask: net.CIDRMask(24, 32)},
+		{IP: net.ParseIP("fd00::3"), Mask: net.CIDRMask(64, 128)},
+	}
+}
+
+func recordOf(a owner.Attachment) Record {
+	backend := "nftables"
+	mac := net.HardwareAddr{2, 0, 0, 0, 0, 1}
+	return New(a, "veth0", mac, nat.Conf{IPMasq: nat.Families{IPv4: true}, IPMasqBackend: &backend}, spoof.Conf{MACSpoofChk: true})
+}
+
+// A record is there as long as it is needed, and says what it was made from.
+func TestRecords(t *testing.T) {
+	t.Parallel()
+	onHost(t, func() error {
+		none := Record{Attachment: two}
+		if err := errors.Join(records.Forget(one), records.Keep(none, addresses()), records.Collect("net", nil), records.Repair(nil)); err != nil {
+			return err
+		}
+		if _, err := os.Stat(records.directory()); err == nil {
+			return errors.New("there is a directory without need")
+		}
+		for _, a := range []owner.Attachment{one, two, foreign} {
+			// First there are no addresses yet.
+			if err := errors.Join(records.Keep(recordOf(a), nil), records.Keep(recordOf(a), addresses())); err != nil {
+				return err
+			}
+		}
+		var got Record
+		if found, err := record.Read(records.path(one.Prefix()), &got); !found || err != nil {
+			return fmt.Errorf("found %v: %w", found, err)
+		}
+		want := recordOf(one)
+		want.Addresses = []string{"10.1.2.3/24", "fd00::3/64"}
+		if diff := cmp.Diff(fmt.Sprint(want.masquerade.Masqueraded(one, addresses()), want.Addresses, want.Link, want.MAC, want.antiSpoofing),
+			fmt.Sprint(got.masquerade.Masqueraded(one, got.networks()), got.Addresses, got.Link, got.MAC, got.antiSpoofing)); diff != "" {
+			return errors.New("record (-want +got):\n" + diff)
+		}
+		return left(func() error { return records.Collect("net", []owner.Attachment{one}) }, one, foreign)
+	})
+}
+
+// left expects the records of the attachments alone after f.
+func left(f func() error, want ...owner.Attachment) error {
+	if err := f(); err != nil {
+		return err
+	}
+	names, err := records.prefixes()
+	if err != nil || len(names) != len(want) {
+		return fmt.Errorf("left: %q, %w", names, err)
+	}
+	for i, a := range want {
+		if names[i] != a.Prefix() {
+			return fmt.Errorf("left: %q", names)
+		}
+	}
+	return nil
+}
+
+// Only a link with the owner's tag says that the container is there.
+func TestAlive(t *testing.T) {
+	t.Parallel()
+	onHost(t, func() error {
+		if err := errors.Join(records.Keep(recordOf(one), addresses()), records.Keep(recordOf(two), addresses())); err != nil {
+			return err
+		}
+		host, err := link.Host()
+		if err != nil {
+			return err
+		}
+		defer host.Close()
+		// Somebody may write anything there.
+		if err := os.WriteFile(records.path(foreign.Prefix()), []byte("{"), 0o600); err != nil {
+			return err
+		}
+		for _, want := range []int{0, 1} {
+			alive, err := records.alive(host)
+			if err != nil || len(alive) != want || want > 0 && alive[0].Attachment != one {
+				return fmt.Errorf("alive: %v, %w", alive, err)
+			}
+			if _, _, err := link.AddVeth(host, host, link.Veth{Name: "inside", HostName: "veth0"}); want == 0 && err != nil {
+				return err
+			}
+			l, err := host.LinkByName("veth0")
+			if err != nil {
+				return err
+			}
+			if err := host.LinkSetAlias(l, one.Tag()); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// What a record costs an ADD and a DEL.
+func BenchmarkRecord(b *testing.B) {
+	onHost(b, func() error {
+		var errs []error
+		for b.Loop() {
+			errs = append(errs, records.Keep(recordOf(one), addresses()), records.Forget(one))
+		}
+		return errors.Join(errs...)
+	})
+}
