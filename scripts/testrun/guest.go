@@ -68,8 +68,8 @@ func runInGuest(r *report, tests []testName, binaries map[string]string) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(&script, "cd %s && %s -t -p %s %s -test.v=test2json -test.timeout=15m -test.run=%s\n",
-			quote(folder), quote(converter), quote(pkg.path), quote(binaries[pkg.path]), quote(pkg.pattern()))
+		fmt.Fprintf(&script, "cd %s && %s -t -p %s %s -test.v=test2json -test.timeout=15m -test.parallel=%d -test.run=%s\n",
+			quote(folder), quote(converter), quote(pkg.path), quote(binaries[pkg.path]), testsPerProcessor, quote(pkg.pattern()))
 	}
 	script.WriteString("exit 0\n")
 	return readFrom(exec.Command("scripts/uml.sh", "-t", guestSeconds, "sh", "-c", script.String()), r)

@@ -16,6 +16,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"runtime"
 )
 
 func main() {
@@ -59,10 +60,15 @@ func run(work, skips string, packages []string) (bool, error) {
 	return r.summarize(allowed), nil
 }
 
+// testsPerProcessor is how many tests of a package run beside each other: most of the
+// time they wait for the kernel, for a grace period of RCU above all.
+const testsPerProcessor = 4
+
 // runOnHost runs every test of the packages. The tests look at the kernel, which the
 // test cache does not know about, so nothing is taken from there.
 func runOnHost(r *report, packages []string) error {
-	args := append([]string{"test", "-json", "-count=1", "-timeout=15m"}, packages...)
+	parallel := fmt.Sprintf("-parallel=%d", testsPerProcessor*runtime.NumCPU())
+	args := append([]string{"test", "-json", "-count=1", "-timeout=15m", parallel}, packages...)
 	return readFrom(exec.Command("go", args...), r)
 }
 
