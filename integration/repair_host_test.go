@@ -104,6 +104,7 @@ func TestRepairBesideOthers(t *testing.T) {
 			}
 		}
 		before := takeFirewallState(t, n)
+		before.anyOrder = true // an ADD between flush and repair brings its bridge's rules first
 		var running sync.WaitGroup
 		done := make(chan struct{})
 		for _, call := range come {
