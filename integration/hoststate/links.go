@@ -10,12 +10,13 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/containernetworking/plugins/pkg/netdev"
+	"github.com/containernetworking/plugins/pkg/netlinksafe"
 )
 
 // dump is one consistent reading of a namespace's links, with the names of
 // their indexes.
 type dump struct {
-	*netlink.Handle
+	netlinksafe.Handle
 	links []netlink.Link
 	names map[int]string
 }
@@ -23,7 +24,7 @@ type dump struct {
 // links adds all that rtnetlink shows: links, addresses, routes, rules, fixed
 // neighbours, qdiscs and filters; and the features of links.
 func (s *State) links(netns string) error {
-	handle, err := netlink.NewHandle(unix.NETLINK_ROUTE)
+	handle, err := netlinksafe.NewHandle(unix.NETLINK_ROUTE)
 	if err != nil {
 		return fmt.Errorf("connect to rtnetlink: %w", err)
 	}
