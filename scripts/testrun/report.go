@@ -61,6 +61,7 @@ func newReport(w io.Writer) *report {
 // read takes events until the end of the stream. Lines that are none are passed on.
 func (r *report) read(stream io.Reader) error {
 	lines := bufio.NewReader(stream)
+	open := map[testName]bool{}
 	for {
 		line, err := lines.ReadBytes('\n')
 		var e event
@@ -70,7 +71,10 @@ func (r *report) read(stream io.Reader) error {
 		case json.Unmarshal(line, &e) != nil:
 			fmt.Fprintf(r.w, "%s", line)
 		default:
-			r.add(e)
+			r.add(e, open)
+		}
+		if err != nil {
+			r.failOpen(open, "")
 		}
 		r.mu.Unlock()
 		if err == io.EOF {
@@ -82,7 +86,9 @@ func (r *report) read(stream io.Reader) error {
 	}
 }
 
-func (r *report) add(e event) {
+// add takes an event of a stream, of whose tests those are open that have begun and not
+// ended.
+func (r *report) add(e event, open map[testName]bool) {
 	if e.Action == "build-output" {
 		r.build(e.ImportPath).WriteString(e.Output)
 		return
@@ -93,10 +99,15 @@ func (r *report) add(e event) {
 	test := testName{e.Package, e.Test}
 	switch e.Action {
 	case "start", "run":
+		open[test] = test.Name != ""
 		r.outcome(test).begin()
 	case "output":
 		r.outcome(test).output.WriteString(e.Output)
 	case "pass", "fail", "skip":
+		delete(open, test)
+		if test.Name == "" {
+			r.failOpen(open, test.Package)
+		}
 		r.end(test, e)
 	}
 }
@@ -131,19 +142,25 @@ func (r *report) end(test testName, e event) {
 	o.output.Reset()
 }
 
-// endPackage fails the tests that had begun and never ended, as when the process was
-// killed, and shows the package's own output if no test explains its failure.
+// failOpen fails the tests of a package, or of all, that never end, as when the process
+// was killed.
+func (r *report) failOpen(open map[testName]bool, pkg string) {
+	for test, isTest := range open {
+		if !isTest || pkg != "" && test.Package != pkg {
+			continue
+		}
+		o := r.outcome(test)
+		o.verdict = "fail"
+		fmt.Fprintf(r.w, "--- FAIL %v: it did not end\n%s", test, o.output.String())
+		delete(open, test)
+	}
+}
+
+// endPackage shows the package's own output if no test explains its failure.
 func (r *report) endPackage(pkg string, o *outcome, e event) {
 	explained := false
 	for test, other := range r.outcomes {
-		if test.Package != pkg || test.Name == "" {
-			continue
-		}
-		if other.verdict == "" {
-			other.verdict = "fail"
-			fmt.Fprintf(r.w, "--- FAIL %v: it did not end\n%s", test, other.output.String())
-		}
-		explained = explained || other.verdict == "fail"
+		explained = explained || test.Package == pkg && test.Name != "" && other.verdict == "fail"
 	}
 	if e.Action == "fail" {
 		if build := r.builds[e.FailedBuild]; build != nil {

@@ -52,6 +52,10 @@ func TestSummary(t *testing.T) {
 			host: []string{"run TestA", "fail"},
 			want: "FAIL p TestA\n0 passed, 1 failed, 0 skipped\n",
 		},
+		"cut off": {
+			host: []string{"run TestA"},
+			want: "FAIL p TestA\n0 passed, 1 failed, 0 skipped\n",
+		},
 		"runs in the guest": {
 			host:  lacks,
 			guest: []string{"run TestVLAN", "pass TestVLAN", "pass"},
