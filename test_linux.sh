@@ -23,6 +23,7 @@ readonly requirements=(
 	iptables-legacy:iptables
 	nft:nftables
 	modprobe:kmod
+	sysctl:procps
 	linux.uml:user-mode-linux
 	iperf3:iperf3
 	ping:iputils-ping
