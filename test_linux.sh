@@ -38,23 +38,6 @@ readonly requirements=(
 	/usr/lib/cni/ptp:containernetworking-plugins
 )
 
-install_missing() {
-	local requirement missing=()
-	for requirement in "${requirements[@]}"; do
-		have "${requirement%:*}" || missing+=("${requirement#*:}")
-	done
-	((${#missing[@]} > 0)) || return 0
-	command -v apt-get >/dev/null || die "the tests need (Debian's names): ${missing[*]}"
-	announce "Installing ${missing[*]}"
-	export DEBIAN_FRONTEND=noninteractive
-	apt-get update -qq
-	apt-get install -qq --no-install-recommends "${missing[@]}"
-}
-
-have() {
-	command -v "$1" >/dev/null || [[ $1 == /* && -e $1 ]]
-}
-
 announce() {
 	printf '\n%s\n' "$*"
 }
@@ -100,7 +83,7 @@ esac
 need_root "tests make network namespaces"
 need_go
 cd "$repo"
-install_missing
+install_missing "${requirements[@]}"
 ./build_linux.sh "${bundle[@]}"
 (($# > 0)) || check_statically
 (($# > 0)) || set -- ./...

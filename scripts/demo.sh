@@ -4,7 +4,7 @@
 # Connects a network namespace, demons, to this machine with the ptp plugin, as the CNI
 # tutorial does by hand, and shows what that changes: ADD, ping both ways, CHECK, DEL.
 # Everything is as before when it ends, also when it is interrupted. A namespace demons
-# that it did not make is left alone.
+# that it did not make is left alone. Installs ip and ping where they are missing.
 #
 #   DEMO_BIN=DIR  use the plugins in DIR instead of building ours
 set -euo pipefail
@@ -161,6 +161,7 @@ delete() {
 
 [[ $# -eq 0 ]] || usage $((2 * ($1 != "-h")))
 need_root "it makes a network namespace"
+install_missing ip:iproute2 ping:iputils-ping
 bin=${DEMO_BIN:-$repo/bin}
 if [[ ! ${DEMO_BIN-} ]]; then
 	need_go

@@ -27,3 +27,37 @@ need_root() {
 need_go() {
 	command -v go >/dev/null || die "go is not in PATH"
 }
+
+# install_missing installs on Debian what a script calls and the machine lacks. Its
+# arguments are pairs: a command or path, and Debian's package that has it.
+install_missing() {
+	local requirement missing=()
+	for requirement in "$@"; do
+		have "${requirement%:*}" || missing+=("${requirement#*:}")
+	done
+	((${#missing[@]} > 0)) || return 0
+	command -v apt-get >/dev/null || die "needs (Debian's names): ${missing[*]}"
+	printf '\nInstalling %s\n' "${missing[*]}"
+	export DEBIAN_FRONTEND=noninteractive
+	apt-get update -qq
+	without_services apt-get install -qq --no-install-recommends "${missing[@]}"
+}
+
+have() {
+	command -v "$1" >/dev/null || [[ $1 == /* && -e $1 ]]
+}
+
+# without_services runs a command that installs packages, of which some would start
+# services: a firewall, as an example. Where somebody has a policy for that, it stays.
+without_services() {
+	local policy=/usr/sbin/policy-rc.d status=0
+	if [[ -e $policy ]]; then
+		"$@"
+		return
+	fi
+	printf '#!/bin/sh\nexit 101\n' >"$policy"
+	chmod 755 "$policy"
+	"$@" || status=$?
+	rm -f "$policy"
+	return "$status"
+}
