@@ -159,7 +159,11 @@ delete() {
 	echo "addresses and routes of the host and of $namespace are as before"
 }
 
-[[ $# -eq 0 ]] || usage $((2 * ($1 != "-h")))
+case ${1-} in
+'') ;;
+-h | --help) usage 0 ;;
+*) usage 2 ;;
+esac
 need_root "it makes a network namespace"
 install_missing ip:iproute2 ping:iputils-ping
 bin=${DEMO_BIN:-$repo/bin}
