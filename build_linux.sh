@@ -53,5 +53,6 @@ mkdir -p bin
 if [[ $bundle ]]; then
 	build_bundle "$@"
 else
+	rm -f bin/cni-plugins # of an earlier build with --bundle
 	build bin/ "$@" "${folders[@]}"
 fi
