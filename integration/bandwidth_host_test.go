@@ -274,13 +274,6 @@ func TestBandwidthGC(t *testing.T) {
 	}
 }
 
-// upstream calls upstream's plugin.
-func (l *limited) upstream(t *testing.T, verb string, call node.Call) {
-	t.Helper()
-	_, theirs := upstreams(t, call)
-	l.Must(t, verb, theirs)
-}
-
 // Each side knows what the other one made.
 func TestBandwidthInterop(t *testing.T) {
 	t.Parallel()
@@ -294,23 +287,23 @@ func TestBandwidthInterop(t *testing.T) {
 	}
 	call := l.call.With("prevResult", l.Must(t, "ADD", l.call))
 	ours := l.State(t)
-	l.upstream(t, "CHECK", call)
-	l.upstream(t, "DEL", call)
+	upstream(t, l.Node, "CHECK", call)
+	upstream(t, l.Node, "DEL", call)
 	l.Must(t, "DEL", call)
 	same("upstream's DEL and ours leave", before)
 
-	l.upstream(t, "ADD", l.call)
+	upstream(t, l.Node, "ADD", l.call)
 	l.Must(t, "CHECK", call)
 	l.Must(t, "DEL", call.With("prevResult", nil).With("runtimeConfig", nil))
 	same("our DEL leaves", before)
 
-	l.upstream(t, "ADD", l.call)
+	upstream(t, l.Node, "ADD", l.call)
 	l.Must(t, "ADD", l.call)
 	same("our ADD after upstream's", ours)
 	l.Must(t, "DEL", call)
 
-	l.upstream(t, "ADD", l.call)
-	l.upstream(t, "DEL", call)
+	upstream(t, l.Node, "ADD", l.call)
+	upstream(t, l.Node, "DEL", call)
 	l.Must(t, "ADD", l.call)
 	same("our ADD after upstream's DEL", ours)
 	l.Must(t, "DEL", call)
@@ -318,7 +311,7 @@ func TestBandwidthInterop(t *testing.T) {
 
 	// Upstream's device is that of one interface, which DEL of another one spares.
 	l.Exec(t, "sh", "-ec", "ip link add hd type veth peer name eth1 netns c; ip link set hd up")
-	l.upstream(t, "ADD", l.call)
+	upstream(t, l.Node, "ADD", l.call)
 	theirs := l.State(t)
 	second := l.call.With("prevResult", []byte(`{"cniVersion": "1.1.0", "interfaces": [{"name": "hd"}, {"name": "eth1", "sandbox": "/run/netns/c"}], "ips": []}`))
 	second.IfName = "eth1"
@@ -337,7 +330,7 @@ func TestBandwidthLargeBurst(t *testing.T) {
 	const limits = `{"ingressRate": 1000000, "ingressBurst": 4294967295, "egressRate": 10000000000, "egressBurst": 17179869184}`
 	l := newLimited(t, "veth")
 	call := l.with(limits)
-	l.upstream(t, "ADD", call)
+	upstream(t, l.Node, "ADD", call)
 	l.Must(t, "CHECK", call)
 	l.Must(t, "ADD", call)
 	l.Must(t, "CHECK", call)

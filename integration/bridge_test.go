@@ -3,7 +3,6 @@ package integration
 import (
 	"encoding/json"
 	"fmt"
-	"os/exec"
 	"regexp"
 	"strings"
 	"testing"
@@ -430,49 +429,26 @@ func TestBridgeChurn(t *testing.T) {
 	}
 }
 
-// upstreamBin is where Debian's package containernetworking-plugins puts 1.1.1.
-const upstreamBin = "/usr/lib/cni/"
-
 // What upstream's ADD made, DEL removes, and the other way round.
 func TestBridgeInterop(t *testing.T) {
-	t.Parallel()
-	upstream, err := exec.LookPath(upstreamBin + "bridge")
-	if err != nil {
-		t.Skip("upstream's plugins are not installed")
-	}
-	bin, err := node.Bin()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, verbs := range map[string][2]string{
-		"upstream's ADD": {upstream, bin + "/bridge"},
-		"upstream's DEL": {bin + "/bridge", upstream},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			n := node.New(t)
-			c := n.Container(t, "c")
-			call := bridgeCall(c, gateway+`"ipMasq": true, "ipMasqBackend": "iptables", `+bridgeV4).With("cniVersion", []byte(`"1.0.0"`))
-			run := func(command, path string) {
-				t.Helper()
-				n.Exec(t, "env", "CNI_COMMAND="+command, "CNI_CONTAINERID=c", "CNI_NETNS="+c.Path, "CNI_IFNAME=eth0",
-					"CNI_PATH="+path[:strings.LastIndexByte(path, '/')], "sh", "-ec", `printf %s "$0" | "$1"`, call.Config, path)
-			}
-			run("ADD", verbs[0])
-			if !reaches(t, c, "10.1.2.1") {
-				t.Error("the gateway does not answer")
-			}
-			run("DEL", verbs[1])
-			links := n.Exec(t, "ip", "-br", "link") + c.Exec(t, "ip", "-br", "link")
-			if strings.Contains(links, "veth") || strings.Contains(links, "eth0") {
-				t.Errorf("links after DEL:\n%s", links)
-			}
-			if rules := n.Exec(t, "iptables-save", "-t", "nat"); strings.Contains(rules, "CNI-") {
-				t.Errorf("rules after DEL:\n%s", rules)
-			}
-			if files := n.Exec(t, "ls", "/var/lib/cni/networks/net"); strings.Contains(files, "10.1.2.2\n") {
-				t.Errorf("addresses after DEL:\n%s", files)
-			}
-		})
-	}
+	eachWay(t, func(t *testing.T, sides func(node.Call) (adds, deletes node.Call)) {
+		n := node.New(t)
+		c := n.Container(t, "c")
+		adds, deletes := sides(bridgeCall(c, gateway+`"ipMasq": true, "ipMasqBackend": "iptables", `+bridgeV4))
+		n.Must(t, "ADD", adds)
+		if !reaches(t, c, "10.1.2.1") {
+			t.Error("the gateway does not answer")
+		}
+		n.Must(t, "DEL", deletes)
+		links := n.Exec(t, "ip", "-br", "link") + c.Exec(t, "ip", "-br", "link")
+		if strings.Contains(links, "veth") || strings.Contains(links, "eth0") {
+			t.Errorf("links after DEL:\n%s", links)
+		}
+		if rules := n.Exec(t, "iptables-save", "-t", "nat"); strings.Contains(rules, "CNI-") {
+			t.Errorf("rules after DEL:\n%s", rules)
+		}
+		if files := n.Exec(t, "ls", "/var/lib/cni/networks/net"); strings.Contains(files, "10.1.2.2\n") {
+			t.Errorf("addresses after DEL:\n%s", files)
+		}
+	})
 }

@@ -33,3 +33,28 @@ func upstreams(t *testing.T, call node.Call) (ours, theirs node.Call) {
 	}
 	return ours, theirs
 }
+
+// upstream calls upstream's plugin of the same name.
+func upstream(t *testing.T, n *node.Node, verb string, call node.Call) {
+	t.Helper()
+	_, theirs := upstreams(t, call)
+	n.Must(t, verb, theirs)
+}
+
+// eachWay runs a test twice: with upstream's plugin for ADD and ours for the other
+// verbs, and the other way round. The test gets a function that returns the calls
+// of both.
+func eachWay(t *testing.T, test func(t *testing.T, sides func(node.Call) (adds, deletes node.Call))) {
+	t.Parallel()
+	t.Run("upstream's ADD", func(t *testing.T) {
+		t.Parallel()
+		test(t, func(call node.Call) (adds, deletes node.Call) {
+			ours, theirs := upstreams(t, call)
+			return theirs, ours
+		})
+	})
+	t.Run("upstream's DEL", func(t *testing.T) {
+		t.Parallel()
+		test(t, func(call node.Call) (adds, deletes node.Call) { return upstreams(t, call) })
+	})
+}

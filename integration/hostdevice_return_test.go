@@ -2,8 +2,6 @@ package integration
 
 import (
 	"fmt"
-	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -171,40 +169,18 @@ func TestHostDeviceBrokenRecord(t *testing.T) {
 
 // What upstream's ADD moved, DEL brings back, and the other way round.
 func TestHostDeviceInterop(t *testing.T) {
-	t.Parallel()
-	upstream, err := exec.LookPath(upstreamBin + "host-device")
-	if err != nil {
-		t.Skip("upstream's plugins are not installed")
-	}
-	bin, err := node.Bin()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, verbs := range map[string][2]string{
-		"upstream's ADD": {upstream, bin + "/host-device"},
-		"upstream's DEL": {bin + "/host-device", upstream},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			n := newLendable(t)
-			n.Exec(t, "sh", "-ec", `ip link set nic-c down alias ""; ip address flush dev nic-c`)
-			before := n.State(t, n.container)
-			call := n.call(byName+`, "ipam": {"type": "host-local", "subnet": "10.1.2.0/24"}`).With("cniVersion", []byte(`"1.0.0"`))
-			run := func(command, path string) {
-				t.Helper()
-				out := n.Exec(t, "env", "CNI_COMMAND="+command, "CNI_CONTAINERID=container", "CNI_NETNS="+n.container.Path, "CNI_IFNAME=eth0",
-					"CNI_PATH="+filepath.Dir(path), "sh", "-ec", `printf %s "$0" | "$1"`, call.Config, path)
-				if command == "ADD" {
-					call = call.With("prevResult", []byte(out))
-				}
-			}
-			run("ADD", verbs[0])
-			run("CHECK", verbs[1])
-			run("DEL", verbs[1])
-			run("DEL", bin+"/host-device") // takes the record away
-			n.unchanged(t, before, "after DEL")
-		})
-	}
+	eachWay(t, func(t *testing.T, sides func(node.Call) (adds, deletes node.Call)) {
+		n := newLendable(t)
+		n.Exec(t, "sh", "-ec", `ip link set nic-c down alias ""; ip address flush dev nic-c`)
+		before := n.State(t, n.container)
+		ours := n.call(byName + `, "ipam": {"type": "host-local", "subnet": "10.1.2.0/24"}`)
+		adds, deletes := sides(ours)
+		result := n.Must(t, "ADD", adds)
+		n.Must(t, "CHECK", deletes.With("prevResult", result))
+		n.Must(t, "DEL", deletes.With("prevResult", result))
+		n.Must(t, "DEL", ours.With("prevResult", result)) // takes the record away
+		n.unchanged(t, before, "after DEL")
+	})
 }
 
 // Many devices at once, and then of one device only one container gets it.

@@ -13,38 +13,6 @@ import (
 	"github.com/containernetworking/plugins/integration/node"
 )
 
-// upstreamsPortmap is portmap of Debian's package containernetworking-plugins.
-const upstreamsPortmap = "/usr/lib/cni/portmap"
-
-// upstream calls upstream's portmap.
-func upstream(t *testing.T, n *node.Node, verb string, call node.Call) {
-	t.Helper()
-	if _, err := os.Stat(upstreamsPortmap); err != nil {
-		t.Skipf("upstream's plugins are not installed: %v", err)
-	}
-	call = call.With("cniVersion", []byte(`"1.0.0"`))
-	var result []byte
-	if start := strings.Index(call.Config, `"prevResult":`); start >= 0 {
-		result = []byte(strings.Replace(call.Config[start+len(`"prevResult":`):], "1.1.0", "1.0.0", 1))
-		end := bytes.LastIndexByte(result, '}') // of the configuration
-		if next := bytes.Index(result, []byte(`,"runtimeConfig"`)); next >= 0 {
-			end = next
-		}
-		call = call.With("prevResult", result[:end])
-	}
-	cmd := exec.Command(upstreamsPortmap)
-	cmd.Env = append(os.Environ(), "CNI_COMMAND="+verb, "CNI_CONTAINERID="+call.ContainerID, "CNI_IFNAME="+call.IfName, "CNI_NETNS="+call.Netns, "CNI_PATH=/usr/lib/cni")
-	cmd.Stdin = strings.NewReader(call.Config)
-	var out []byte
-	err := n.Do(func() (err error) {
-		out, err = cmd.CombinedOutput()
-		return err
-	})
-	if err != nil {
-		t.Fatalf("upstream's %s: %v: %s", verb, err, out)
-	}
-}
-
 // Each side knows, checks and removes what the other one made.
 func TestPortmapInterop(t *testing.T) {
 	t.Parallel()

@@ -4,8 +4,6 @@ import (
 	stdcmp "cmp"
 	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -224,31 +222,14 @@ func TestTuningReplacedInterface(t *testing.T) {
 // Upstream's plugin puts back what ours recorded, and the other way round.
 func TestTuningDebian(t *testing.T) {
 	t.Parallel()
-	if _, err := os.Stat(filepath.Join(debian, "tuning")); err != nil {
-		t.Skipf("upstream's plugins are not installed: %v", err)
-	}
 	n := node.New(t)
 	c := tunable(t, n, "c")
-	bin, err := node.Bin()
-	if err != nil {
-		t.Fatal(err)
-	}
-	plugin, err := filepath.Rel(bin, filepath.Join(debian, "tuning"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	upstreams := func(command string, call node.Call) []byte {
-		t.Helper()
-		call.Plugin = plugin
-		return n.Must(t, command, call)
-	}
 	// 1.1.1 knows neither txQLen nor offloads, and leaves sysctls as they are.
-	call := tuningCall(c, `"mac": "02:00:00:00:00:0a", "promisc": true, "mtu": 1454, "allmulti": true, "sysctl": {"net.ipv4.conf.eth0.proxy_arp": "1"}`)
-	call.Config = strings.ReplaceAll(call.Config, "1.1.0", "1.0.0")
+	call, theirCall := upstreams(t, tuningCall(c, `"mac": "02:00:00:00:00:0a", "promisc": true, "mtu": 1454, "allmulti": true, "sysctl": {"net.ipv4.conf.eth0.proxy_arp": "1"}`))
 	before := n.State(t, c)
 	const backup = "/run/cni/tuning/cid_eth0.json"
 
-	theirs := upstreams("ADD", call)
+	theirs := n.Must(t, "ADD", theirCall)
 	tuned, recorded := n.State(t, c), n.Exec(t, "cat", backup)
 	n.Must(t, "CHECK", call.With("prevResult", theirs))
 	n.Must(t, "ADD", call.With("mtu", []byte("1400"))) // keeps what upstream has recorded
@@ -269,8 +250,8 @@ func TestTuningDebian(t *testing.T) {
 	if json.Unmarshal(ours, &resultOfOurs) != nil || json.Unmarshal(theirs, &resultOfTheirs) != nil || !cmp.Equal(resultOfOurs, resultOfTheirs, cmp.FilterPath(isDNS, cmp.Ignore())) {
 		t.Errorf("our result:\n%s\nupstream's:\n%s", ours, theirs)
 	}
-	upstreams("CHECK", call.With("prevResult", ours))
-	upstreams("DEL", call)
+	n.Must(t, "CHECK", theirCall.With("prevResult", ours))
+	n.Must(t, "DEL", theirCall)
 	if diff := hoststate.Diff(before, n.State(t, c), node.Lasting(), regexp.MustCompile(`^files: /run/cni/tuning/.*\.record `)); diff != "" {
 		t.Errorf("after upstream's DEL of ours:\n%s", diff)
 	}

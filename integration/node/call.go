@@ -21,6 +21,8 @@ import (
 // Call is what a runtime passes to a plugin (CNI specification, section 2). A
 // variable whose field is empty is absent from the environment.
 type Call struct {
+	// Plugin is the path of the binary, from the directory that Bin returns. Its
+	// own directory is CNI_PATH.
 	Plugin      string
 	Config      string
 	ContainerID string
@@ -126,8 +128,9 @@ func (n *Node) Run(t testing.TB, command string, c Call) Outcome {
 		return Outcome{Status: 255 << 8}
 	}
 	var stdout, stderr bytes.Buffer
-	cmd := exec.Command(filepath.Join(bin, c.Plugin), strings.Fields(c.Command)...)
-	cmd.Env = c.environ(command, bin)
+	path := filepath.Join(bin, c.Plugin)
+	cmd := exec.Command(path, strings.Fields(c.Command)...)
+	cmd.Env = c.environ(command, filepath.Dir(path))
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(c.Config), &stdout, &stderr
 	err = n.Do(cmd.Run)
 	if err != nil && cmd.ProcessState == nil {
@@ -181,12 +184,13 @@ func (n *Node) trace(t testing.TB, command string, c Call, fault faults.Fault) f
 	if err != nil {
 		t.Fatal(err)
 	}
+	path := filepath.Join(bin, c.Plugin)
 	var out faults.Outcome
 	err = n.Do(func() (err error) {
 		out, err = faults.Run(faults.Program{
-			Path:  filepath.Join(bin, c.Plugin),
+			Path:  path,
 			Args:  strings.Fields(c.Command),
-			Env:   c.environ(command, bin),
+			Env:   c.environ(command, filepath.Dir(path)),
 			Stdin: []byte(c.Config),
 		}, fault)
 		return err
