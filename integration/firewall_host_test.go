@@ -50,21 +50,17 @@ func TestFirewallDebian(t *testing.T) {
 // An old container's DEL without a record, of upstream's time, leaves the rules of
 // a new container with the same address alone.
 func TestFirewallUnrecorded(t *testing.T) {
-	t.Parallel()
-	for _, backend := range kernelBackends {
-		t.Run(backend, func(t *testing.T) {
-			t.Parallel()
-			n := node.New(t)
-			old, call := firewallCall("old", backendKey(backend), "10.50.0.2/16"), firewallCall("new", backendKey(backend), "10.50.0.2/16")
-			n.Must(t, "ADD", call)
-			before := n.State(t)
-			n.Must(t, "DEL", old)
-			if diff := hoststate.Diff(before, n.State(t)); diff != "" {
-				t.Errorf("after DEL:\n%s", diff)
-			}
-			n.Must(t, "CHECK", call)
-		})
-	}
+	eachBackend(t, func(t *testing.T, backend string) {
+		n := node.New(t)
+		old, call := firewallCall("old", backendKey(backend), "10.50.0.2/16"), firewallCall("new", backendKey(backend), "10.50.0.2/16")
+		n.Must(t, "ADD", call)
+		before := n.State(t)
+		n.Must(t, "DEL", old)
+		if diff := hoststate.Diff(before, n.State(t)); diff != "" {
+			t.Errorf("after DEL:\n%s", diff)
+		}
+		n.Must(t, "CHECK", call)
+	})
 }
 
 // counted puts scripts in front of iptables' tools that write down what runs, and

@@ -13,8 +13,19 @@ import (
 	"github.com/containernetworking/plugins/integration/node"
 )
 
-// kernelBackends are firewall's backends that need no daemon.
+// kernelBackends are the backends of firewall and portmap that need no daemon.
 var kernelBackends = []string{"iptables", "nftables"}
+
+// eachBackend runs a test for each of kernelBackends in parallel.
+func eachBackend(t *testing.T, test func(t *testing.T, backend string)) {
+	t.Parallel()
+	for _, backend := range kernelBackends {
+		t.Run(backend, func(t *testing.T) {
+			t.Parallel()
+			test(t, backend)
+		})
+	}
+}
 
 // firewallSubject is firewall with all that it has to do.
 func firewallSubject(backend string) subject {
@@ -193,27 +204,23 @@ func TestFirewallNFTables(t *testing.T) {
 
 // An address that a new container has already is not the old one's any longer.
 func TestFirewallAddressReused(t *testing.T) {
-	t.Parallel()
-	for _, backend := range kernelBackends {
-		t.Run(backend, func(t *testing.T) {
-			t.Parallel()
-			n := node.New(t)
-			keys := backendKey(backend) + `, "ingressPolicy": "same-bridge"`
-			before, after := firewallCall("old", keys, "10.50.0.2/16"), firewallCall("new", keys, "10.50.0.2/16")
-			for _, order := range [][2]node.Call{{before, after}, {after, before}} {
-				n.Must(t, "ADD", before)
-				n.Must(t, "ADD", after)
-				for range 2 {
-					n.Must(t, "DEL", order[0])
-					n.Must(t, "CHECK", order[1])
-				}
-				n.Must(t, "DEL", order[1])
-				if err := n.Run(t, "CHECK", order[1]).Err(); err == nil {
-					t.Error("CHECK after the last DEL")
-				}
+	eachBackend(t, func(t *testing.T, backend string) {
+		n := node.New(t)
+		keys := backendKey(backend) + `, "ingressPolicy": "same-bridge"`
+		before, after := firewallCall("old", keys, "10.50.0.2/16"), firewallCall("new", keys, "10.50.0.2/16")
+		for _, order := range [][2]node.Call{{before, after}, {after, before}} {
+			n.Must(t, "ADD", before)
+			n.Must(t, "ADD", after)
+			for range 2 {
+				n.Must(t, "DEL", order[0])
+				n.Must(t, "CHECK", order[1])
 			}
-		})
-	}
+			n.Must(t, "DEL", order[1])
+			if err := n.Run(t, "CHECK", order[1]).Err(); err == nil {
+				t.Error("CHECK after the last DEL")
+			}
+		}
+	})
 }
 
 // CHECK misses whatever is taken away, and puts nothing back.
@@ -354,55 +361,47 @@ func policyRules(t *testing.T, n *node.Node) string {
 
 // Fifty containers come and go at once.
 func TestFirewallParallel(t *testing.T) {
-	t.Parallel()
-	for _, backend := range kernelBackends {
-		t.Run(backend, func(t *testing.T) {
-			t.Parallel()
-			n := node.New(t)
-			keys := backendKey(backend) + `, "ingressPolicy": "same-bridge"`
-			var calls []node.Call
-			for i := range 50 {
-				calls = append(calls, firewallCall(fmt.Sprint("c", i), keys, fmt.Sprintf("10.50.0.%d/16", i+2), fmt.Sprintf("fd00::%x/64", i+2)))
-			}
-			atOnce(t, n, "ADD", calls)
-			atOnce(t, n, "CHECK", calls)
-			atOnce(t, n, "DEL", calls)
-			rules := filterRules(t, n, "iptables") + filterRules(t, n, "ip6tables") + n.Exec(t, "nft", "list", "ruleset")
-			if strings.Contains(rules, "10.50.") || strings.Contains(rules, "fd00:") || strings.Contains(rules, "cni0") {
-				t.Errorf("after DEL:\n%s", rules)
-			}
-			if left := n.Exec(t, "sh", "-c", "find /run/cni/firewall/claims /run/cni/firewall/attachments -mindepth 1 -not -path */bridge,cni0*"); left != "" {
-				t.Errorf("state after DEL:\n%s", left)
-			}
-		})
-	}
+	eachBackend(t, func(t *testing.T, backend string) {
+		n := node.New(t)
+		keys := backendKey(backend) + `, "ingressPolicy": "same-bridge"`
+		var calls []node.Call
+		for i := range 50 {
+			calls = append(calls, firewallCall(fmt.Sprint("c", i), keys, fmt.Sprintf("10.50.0.%d/16", i+2), fmt.Sprintf("fd00::%x/64", i+2)))
+		}
+		atOnce(t, n, "ADD", calls)
+		atOnce(t, n, "CHECK", calls)
+		atOnce(t, n, "DEL", calls)
+		rules := filterRules(t, n, "iptables") + filterRules(t, n, "ip6tables") + n.Exec(t, "nft", "list", "ruleset")
+		if strings.Contains(rules, "10.50.") || strings.Contains(rules, "fd00:") || strings.Contains(rules, "cni0") {
+			t.Errorf("after DEL:\n%s", rules)
+		}
+		if left := n.Exec(t, "sh", "-c", "find /run/cni/firewall/claims /run/cni/firewall/attachments -mindepth 1 -not -path */bridge,cni0*"); left != "" {
+			t.Errorf("state after DEL:\n%s", left)
+		}
+	})
 }
 
 func TestFirewallGC(t *testing.T) {
-	t.Parallel()
-	for _, backend := range kernelBackends {
-		t.Run(backend, func(t *testing.T) {
-			t.Parallel()
-			n := node.New(t)
-			keys := backendKey(backend) + `, "ingressPolicy": "same-bridge"`
-			keep, stale := firewallCall("keep", keys, "10.50.0.2/16"), firewallCall("stale", keys, "10.50.0.3/16")
-			foreign := firewallCall("foreign", keys, "10.60.0.2/16").With("name", []byte(`"other"`))
-			n.Must(t, "ADD", keep)
-			n.Must(t, "ADD", foreign)
-			before := n.State(t)
-			n.Must(t, "ADD", stale)
-			n.Must(t, "GC", keep) // without a list
-			n.Must(t, "CHECK", stale)
-			for range 2 {
-				n.Must(t, "GC", keep.With("cni.dev/valid-attachments", []byte(`[{"containerID": "keep", "ifname": "eth0"}]`)))
-				if diff := hoststate.Diff(before, n.State(t)); diff != "" {
-					t.Errorf("after GC:\n%s", diff)
-				}
+	eachBackend(t, func(t *testing.T, backend string) {
+		n := node.New(t)
+		keys := backendKey(backend) + `, "ingressPolicy": "same-bridge"`
+		keep, stale := firewallCall("keep", keys, "10.50.0.2/16"), firewallCall("stale", keys, "10.50.0.3/16")
+		foreign := firewallCall("foreign", keys, "10.60.0.2/16").With("name", []byte(`"other"`))
+		n.Must(t, "ADD", keep)
+		n.Must(t, "ADD", foreign)
+		before := n.State(t)
+		n.Must(t, "ADD", stale)
+		n.Must(t, "GC", keep) // without a list
+		n.Must(t, "CHECK", stale)
+		for range 2 {
+			n.Must(t, "GC", keep.With("cni.dev/valid-attachments", []byte(`[{"containerID": "keep", "ifname": "eth0"}]`)))
+			if diff := hoststate.Diff(before, n.State(t)); diff != "" {
+				t.Errorf("after GC:\n%s", diff)
 			}
-			n.Must(t, "CHECK", keep)
-			n.Must(t, "CHECK", foreign)
-		})
-	}
+		}
+		n.Must(t, "CHECK", keep)
+		n.Must(t, "CHECK", foreign)
+	})
 }
 
 func TestFirewallErrors(t *testing.T) {

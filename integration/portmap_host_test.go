@@ -21,7 +21,7 @@ func TestPortmapInterop(t *testing.T) {
 	n.Container(t, "cid1")
 	mappings := strings.ToLower(goldenMappings) // upstream takes TCP for another protocol than tcp
 	mappings = strings.NewReplacer("hostport", "hostPort", "containerport", "containerPort", "hostip", "hostIP").Replace(mappings)
-	call := portmapCall("cid1", usePortmap("iptables"), mappings, "10.50.0.2/24", "fd50::2/64")
+	call := portmapCall("cid1", backendKey("iptables"), mappings, "10.50.0.2/24", "fd50::2/64")
 	rules := func() string {
 		return savedNAT(t, n, "iptables") + savedNAT(t, n, "ip6tables")
 	}
@@ -46,9 +46,9 @@ func TestPortmapInterop(t *testing.T) {
 	// GC knows upstream's containers by the comment, and other networks' not at all.
 	for _, name := range []string{"valid", "stale"} {
 		n.Container(t, name)
-		upstream(t, n, "ADD", portmapCall(name, usePortmap("iptables"), mappings, "10.50.0.2/24", "fd50::2/64"))
+		upstream(t, n, "ADD", portmapCall(name, backendKey("iptables"), mappings, "10.50.0.2/24", "fd50::2/64"))
 	}
-	foreign := portmapCall("cid1", usePortmap("iptables"), mappings, "10.50.0.2/24", "fd50::2/64").With("name", []byte(`"other"`))
+	foreign := portmapCall("cid1", backendKey("iptables"), mappings, "10.50.0.2/24", "fd50::2/64").With("name", []byte(`"other"`))
 	upstream(t, n, "ADD", foreign)
 	n.Must(t, "GC", node.Call{Plugin: "portmap", Config: call.With("cni.dev/valid-attachments", []byte(`[{"containerID": "valid", "ifname": "eth0"}]`)).Config})
 	have := rules()
@@ -78,7 +78,7 @@ func TestPortmapUpstreamsNFTables(t *testing.T) {
 			}
 		}
 	END`)
-	n.Must(t, "DEL", portmapCall("cid1", usePortmap("nftables"), "", "10.50.0.2/24"))
+	n.Must(t, "DEL", portmapCall("cid1", backendKey("nftables"), "", "10.50.0.2/24"))
 	if rules := n.Exec(t, "nft", "list", "ruleset"); strings.Contains(rules, "cid1") || !strings.Contains(rules, "cid2") {
 		t.Errorf("left:\n%s", rules)
 	}
@@ -96,9 +96,9 @@ func TestPortmapProcesses(t *testing.T) {
 			n.Container(t, "cid1")
 			n.Container(t, "cid2")
 			env := countingTools(t, variant)
-			call := portmapCall("cid1", usePortmap("iptables"), goldenMappings, "10.50.0.2/24", "fd50::2/64")
-			next := portmapCall("cid2", usePortmap("iptables"), goldenMappings, "10.50.0.3/24", "fd50::3/64")
-			without := portmapCall("cid2", usePortmap("iptables"), "", "10.50.0.3/24", "fd50::3/64")
+			call := portmapCall("cid1", backendKey("iptables"), goldenMappings, "10.50.0.2/24", "fd50::2/64")
+			next := portmapCall("cid2", backendKey("iptables"), goldenMappings, "10.50.0.3/24", "fd50::3/64")
+			without := portmapCall("cid2", backendKey("iptables"), "", "10.50.0.3/24", "fd50::3/64")
 			for _, step := range []struct {
 				what, verb string
 				call       node.Call
@@ -148,49 +148,44 @@ func countingTools(t *testing.T, variant string) tools {
 
 // Fifty containers come and go at once.
 func TestPortmapParallel(t *testing.T) {
-	t.Parallel()
-	const count = 50
-	for _, backend := range portmapBackends {
-		t.Run(backend, func(t *testing.T) {
-			t.Parallel()
-			n := node.New(t)
-			var calls []node.Call
-			for i := range count {
-				name := fmt.Sprint("c", i)
-				n.Container(t, name)
-				// Each port has two that want it.
-				mapping := fmt.Sprintf(`{"hostPort": %d, "containerPort": 80, "protocol": "tcp"}`, 8000+i/2)
-				calls = append(calls, portmapCall(name, usePortmap(backend), mapping, fmt.Sprintf("10.50.0.%d/24", i+2), fmt.Sprintf("fd50::%x/64", i+2)))
-			}
-			rounds := 2
-			for range rounds {
-				start := time.Now()
-				atOnce(t, n, "ADD", calls)
-				added := time.Since(start)
-				atOnce(t, n, "CHECK", calls)
-				start = time.Now()
-				atOnce(t, n, "DEL", calls)
-				t.Logf("ADD %v, DEL %v", added, time.Since(start))
-			}
-			if rules := n.Exec(t, "sh", "-ec", "nft list ruleset; iptables-save; ip6tables-save"); strings.Contains(rules, "CNI-DN") || strings.Contains(rules, "elements") {
-				t.Errorf("left behind:\n%s", rules)
-			}
-			if files := n.Exec(t, "ls", "/run/cni/portmap"); files != "claims\nlock\n" {
-				t.Errorf("left behind: %s", files)
-			}
-			if claims := n.Exec(t, "sh", "-c", "tr -d '\\0' </run/cni/portmap/claims | wc -c"); claims != "0\n" {
-				t.Errorf("numbers of ports that are not 0: %s", claims)
-			}
-		})
-	}
+	eachBackend(t, func(t *testing.T, backend string) {
+		n := node.New(t)
+		var calls []node.Call
+		for i := range 50 {
+			name := fmt.Sprint("c", i)
+			n.Container(t, name)
+			// Each port has two that want it.
+			mapping := fmt.Sprintf(`{"hostPort": %d, "containerPort": 80, "protocol": "tcp"}`, 8000+i/2)
+			calls = append(calls, portmapCall(name, backendKey(backend), mapping, fmt.Sprintf("10.50.0.%d/24", i+2), fmt.Sprintf("fd50::%x/64", i+2)))
+		}
+		rounds := 2
+		for range rounds {
+			start := time.Now()
+			atOnce(t, n, "ADD", calls)
+			added := time.Since(start)
+			atOnce(t, n, "CHECK", calls)
+			start = time.Now()
+			atOnce(t, n, "DEL", calls)
+			t.Logf("ADD %v, DEL %v", added, time.Since(start))
+		}
+		if rules := n.Exec(t, "sh", "-ec", "nft list ruleset; iptables-save; ip6tables-save"); strings.Contains(rules, "CNI-DN") || strings.Contains(rules, "elements") {
+			t.Errorf("left behind:\n%s", rules)
+		}
+		if files := n.Exec(t, "ls", "/run/cni/portmap"); files != "claims\nlock\n" {
+			t.Errorf("left behind: %s", files)
+		}
+		if claims := n.Exec(t, "sh", "-c", "tr -d '\\0' </run/cni/portmap/claims | wc -c"); claims != "0\n" {
+			t.Errorf("numbers of ports that are not 0: %s", claims)
+		}
+	})
 }
 
 // STATUS says whether there is a backend to work with.
 func TestPortmapStatus(t *testing.T) {
 	t.Parallel()
 	n := node.New(t)
-	for _, backend := range portmapBackends {
-		call := portmapCall("c", usePortmap(backend), "")
+	for _, backend := range kernelBackends {
+		call := portmapCall("c", backendKey(backend), "")
 		n.Must(t, "STATUS", call)
 		call = call.With("markMasqBit", []byte("77"))
 		if err := n.Run(t, "STATUS", call).Err(); err == nil {

@@ -21,7 +21,7 @@ func TestPortmapAssociation(t *testing.T) {
 	s := newStreet(t)
 	needsSCTP(t, s.one)
 	const ports = `{"hostPort": 9000, "containerPort": 90, "protocol": "sctp"}`
-	s.Must(t, "ADD", portmapCall("one", usePortmap("iptables"), ports, oneV4+"/24", oneV6+"/64"))
+	s.Must(t, "ADD", portmapCall("one", backendKey("iptables"), ports, oneV4+"/24", oneV6+"/64"))
 	for _, family := range []struct{ outside, host, container string }{
 		{outsideV4, hostV4, oneV4},
 		{outsideV6, hostV6, oneV6},
@@ -125,30 +125,26 @@ func (p place) askSCTP(t *testing.T, from netip.Addr, address netip.AddrPort) st
 // The first packet of an SCTP association gets to the container. The packet is
 // made by hand, as kernels without SCTP translate it as well.
 func TestPortmapSCTP(t *testing.T) {
-	t.Parallel()
-	for _, backend := range portmapBackends {
-		t.Run(backend, func(t *testing.T) {
-			t.Parallel()
-			s := newStreet(t)
-			s.Must(t, "ADD", portmapCall("one", usePortmap(backend), `{"hostPort": 9000, "containerPort": 90, "protocol": "sctp"}`, oneV4+"/24"))
-			receiver := s.one.rawSCTP(t)
-			sender := s.outside.rawSCTP(t)
-			if _, err := sender.WriteTo(associationInit(9000), &net.IPAddr{IP: net.ParseIP(hostV4)}); err != nil {
-				t.Fatal(err)
-			}
-			if err := receiver.SetReadDeadline(time.Now().Add(patience)); err != nil {
-				t.Fatal(err)
-			}
-			packet := make([]byte, 1500)
-			size, from, err := receiver.ReadFrom(packet)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if port := binary.BigEndian.Uint16(packet[2:]); size < 4 || port != 90 || from.String() != outsideV4 {
-				t.Errorf("port %d, from %v", port, from)
-			}
-		})
-	}
+	eachBackend(t, func(t *testing.T, backend string) {
+		s := newStreet(t)
+		s.Must(t, "ADD", portmapCall("one", backendKey(backend), `{"hostPort": 9000, "containerPort": 90, "protocol": "sctp"}`, oneV4+"/24"))
+		receiver := s.one.rawSCTP(t)
+		sender := s.outside.rawSCTP(t)
+		if _, err := sender.WriteTo(associationInit(9000), &net.IPAddr{IP: net.ParseIP(hostV4)}); err != nil {
+			t.Fatal(err)
+		}
+		if err := receiver.SetReadDeadline(time.Now().Add(patience)); err != nil {
+			t.Fatal(err)
+		}
+		packet := make([]byte, 1500)
+		size, from, err := receiver.ReadFrom(packet)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if port := binary.BigEndian.Uint16(packet[2:]); size < 4 || port != 90 || from.String() != outsideV4 {
+			t.Errorf("port %d, from %v", port, from)
+		}
+	})
 }
 
 func (p place) rawSCTP(t *testing.T) net.PacketConn {

@@ -12,9 +12,6 @@ import (
 	"github.com/containernetworking/plugins/integration/node"
 )
 
-// portmapBackends are the values of portmap's key "backend".
-var portmapBackends = []string{"iptables", "nftables"}
-
 // portmapSubject is portmap with mappings of all kinds.
 func portmapSubject(backend string) subject {
 	return subject{
@@ -48,8 +45,6 @@ func portmapCall(name, keys, mappings string, addresses ...string) node.Call {
 	}
 }
 
-func usePortmap(backend string) string { return fmt.Sprintf(`"backend": %q`, backend) }
-
 const goldenMappings = `{"hostPort": 8080, "containerPort": 80, "protocol": "tcp"},
 	{"HostPort": 8053, "ContainerPort": 53, "Protocol": "udp", "HostIP": "10.50.0.1"},
 	{"hostPort": 8054, "containerPort": 54, "protocol": "TCP", "hostIP": "::"}`
@@ -81,7 +76,7 @@ func TestPortmapGoldenIPTables(t *testing.T) {
 	n := node.New(t)
 	n.Exec(t, "sh", "-ec", "ip link add br0 type bridge; ip addr add 10.50.0.1/24 dev br0; ip link set br0 up")
 	n.Container(t, "cid1")
-	call := portmapCall("cid1", usePortmap("iptables"), goldenMappings, "10.50.0.2/24", "fd50::2/64")
+	call := portmapCall("cid1", backendKey("iptables"), goldenMappings, "10.50.0.2/24", "fd50::2/64")
 	jumps := `-A CNI-HOSTPORT-DNAT -p tcp -m comment --comment "dnat name: \"pmnet\" id: \"cid1\"" -m multiport --dports 8080,8054 -j CNI-DN-585d28ce8970197b5e327
 -A CNI-HOSTPORT-DNAT -p udp -m comment --comment "dnat name: \"pmnet\" id: \"cid1\"" -m multiport --dports 8053 -j CNI-DN-585d28ce8970197b5e327
 `
@@ -198,7 +193,7 @@ func TestPortmapGoldenNFTables(t *testing.T) {
 	n.Container(t, "cid1")
 	const mappings = `{"hostPort": 8080, "containerPort": 80, "protocol": "tcp"},
 		{"hostPort": 8053, "containerPort": 53, "protocol": "udp", "hostIP": "10.50.0.1"}`
-	call := portmapCall("cid1", usePortmap("nftables"), mappings, "10.50.0.2/24", "fd50::2/64")
+	call := portmapCall("cid1", backendKey("nftables"), mappings, "10.50.0.2/24", "fd50::2/64")
 	full := strings.ReplaceAll(goldenNFTables, "OWNER", "283a4b7588489c88-0b65a318f52e521b, net: pmnet, if: eth0, id: cid1")
 	empty := withoutElements(goldenNFTables)
 	for range 2 {
@@ -231,12 +226,12 @@ func withoutElements(ruleset string) string {
 // DEL needs neither the mappings nor the result of the ADD, nor the same backend.
 func TestPortmapDelWithoutMappings(t *testing.T) {
 	t.Parallel()
-	for i, backend := range portmapBackends {
+	for i, backend := range kernelBackends {
 		t.Run(backend, func(t *testing.T) {
 			t.Parallel()
 			n := node.New(t)
-			call := portmapCall("cid1", usePortmap(backend), goldenMappings, "10.50.0.2/24", "fd50::2/64")
-			other := call.With("backend", fmt.Appendf(nil, "%q", portmapBackends[1-i]))
+			call := portmapCall("cid1", backendKey(backend), goldenMappings, "10.50.0.2/24", "fd50::2/64")
+			other := call.With("backend", fmt.Appendf(nil, "%q", kernelBackends[1-i]))
 			n.Container(t, "cid1")
 			n.Must(t, "ADD", other)
 			n.Must(t, "ADD", call)
@@ -267,43 +262,39 @@ func TestPortmapDelWithoutMappings(t *testing.T) {
 // The second attachment to ask for a port does not get it until the first one is
 // gone; with "error" it fails.
 func TestPortmapConflict(t *testing.T) {
-	t.Parallel()
-	for _, backend := range portmapBackends {
-		t.Run(backend, func(t *testing.T) {
-			t.Parallel()
-			n := node.New(t)
-			const mapping = `{"hostPort": 8080, "containerPort": 80, "protocol": "tcp"}`
-			const special = `{"hostPort": 8080, "containerPort": 80, "protocol": "tcp", "hostIP": "10.50.0.1"}`
-			n.Container(t, "a")
-			n.Container(t, "b")
-			a := portmapCall("a", usePortmap(backend), mapping, "10.50.0.2/24")
-			n.Must(t, "ADD", a)
-			before := n.State(t)
-			for _, m := range []string{mapping, special} {
-				b := portmapCall("b", usePortmap(backend)+`, "hostPortConflict": "error"`, m, "10.50.0.3/24")
-				err := n.Run(t, "ADD", b).Err()
-				if err == nil || !strings.Contains(err.Error(), "already mapped by interface eth0 of container a in network pmnet") {
-					t.Errorf("%s: got %v", m, err)
-				}
-				if diff := diffState(before, n.State(t)); diff != "" {
-					t.Errorf("left behind:\n%s", diff)
-				}
+	eachBackend(t, func(t *testing.T, backend string) {
+		n := node.New(t)
+		const mapping = `{"hostPort": 8080, "containerPort": 80, "protocol": "tcp"}`
+		const special = `{"hostPort": 8080, "containerPort": 80, "protocol": "tcp", "hostIP": "10.50.0.1"}`
+		n.Container(t, "a")
+		n.Container(t, "b")
+		a := portmapCall("a", backendKey(backend), mapping, "10.50.0.2/24")
+		n.Must(t, "ADD", a)
+		before := n.State(t)
+		for _, m := range []string{mapping, special} {
+			b := portmapCall("b", backendKey(backend)+`, "hostPortConflict": "error"`, m, "10.50.0.3/24")
+			err := n.Run(t, "ADD", b).Err()
+			if err == nil || !strings.Contains(err.Error(), "already mapped by interface eth0 of container a in network pmnet") {
+				t.Errorf("%s: got %v", m, err)
 			}
-			b := portmapCall("b", usePortmap(backend), mapping, "10.50.0.3/24")
-			out := n.Run(t, "ADD", b)
-			if out.Err() != nil || !strings.Contains(string(out.Stderr), "container a in network pmnet, which keeps it") {
-				t.Errorf("got %v, stderr %q", out.Err(), out.Stderr)
+			if diff := diffState(before, n.State(t)); diff != "" {
+				t.Errorf("left behind:\n%s", diff)
 			}
-			n.Must(t, "CHECK", a)
-			n.Must(t, "CHECK", b)
-			n.Must(t, "DEL", a)
-			n.Must(t, "CHECK", b)
-			if n.Run(t, "CHECK", a).Err() == nil {
-				t.Error("CHECK accepts what DEL removed")
-			}
-			n.Must(t, "DEL", b)
-		})
-	}
+		}
+		b := portmapCall("b", backendKey(backend), mapping, "10.50.0.3/24")
+		out := n.Run(t, "ADD", b)
+		if out.Err() != nil || !strings.Contains(string(out.Stderr), "container a in network pmnet, which keeps it") {
+			t.Errorf("got %v, stderr %q", out.Err(), out.Stderr)
+		}
+		n.Must(t, "CHECK", a)
+		n.Must(t, "CHECK", b)
+		n.Must(t, "DEL", a)
+		n.Must(t, "CHECK", b)
+		if n.Run(t, "CHECK", a).Err() == nil {
+			t.Error("CHECK accepts what DEL removed")
+		}
+		n.Must(t, "DEL", b)
+	})
 }
 
 // CHECK notices whatever is taken away, and ADD brings it back.
@@ -311,7 +302,7 @@ func TestPortmapCheck(t *testing.T) {
 	t.Parallel()
 	n := node.New(t)
 	n.Container(t, "cid1")
-	call := portmapCall("cid1", usePortmap("iptables"), goldenMappings, "10.50.0.2/24", "fd50::2/64")
+	call := portmapCall("cid1", backendKey("iptables"), goldenMappings, "10.50.0.2/24", "fd50::2/64")
 	n.Must(t, "ADD", call)
 	for _, tool := range []string{"iptables", "ip6tables"} {
 		rules := savedNAT(t, n, tool)
@@ -331,7 +322,7 @@ func TestPortmapCheckNFTables(t *testing.T) {
 	n := node.New(t)
 	n.Container(t, "cid1")
 	n.Exec(t, "sh", "-ec", "ip link add br0 type bridge; ip addr add 10.50.0.1/24 dev br0; ip link set br0 up")
-	call := portmapCall("cid1", usePortmap("nftables"), goldenMappings, "10.50.0.2/24", "fd50::2/64")
+	call := portmapCall("cid1", backendKey("nftables"), goldenMappings, "10.50.0.2/24", "fd50::2/64")
 	for _, damage := range []string{
 		"delete element inet cni_plugins_portmap ports4 { tcp . 8080 }",
 		"delete element inet cni_plugins_portmap ports6 { tcp . 8054 }",
@@ -365,27 +356,23 @@ func TestPortmapCheckNFTables(t *testing.T) {
 
 // Two interfaces of a container in one network have one chain name.
 func TestPortmapTwoInterfaces(t *testing.T) {
-	t.Parallel()
-	for _, backend := range portmapBackends {
-		t.Run(backend, func(t *testing.T) {
-			t.Parallel()
-			n := node.New(t)
-			n.Container(t, "c")
-			one := portmapCall("c", usePortmap(backend), `{"hostPort": 8080, "containerPort": 80, "protocol": "tcp"}`, "10.50.0.2/24")
-			two := portmapCall("c", usePortmap(backend), `{"hostPort": 8081, "containerPort": 80, "protocol": "tcp"}`, "10.60.0.2/24")
-			two.IfName = "net1"
-			two.Config = strings.ReplaceAll(two.Config, `"eth0"`, `"net1"`)
-			for _, order := range [][]node.Call{{one, two}, {two, one}} {
-				n.Must(t, "ADD", order[0])
-				n.Must(t, "ADD", order[1])
-				n.Must(t, "CHECK", order[0])
-				n.Must(t, "CHECK", order[1])
-				n.Must(t, "DEL", order[0])
-				n.Must(t, "CHECK", order[1])
-				n.Must(t, "DEL", order[1])
-			}
-		})
-	}
+	eachBackend(t, func(t *testing.T, backend string) {
+		n := node.New(t)
+		n.Container(t, "c")
+		one := portmapCall("c", backendKey(backend), `{"hostPort": 8080, "containerPort": 80, "protocol": "tcp"}`, "10.50.0.2/24")
+		two := portmapCall("c", backendKey(backend), `{"hostPort": 8081, "containerPort": 80, "protocol": "tcp"}`, "10.60.0.2/24")
+		two.IfName = "net1"
+		two.Config = strings.ReplaceAll(two.Config, `"eth0"`, `"net1"`)
+		for _, order := range [][]node.Call{{one, two}, {two, one}} {
+			n.Must(t, "ADD", order[0])
+			n.Must(t, "ADD", order[1])
+			n.Must(t, "CHECK", order[0])
+			n.Must(t, "CHECK", order[1])
+			n.Must(t, "DEL", order[0])
+			n.Must(t, "CHECK", order[1])
+			n.Must(t, "DEL", order[1])
+		}
+	})
 }
 
 // Marks with different bits do not mix.
@@ -395,10 +382,10 @@ func TestPortmapMarks(t *testing.T) {
 	n.Container(t, "a")
 	n.Container(t, "b")
 	n.Container(t, "c")
-	a := portmapCall("a", usePortmap("iptables"), `{"hostPort": 8080, "containerPort": 80, "protocol": "tcp"}`, "10.50.0.2/24")
-	b := portmapCall("b", usePortmap("iptables")+`, "markMasqBit": 5`, `{"hostPort": 8081, "containerPort": 80, "protocol": "tcp"}`, "10.50.0.3/24")
+	a := portmapCall("a", backendKey("iptables"), `{"hostPort": 8080, "containerPort": 80, "protocol": "tcp"}`, "10.50.0.2/24")
+	b := portmapCall("b", backendKey("iptables")+`, "markMasqBit": 5`, `{"hostPort": 8081, "containerPort": 80, "protocol": "tcp"}`, "10.50.0.3/24")
 	n.Exec(t, "iptables", "-t", "nat", "-N", "EXTERNAL")
-	c := portmapCall("c", usePortmap("iptables")+`, "externalSetMarkChain": "EXTERNAL"`, `{"hostPort": 8082, "containerPort": 80, "protocol": "tcp"}`, "10.50.0.4/24")
+	c := portmapCall("c", backendKey("iptables")+`, "externalSetMarkChain": "EXTERNAL"`, `{"hostPort": 8082, "containerPort": 80, "protocol": "tcp"}`, "10.50.0.4/24")
 	for _, call := range []node.Call{a, b, c, a, b, c} {
 		n.Must(t, "ADD", call)
 		n.Must(t, "CHECK", call)
@@ -428,7 +415,7 @@ func TestPortmapResult(t *testing.T) {
 	n := node.New(t)
 	n.Container(t, "c")
 	for _, mappings := range []string{"", `{"hostPort": 8080, "containerPort": 80, "protocol": "tcp"}`} {
-		call := portmapCall("c", usePortmap("nftables"), mappings, "10.50.0.2/24")
+		call := portmapCall("c", backendKey("nftables"), mappings, "10.50.0.2/24")
 		var have, want struct{ IPs, Interfaces any }
 		if err := json.Unmarshal(n.Must(t, "ADD", call), &have); err != nil {
 			t.Fatal(err)

@@ -77,174 +77,154 @@ const trafficMappings = `{"hostPort": 8080, "containerPort": 80, "protocol": "tc
 	{"hostPort": 8082, "containerPort": 80, "protocol": "tcp", "hostIP": "2001:db8::1"}`
 
 func TestPortmapTraffic(t *testing.T) {
-	t.Parallel()
-	for _, backend := range portmapBackends {
-		t.Run(backend, func(t *testing.T) {
-			t.Parallel()
-			s := newStreet(t)
-			s.one.serve(t, "one", "tcp", ":80")
-			s.one.serve(t, "one", "udp4", "10.50.0.2:53")
-			s.one.serve(t, "one", "udp6", "[fd50::2]:53")
-			s.outside.serve(t, "outside", "tcp", ":8080")
-			call := portmapCall("one", usePortmap(backend), trafficMappings, oneV4+"/24", oneV6+"/64")
-			s.Must(t, "ADD", call)
-			s.Must(t, "CHECK", call)
+	eachBackend(t, func(t *testing.T, backend string) {
+		s := newStreet(t)
+		s.one.serve(t, "one", "tcp", ":80")
+		s.one.serve(t, "one", "udp4", "10.50.0.2:53")
+		s.one.serve(t, "one", "udp6", "[fd50::2]:53")
+		s.outside.serve(t, "outside", "tcp", ":8080")
+		call := portmapCall("one", backendKey(backend), trafficMappings, oneV4+"/24", oneV6+"/64")
+		s.Must(t, "ADD", call)
+		s.Must(t, "CHECK", call)
 
-			for _, c := range []struct {
-				what             string
-				from             place
-				network, address string
-				answer           string
-			}{
-				{"from outside", s.outside, "tcp", hostV4 + ":8080", "one " + outsideV4},
-				{"from outside", s.outside, "tcp", "[" + hostV6 + "]:8080", "one " + outsideV6},
-				{"from outside", s.outside, "udp", hostV4 + ":8053", "one " + outsideV4},
-				{"from outside", s.outside, "udp", "[" + hostV6 + "]:8053", "one " + outsideV6},
-				{"to an unmapped port", s.outside, "tcp", hostV4 + ":8083", ""},
-				{"from the host", s.host, "tcp", hostV4 + ":8080", "one"},
-				{"from the host", s.host, "tcp", "[" + hostV6 + "]:8080", "one"},
-				{"from the host", s.host, "udp", hostV4 + ":8053", "one"},
-				{"from the host to localhost", s.host, "tcp", "127.0.0.1:8080", "one 10.50.0.1"},
-				{"from the host to localhost", s.host, "udp", "127.0.0.1:8053", "one 10.50.0.1"},
-				{"to itself", s.one, "tcp", hostV4 + ":8080", "one 10.50.0.1"},
-				{"to itself", s.one, "tcp", "10.50.0.1:8080", "one 10.50.0.1"},
-				{"to itself", s.one, "tcp", "[" + hostV6 + "]:8080", "one fd50::1"},
-				{"from a neighbour", s.two, "tcp", hostV4 + ":8080", "one 10.50.0.1"},
-				{"from a neighbour", s.two, "tcp", "[" + hostV6 + "]:8080", "one fd50::1"},
-				{"from a neighbour", s.two, "udp", hostV4 + ":8053", "one 10.50.0.1"},
-				{"to the address of the mapping", s.outside, "tcp", hostV4 + ":8081", "one"},
-				{"to the address of the mapping", s.outside, "tcp", "[" + hostV6 + "]:8082", "one"},
-				{"to another address", s.outside, "tcp", "10.50.0.1:8081", ""},
-				{"to another address", s.outside, "tcp", "[fd50::1]:8082", ""},
-				{"to another family", s.outside, "tcp", "[" + hostV6 + "]:8081", ""},
-				{"through the host", s.one, "tcp", outsideV4 + ":8080", "outside"},
-				{"through the host", s.one, "tcp", "[" + outsideV6 + "]:8080", "outside"},
-			} {
-				expect(t, c.what, c.from, c.network, c.address, c.answer)
-			}
-			s.Must(t, "DEL", call)
-			expect(t, "after DEL", s.outside, "tcp", hostV4+":8080", "")
-			expect(t, "after DEL", s.host, "tcp", "127.0.0.1:8080", "")
-		})
-	}
+		for _, c := range []struct {
+			what             string
+			from             place
+			network, address string
+			answer           string
+		}{
+			{"from outside", s.outside, "tcp", hostV4 + ":8080", "one " + outsideV4},
+			{"from outside", s.outside, "tcp", "[" + hostV6 + "]:8080", "one " + outsideV6},
+			{"from outside", s.outside, "udp", hostV4 + ":8053", "one " + outsideV4},
+			{"from outside", s.outside, "udp", "[" + hostV6 + "]:8053", "one " + outsideV6},
+			{"to an unmapped port", s.outside, "tcp", hostV4 + ":8083", ""},
+			{"from the host", s.host, "tcp", hostV4 + ":8080", "one"},
+			{"from the host", s.host, "tcp", "[" + hostV6 + "]:8080", "one"},
+			{"from the host", s.host, "udp", hostV4 + ":8053", "one"},
+			{"from the host to localhost", s.host, "tcp", "127.0.0.1:8080", "one 10.50.0.1"},
+			{"from the host to localhost", s.host, "udp", "127.0.0.1:8053", "one 10.50.0.1"},
+			{"to itself", s.one, "tcp", hostV4 + ":8080", "one 10.50.0.1"},
+			{"to itself", s.one, "tcp", "10.50.0.1:8080", "one 10.50.0.1"},
+			{"to itself", s.one, "tcp", "[" + hostV6 + "]:8080", "one fd50::1"},
+			{"from a neighbour", s.two, "tcp", hostV4 + ":8080", "one 10.50.0.1"},
+			{"from a neighbour", s.two, "tcp", "[" + hostV6 + "]:8080", "one fd50::1"},
+			{"from a neighbour", s.two, "udp", hostV4 + ":8053", "one 10.50.0.1"},
+			{"to the address of the mapping", s.outside, "tcp", hostV4 + ":8081", "one"},
+			{"to the address of the mapping", s.outside, "tcp", "[" + hostV6 + "]:8082", "one"},
+			{"to another address", s.outside, "tcp", "10.50.0.1:8081", ""},
+			{"to another address", s.outside, "tcp", "[fd50::1]:8082", ""},
+			{"to another family", s.outside, "tcp", "[" + hostV6 + "]:8081", ""},
+			{"through the host", s.one, "tcp", outsideV4 + ":8080", "outside"},
+			{"through the host", s.one, "tcp", "[" + outsideV6 + "]:8080", "outside"},
+		} {
+			expect(t, c.what, c.from, c.network, c.address, c.answer)
+		}
+		s.Must(t, "DEL", call)
+		expect(t, "after DEL", s.outside, "tcp", hostV4+":8080", "")
+		expect(t, "after DEL", s.host, "tcp", "127.0.0.1:8080", "")
+	})
 }
 
 // Without snat nothing is masqueraded, and so localhost does not work; with
 // masqAll everything is.
 func TestPortmapMasquerade(t *testing.T) {
-	t.Parallel()
-	for _, backend := range portmapBackends {
-		t.Run(backend, func(t *testing.T) {
-			t.Parallel()
-			s := newStreet(t)
-			s.one.serve(t, "one", "tcp", ":80")
-			for keys, want := range map[string][3]string{
-				`, "snat": false`:   {"one " + outsideV4, "one " + outsideV6, ""},
-				`, "masqAll": true`: {"one 10.50.0.1", "one fd50::1", "one 10.50.0.1"},
-			} {
-				call := portmapCall("one", usePortmap(backend)+keys, trafficMappings, oneV4+"/24", oneV6+"/64")
-				s.Must(t, "ADD", call)
-				s.Must(t, "CHECK", call)
-				expect(t, keys, s.outside, "tcp", hostV4+":8080", want[0])
-				expect(t, keys, s.outside, "tcp", "["+hostV6+"]:8080", want[1])
-				expect(t, keys, s.host, "tcp", "127.0.0.1:8080", want[2])
-				s.Must(t, "DEL", call)
-			}
-		})
-	}
+	eachBackend(t, func(t *testing.T, backend string) {
+		s := newStreet(t)
+		s.one.serve(t, "one", "tcp", ":80")
+		for keys, want := range map[string][3]string{
+			`, "snat": false`:   {"one " + outsideV4, "one " + outsideV6, ""},
+			`, "masqAll": true`: {"one 10.50.0.1", "one fd50::1", "one 10.50.0.1"},
+		} {
+			call := portmapCall("one", backendKey(backend)+keys, trafficMappings, oneV4+"/24", oneV6+"/64")
+			s.Must(t, "ADD", call)
+			s.Must(t, "CHECK", call)
+			expect(t, keys, s.outside, "tcp", hostV4+":8080", want[0])
+			expect(t, keys, s.outside, "tcp", "["+hostV6+"]:8080", want[1])
+			expect(t, keys, s.host, "tcp", "127.0.0.1:8080", want[2])
+			s.Must(t, "DEL", call)
+		}
+	})
 }
 
 // A neighbour does not get at what listens on localhost only, though the
 // interface routes its address; without the guard it would.
 func TestPortmapMartians(t *testing.T) {
-	t.Parallel()
-	for _, backend := range portmapBackends {
-		t.Run(backend, func(t *testing.T) {
-			t.Parallel()
-			s := newStreet(t)
-			s.host.serve(t, "secret", "tcp4", "127.0.0.1:7777")
-			s.Exec(t, "sh", "-ec", `
-				ip -n two addr flush dev lo
-				ip netns exec two sysctl -qw net.ipv4.conf.all.route_localnet=1
-				ip -n two route add 127.0.0.1/32 via 10.50.0.1`)
-			s.Must(t, "ADD", portmapCall("one", usePortmap(backend), trafficMappings, oneV4+"/24"))
-			expect(t, "guarded", s.two, "tcp4", "127.0.0.1:7777", "")
-			s.Exec(t, "nft", "flush chain inet cni_plugins_portmap guard")
-			expect(t, "unguarded", s.two, "tcp4", "127.0.0.1:7777", "secret")
-		})
-	}
+	eachBackend(t, func(t *testing.T, backend string) {
+		s := newStreet(t)
+		s.host.serve(t, "secret", "tcp4", "127.0.0.1:7777")
+		s.Exec(t, "sh", "-ec", `
+			ip -n two addr flush dev lo
+			ip netns exec two sysctl -qw net.ipv4.conf.all.route_localnet=1
+			ip -n two route add 127.0.0.1/32 via 10.50.0.1`)
+		s.Must(t, "ADD", portmapCall("one", backendKey(backend), trafficMappings, oneV4+"/24"))
+		expect(t, "guarded", s.two, "tcp4", "127.0.0.1:7777", "")
+		s.Exec(t, "nft", "flush chain inet cni_plugins_portmap guard")
+		expect(t, "unguarded", s.two, "tcp4", "127.0.0.1:7777", "secret")
+	})
 }
 
 // A flow goes where the mapping goes: from the host to one container and on to
 // the next, without a new socket. Flows of others stay.
 func TestPortmapFlows(t *testing.T) {
-	t.Parallel()
-	for _, backend := range portmapBackends {
-		t.Run(backend, func(t *testing.T) {
-			t.Parallel()
-			s := newStreet(t)
-			s.one.serve(t, "one", "udp", ":53")
-			s.two.serve(t, "two", "udp", ":53")
-			s.host.serve(t, "host", "udp", ":8053")
-			s.outside.serve(t, "outside", "udp", ":8053")
-			// Connections are tracked only where there are rules that need it.
-			s.Exec(t, "iptables", "-t", "nat", "-A", "POSTROUTING", "-s", "203.0.113.0/24", "-j", "MASQUERADE")
-			s.Exec(t, "ip6tables", "-t", "nat", "-A", "POSTROUTING", "-s", "2001:db8:ffff::/64", "-j", "MASQUERADE")
-			one := portmapCall("one", usePortmap(backend), trafficMappings, oneV4+"/24", oneV6+"/64")
-			two := portmapCall("two", usePortmap(backend), trafficMappings, twoV4+"/24", twoV6+"/64")
-			for _, address := range []string{hostV4 + ":8053", "[" + hostV6 + "]:8053"} {
-				through := strings.NewReplacer(hostV4, outsideV4, hostV6, outsideV6).Replace(address)
-				foreign := s.two.socket(t, "udp", through)
-				if answer := exchange(foreign, patience); !strings.HasPrefix(answer, "outside") {
-					t.Fatalf("through the host: %q", answer)
+	eachBackend(t, func(t *testing.T, backend string) {
+		s := newStreet(t)
+		s.one.serve(t, "one", "udp", ":53")
+		s.two.serve(t, "two", "udp", ":53")
+		s.host.serve(t, "host", "udp", ":8053")
+		s.outside.serve(t, "outside", "udp", ":8053")
+		// Connections are tracked only where there are rules that need it.
+		s.Exec(t, "iptables", "-t", "nat", "-A", "POSTROUTING", "-s", "203.0.113.0/24", "-j", "MASQUERADE")
+		s.Exec(t, "ip6tables", "-t", "nat", "-A", "POSTROUTING", "-s", "2001:db8:ffff::/64", "-j", "MASQUERADE")
+		one := portmapCall("one", backendKey(backend), trafficMappings, oneV4+"/24", oneV6+"/64")
+		two := portmapCall("two", backendKey(backend), trafficMappings, twoV4+"/24", twoV6+"/64")
+		for _, address := range []string{hostV4 + ":8053", "[" + hostV6 + "]:8053"} {
+			through := strings.NewReplacer(hostV4, outsideV4, hostV6, outsideV6).Replace(address)
+			foreign := s.two.socket(t, "udp", through)
+			if answer := exchange(foreign, patience); !strings.HasPrefix(answer, "outside") {
+				t.Fatalf("through the host: %q", answer)
+			}
+			socket := s.outside.socket(t, "udp", address)
+			for _, step := range []struct {
+				verb string
+				call node.Call
+				want string
+			}{{"", one, "host"}, {"ADD", one, "one"}, {"DEL", one, "host"}, {"ADD", two, "two"}, {"DEL", two, "host"}} {
+				if step.verb != "" {
+					s.Must(t, step.verb, step.call)
 				}
-				socket := s.outside.socket(t, "udp", address)
-				for _, step := range []struct {
-					verb string
-					call node.Call
-					want string
-				}{{"", one, "host"}, {"ADD", one, "one"}, {"DEL", one, "host"}, {"ADD", two, "two"}, {"DEL", two, "host"}} {
-					if step.verb != "" {
-						s.Must(t, step.verb, step.call)
-					}
-					if answer := exchange(socket, patience); !strings.HasPrefix(answer, step.want) {
-						t.Errorf("after %s: %q answers, want %s", step.verb, answer, step.want)
-					}
-				}
-				if !s.host.hasFlowFrom(t, foreign.LocalAddr().(*net.UDPAddr)) {
-					t.Errorf("the flow from %v through the host is forgotten", foreign.LocalAddr())
+				if answer := exchange(socket, patience); !strings.HasPrefix(answer, step.want) {
+					t.Errorf("after %s: %q answers, want %s", step.verb, answer, step.want)
 				}
 			}
-		})
-	}
+			if !s.host.hasFlowFrom(t, foreign.LocalAddr().(*net.UDPAddr)) {
+				t.Errorf("the flow from %v through the host is forgotten", foreign.LocalAddr())
+			}
+		}
+	})
 }
 
 // Ranges map port by port, and so many as fit.
 func TestPortmapRanges(t *testing.T) {
-	t.Parallel()
-	for _, backend := range portmapBackends {
-		t.Run(backend, func(t *testing.T) {
-			t.Parallel()
-			s := newStreet(t)
-			s.one.serve(t, "first", "tcp", ":80")
-			s.one.serve(t, "last", "tcp", ":110")
-			s.one.serve(t, "beyond", "tcp", ":111")
-			mappings := []string{`{"hostPort": 8000, "hostPortEnd": 8030, "containerPort": 80, "protocol": "tcp"}`}
-			for i := range 40 {
-				mappings = append(mappings, fmt.Sprintf(`{"hostPort": %d, "hostPortEnd": %d, "containerPort": 80, "protocol": "tcp"}`, 9000+2*i, 9000+2*i+i%2))
-			}
-			call := portmapCall("one", usePortmap(backend), strings.Join(mappings, ","), oneV4+"/24", oneV6+"/64")
-			s.Must(t, "ADD", call)
-			s.Must(t, "CHECK", call)
-			for _, host := range []string{hostV4, "[" + hostV6 + "]"} {
-				expect(t, "first", s.outside, "tcp", host+":8000", "first")
-				expect(t, "last", s.outside, "tcp", host+":8030", "last")
-				expect(t, "beyond", s.outside, "tcp", host+":8031", "")
-				expect(t, "another", s.outside, "tcp", host+":9078", "first")
-			}
-			s.Must(t, "DEL", call)
-		})
-	}
+	eachBackend(t, func(t *testing.T, backend string) {
+		s := newStreet(t)
+		s.one.serve(t, "first", "tcp", ":80")
+		s.one.serve(t, "last", "tcp", ":110")
+		s.one.serve(t, "beyond", "tcp", ":111")
+		mappings := []string{`{"hostPort": 8000, "hostPortEnd": 8030, "containerPort": 80, "protocol": "tcp"}`}
+		for i := range 40 {
+			mappings = append(mappings, fmt.Sprintf(`{"hostPort": %d, "hostPortEnd": %d, "containerPort": 80, "protocol": "tcp"}`, 9000+2*i, 9000+2*i+i%2))
+		}
+		call := portmapCall("one", backendKey(backend), strings.Join(mappings, ","), oneV4+"/24", oneV6+"/64")
+		s.Must(t, "ADD", call)
+		s.Must(t, "CHECK", call)
+		for _, host := range []string{hostV4, "[" + hostV6 + "]"} {
+			expect(t, "first", s.outside, "tcp", host+":8000", "first")
+			expect(t, "last", s.outside, "tcp", host+":8030", "last")
+			expect(t, "beyond", s.outside, "tcp", host+":8031", "")
+			expect(t, "another", s.outside, "tcp", host+":9078", "first")
+		}
+		s.Must(t, "DEL", call)
+	})
 }
 
 // Conditions hold for their own mapping, whoever comes next.
@@ -259,8 +239,8 @@ func TestPortmapConditions(t *testing.T) {
 			s := newStreet(t)
 			s.one.serve(t, "one", "tcp", ":80")
 			s.two.serve(t, "two", "tcp", ":80")
-			one := portmapCall("one", usePortmap(backend)+conditions, trafficMappings, oneV4+"/24", oneV6+"/64")
-			two := portmapCall("two", usePortmap(backend), `{"hostPort": 8090, "containerPort": 80, "protocol": "tcp"}`, twoV4+"/24", twoV6+"/64")
+			one := portmapCall("one", backendKey(backend)+conditions, trafficMappings, oneV4+"/24", oneV6+"/64")
+			two := portmapCall("two", backendKey(backend), `{"hostPort": 8090, "containerPort": 80, "protocol": "tcp"}`, twoV4+"/24", twoV6+"/64")
 			s.Must(t, "ADD", one)
 			s.Must(t, "ADD", two)
 			s.Must(t, "ADD", one)

@@ -36,7 +36,7 @@ func TestPrograms(t *testing.T) {
 					if plugin == "firewall" {
 						return firewallCall(name, backendKey(backend)+`, "ingressPolicy": "isolated"`, addresses...)
 					}
-					return portmapCall(name, usePortmap(backend), strings.ReplaceAll(goldenMappings, "80", fmt.Sprint(80+last)), addresses...)
+					return portmapCall(name, backendKey(backend), strings.ReplaceAll(goldenMappings, "80", fmt.Sprint(80+last)), addresses...)
 				}
 				one, two := call("one", 2), call("two", 3)
 				for _, step := range []struct {

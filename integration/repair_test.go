@@ -82,11 +82,11 @@ func TestRepairPortmap(t *testing.T) {
 				ip -n two addr add 10.50.0.4/24 dev eth0
 				ip -n two addr add fd50::4/64 dev eth0 nodad
 				ip -n two route add 127.0.0.1/32 via 10.50.0.1`)
-			one := portmapCall("one", usePortmap(backend), trafficMappings, oneV4+"/24", oneV6+"/64")
-			two := portmapCall("two", usePortmap(backend)+`, "markMasqBit": 7`, trafficMappings, twoV4+"/24", twoV6+"/64")
-			conditional := portmapCall("conditional", usePortmap(backend)+from, conditions, "10.50.0.4/24", "fd50::4/64")
+			one := portmapCall("one", backendKey(backend), trafficMappings, oneV4+"/24", oneV6+"/64")
+			two := portmapCall("two", backendKey(backend)+`, "markMasqBit": 7`, trafficMappings, twoV4+"/24", twoV6+"/64")
+			conditional := portmapCall("conditional", backendKey(backend)+from, conditions, "10.50.0.4/24", "fd50::4/64")
 			if backend == "nftables" {
-				two = portmapCall("two", usePortmap(backend), trafficMappings, twoV4+"/24", twoV6+"/64")
+				two = portmapCall("two", backendKey(backend), trafficMappings, twoV4+"/24", twoV6+"/64")
 			}
 			for _, call := range []node.Call{one, two, conditional} {
 				s.Must(t, "ADD", call)
@@ -269,7 +269,7 @@ func TestRepairParts(t *testing.T) {
 					c := s.Container(t, fmt.Sprint("c", i))
 					call := bridgeCall(c, fmt.Sprintf(`"isGateway": true, "ipspoofchk": true, "ipMasq": true, "ipMasqBackend": %q, %s`, backend, bridged))
 					if plugin == "portmap" {
-						call = portmapCall(filepath.Base(c.Path), usePortmap(backend), goldenMappings, fmt.Sprintf("10.50.0.%d/24", i+2), fmt.Sprintf("fd50::%d/64", i+2))
+						call = portmapCall(filepath.Base(c.Path), backendKey(backend), goldenMappings, fmt.Sprintf("10.50.0.%d/24", i+2), fmt.Sprintf("fd50::%d/64", i+2))
 					}
 					s.Must(t, "ADD", call)
 				}
@@ -294,8 +294,8 @@ func TestRepairExternalChain(t *testing.T) {
 	t.Parallel()
 	s := newStreet(t)
 	s.Exec(t, "iptables", "-t", "nat", "-N", "MARKED")
-	marked := portmapCall("one", usePortmap("iptables")+`, "externalSetMarkChain": "MARKED"`, goldenMappings, oneV4+"/24")
-	other := portmapCall("two", usePortmap("iptables"), `{"hostPort": 9090, "containerPort": 80, "protocol": "tcp"}`, twoV4+"/24")
+	marked := portmapCall("one", backendKey("iptables")+`, "externalSetMarkChain": "MARKED"`, goldenMappings, oneV4+"/24")
+	other := portmapCall("two", backendKey("iptables"), `{"hostPort": 9090, "containerPort": 80, "protocol": "tcp"}`, twoV4+"/24")
 	s.Must(t, "ADD", marked)
 	s.Must(t, "ADD", other)
 	s.Exec(t, "nft", "flush", "ruleset")

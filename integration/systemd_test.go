@@ -62,7 +62,7 @@ func TestRepairService(t *testing.T) {
 		calls := []node.Call{
 			masqueraded.With("prevResult", n.Must(t, "ADD", masqueraded)),
 			firewallCall("c", backendKey("nftables"), "10.50.0.2/16"),
-			portmapCall("c", usePortmap("nftables"), goldenMappings, "10.50.0.2/16"),
+			portmapCall("c", backendKey("nftables"), goldenMappings, "10.50.0.2/16"),
 		}
 		for _, call := range calls[1:] {
 			n.Must(t, "ADD", call)
