@@ -3,6 +3,7 @@ package integration
 import (
 	"encoding/json"
 	"fmt"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -23,11 +24,10 @@ const (
 // bridgeCall is a call for a network of the given keys, in a container of the
 // given name.
 func bridgeCall(c *node.Container, keys string) node.Call {
-	name := c.Path[strings.LastIndexByte(c.Path, '/')+1:]
 	return node.Call{
 		Plugin:      "bridge",
 		Config:      `{"cniVersion": "1.1.0", "name": "net", "type": "bridge", "bridge": "br0", "removeEmptyBridge": true, ` + keys + `}`,
-		ContainerID: name, Netns: c.Path, IfName: "eth0",
+		ContainerID: filepath.Base(c.Path), Netns: c.Path, IfName: "eth0",
 	}
 }
 

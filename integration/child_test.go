@@ -2,6 +2,7 @@ package integration
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -72,11 +73,10 @@ func needsDriver(t testing.TB, n *node.Node, kind string) {
 // childCall is a call for the network of the keys on uplink, in a container of
 // the name.
 func childCall(plugin string, c *node.Container, keys string) node.Call {
-	name := c.Path[strings.LastIndexByte(c.Path, '/')+1:]
 	return node.Call{
 		Plugin:      plugin,
 		Config:      fmt.Sprintf(`{"cniVersion": "1.1.0", "name": "net", "type": %q, "master": "uplink", %s}`, plugin, keys),
-		ContainerID: name, Netns: c.Path, IfName: "eth0",
+		ContainerID: filepath.Base(c.Path), Netns: c.Path, IfName: "eth0",
 	}
 }
 

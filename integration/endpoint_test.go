@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -30,15 +31,15 @@ func endpointCall(plugin string, c *node.Container, keys string) node.Call {
 	return node.Call{
 		Plugin:      plugin,
 		Config:      fmt.Sprintf(`{"cniVersion": "1.1.0", "name": "net", "type": %q, %s}`, plugin, keys),
-		ContainerID: c.Path[strings.LastIndexByte(c.Path, '/')+1:], Netns: c.Path, IfName: "eth0",
+		ContainerID: filepath.Base(c.Path), Netns: c.Path, IfName: "eth0",
 	}
 }
 
 // openTap opens a queue of the container's tap, as the user and group of the
 // given id.
-func openTap(c *node.Container, n *node.Node, id int) (*os.File, error) {
+func openTap(c *node.Container, id int) (*os.File, error) {
 	var file *os.File
-	err := place{n, c.Path}.do(func() (err error) {
+	err := c.Do(func() (err error) {
 		// Those of this thread alone, which ends with the function.
 		for _, call := range []uintptr{unix.SYS_SETRESGID, unix.SYS_SETRESUID} {
 			if _, _, errno := unix.RawSyscall(call, uintptr(id), uintptr(id), uintptr(id)); errno != 0 {
@@ -93,18 +94,18 @@ func TestTapTraffic(t *testing.T) {
 	n.Exec(t, "sh", "-ec", "mkdir /run/dev; mount -t tmpfs -o dev tmpfs /run/dev; mknod -m 666 /run/dev/tun c 10 200; mount --bind /run/dev/tun /dev/net/tun")
 	call := endpointCall("tap", c, `"multiQueue": true, "owner": 7, "group": 7, "mac": "02:00:00:00:00:07", "mtu": 1400, `+dualStack)
 	result := n.Must(t, "ADD", call)
-	first, err := openTap(c, n, 7)
+	first, err := openTap(c, 7)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer first.Close()
-	second, err := openTap(c, n, 7)
+	second, err := openTap(c, 7)
 	if err != nil {
 		t.Errorf("a second queue: %v", err)
 	} else {
 		second.Close()
 	}
-	if file, err := openTap(c, n, 8); err == nil {
+	if file, err := openTap(c, 8); err == nil {
 		file.Close()
 		t.Error("another user opens the tap")
 	}
@@ -132,22 +133,33 @@ func expectInside(t *testing.T, c *node.Container, names ...string) {
 	}
 }
 
+// eachEndpoint runs a test in parallel for each plugin whose interface has no other
+// one, on a node whose kernel has it.
+func eachEndpoint(t *testing.T, test func(t *testing.T, n *node.Node, plugin string)) {
+	t.Parallel()
+	for _, plugin := range []string{"dummy", "tap"} {
+		t.Run(plugin, func(t *testing.T) {
+			t.Parallel()
+			n := node.New(t)
+			if plugin == "dummy" {
+				needsDriver(t, n, plugin)
+			}
+			test(t, n, plugin)
+		})
+	}
+}
+
 // A link that somebody else has made under the name is an error, and stays as it
 // is: also a tap, which could be opened by the one ADD would make.
 func TestForeignLink(t *testing.T) {
 	t.Parallel()
-	for _, plugin := range []string{"dummy", "tap"} {
-		for kind, command := range map[string]string{
-			"tap":    "ip tuntap add mode tap name eth0 multi_queue",
-			"tun":    "ip tuntap add mode tun name eth0",
-			"bridge": "ip link add eth0 type bridge",
-		} {
-			t.Run(plugin+" "+kind, func(t *testing.T) {
-				t.Parallel()
-				n := node.New(t)
-				if plugin == "dummy" {
-					needsDriver(t, n, plugin)
-				}
+	for kind, command := range map[string]string{
+		"tap":    "ip tuntap add mode tap name eth0 multi_queue",
+		"tun":    "ip tuntap add mode tun name eth0",
+		"bridge": "ip link add eth0 type bridge",
+	} {
+		t.Run(kind, func(t *testing.T) {
+			eachEndpoint(t, func(t *testing.T, n *node.Node, plugin string) {
 				c := n.Container(t, "c")
 				c.Exec(t, "sh", "-ec", command)
 				before := n.State(t, c)
@@ -164,51 +176,43 @@ func TestForeignLink(t *testing.T) {
 					t.Errorf("after DEL:\n%s", diff)
 				}
 			})
-		}
+		})
 	}
 }
 
 // Without IPAM the interface is set up and has no addresses.
 func TestEndpointWithoutIPAM(t *testing.T) {
-	t.Parallel()
-	for _, plugin := range []string{"dummy", "tap"} {
-		t.Run(plugin, func(t *testing.T) {
-			t.Parallel()
-			n := node.New(t)
-			if plugin == "dummy" {
-				needsDriver(t, n, plugin)
+	eachEndpoint(t, func(t *testing.T, n *node.Node, plugin string) {
+		c := n.Container(t, "c")
+		before := n.State(t, c)
+		call := endpointCall(plugin, c, `"mac": "02:00:00:00:00:01", "runtimeConfig": {"mac": "02:00:00:00:00:02"}, "mtu": 1300`)
+		var result struct {
+			Interfaces []struct {
+				Mac string
+				Mtu int
 			}
-			c := n.Container(t, "c")
-			before := n.State(t, c)
-			call := endpointCall(plugin, c, `"mac": "02:00:00:00:00:01", "runtimeConfig": {"mac": "02:00:00:00:00:02"}, "mtu": 1300`)
-			var result struct {
-				Interfaces []struct {
-					Mac string
-					Mtu int
-				}
+		}
+		out := n.Must(t, "ADD", call)
+		if err := json.Unmarshal(out, &result); err != nil || len(result.Interfaces) != 1 {
+			t.Fatalf("%s: %v", out, err)
+		}
+		if i := result.Interfaces[0]; i.Mac != "02:00:00:00:00:02" || i.Mtu != 1300 {
+			t.Errorf("got %+v", i)
+		}
+		n.Must(t, "STATUS", call)
+		call = call.With("prevResult", out)
+		n.Must(t, "CHECK", call)
+		for _, change := range []string{"ip link set eth0 mtu 1301", "ip link set eth0 mtu 1300; ip link set eth0 down", "ip link del eth0"} {
+			c.Exec(t, "sh", "-ec", change)
+			if n.Run(t, "CHECK", call).Err() == nil {
+				t.Errorf("CHECK succeeds after %s", change)
 			}
-			out := n.Must(t, "ADD", call)
-			if err := json.Unmarshal(out, &result); err != nil || len(result.Interfaces) != 1 {
-				t.Fatalf("%s: %v", out, err)
-			}
-			if i := result.Interfaces[0]; i.Mac != "02:00:00:00:00:02" || i.Mtu != 1300 {
-				t.Errorf("got %+v", i)
-			}
-			n.Must(t, "STATUS", call)
-			call = call.With("prevResult", out)
-			n.Must(t, "CHECK", call)
-			for _, change := range []string{"ip link set eth0 mtu 1301", "ip link set eth0 mtu 1300; ip link set eth0 down", "ip link del eth0"} {
-				c.Exec(t, "sh", "-ec", change)
-				if n.Run(t, "CHECK", call).Err() == nil {
-					t.Errorf("CHECK succeeds after %s", change)
-				}
-			}
-			n.Must(t, "DEL", call)
-			if diff := hoststate.Diff(before, n.State(t, c), node.Lasting()); diff != "" {
-				t.Errorf("after DEL:\n%s", diff)
-			}
-		})
-	}
+		}
+		n.Must(t, "DEL", call)
+		if diff := hoststate.Diff(before, n.State(t, c), node.Lasting()); diff != "" {
+			t.Errorf("after DEL:\n%s", diff)
+		}
+	})
 }
 
 // CHECK misses the bridge, the queues and the user.
@@ -243,7 +247,7 @@ func TestTapContext(t *testing.T) {
 	}
 	expectInside(t, c)
 	order := `{"Tap": {"Name": "eth0", "MultiQueue": true, "Owner": 4711, "Group": 4712, "MTU": 1400, "MAC": "AgAAAAAH"}, "Owner": {"Network": "net", "ContainerID": "c", "IfName": "eth0"}}`
-	c.Exec(t, "sh", "-ec", "echo '"+order+"' | "+os.Getenv("CNI_TEST_BIN")+"/tap create")
+	c.Exec(t, "sh", "-ec", "echo '"+order+"' | "+pluginPath(t, "tap")+" create")
 	have := c.Exec(t, "ip", "-d", "link", "show", "eth0")
 	for _, want := range []string{"mtu 1400", "02:00:00:00:00:07", " multi_queue ", "user 4711", "group 4712", "persist on", "net: net, if: eth0, id: c"} {
 		if !strings.Contains(have, want) {
@@ -254,29 +258,21 @@ func TestTapContext(t *testing.T) {
 
 // Fifty containers at once get and lose their interface.
 func TestParallelEndpoints(t *testing.T) {
-	t.Parallel()
-	for _, plugin := range []string{"dummy", "tap"} {
-		t.Run(plugin, func(t *testing.T) {
-			t.Parallel()
-			n := node.New(t)
-			if plugin == "dummy" {
-				needsDriver(t, n, plugin)
-			}
-			var calls []node.Call
-			var containers []*node.Container
-			for i := range 50 {
-				c := n.Container(t, fmt.Sprint("c", i))
-				calls, containers = append(calls, endpointCall(plugin, c, dualStack)), append(containers, c)
-			}
-			before := n.State(t, containers...)
-			for i, out := range atOnce(t, n, "ADD", calls) {
-				calls[i] = calls[i].With("prevResult", out.Stdout)
-			}
-			atOnce(t, n, "CHECK", calls)
-			atOnce(t, n, "DEL", calls)
-			if diff := hoststate.Diff(before, n.State(t, containers...), node.Lasting()); diff != "" {
-				t.Errorf("after DEL:\n%s", diff)
-			}
-		})
-	}
+	eachEndpoint(t, func(t *testing.T, n *node.Node, plugin string) {
+		var calls []node.Call
+		var containers []*node.Container
+		for i := range 50 {
+			c := n.Container(t, fmt.Sprint("c", i))
+			calls, containers = append(calls, endpointCall(plugin, c, dualStack)), append(containers, c)
+		}
+		before := n.State(t, containers...)
+		for i, out := range atOnce(t, n, "ADD", calls) {
+			calls[i] = calls[i].With("prevResult", out.Stdout)
+		}
+		atOnce(t, n, "CHECK", calls)
+		atOnce(t, n, "DEL", calls)
+		if diff := hoststate.Diff(before, n.State(t, containers...), node.Lasting()); diff != "" {
+			t.Errorf("after DEL:\n%s", diff)
+		}
+	})
 }

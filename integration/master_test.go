@@ -13,9 +13,6 @@ import (
 	"github.com/containernetworking/plugins/integration/node"
 )
 
-// without returns the call without a key of its configuration.
-func without(call node.Call, key string) node.Call { return call.With(key, nil) }
-
 const bare = `"numTxQueues": 0`
 
 // A master that is not named is that of the default route.
@@ -27,7 +24,7 @@ func TestMasterByDefaultRoute(t *testing.T) {
 		ip addr add 192.0.2.2/24 dev uplink; ip route add default via 192.0.2.1 metric 100
 		ip addr add 198.51.100.2/24 dev other; ip route add default via 198.51.100.1 metric 200`)
 	c := n.Container(t, "c")
-	call := without(childCall("macvlan", c, bare), "master")
+	call := childCall("macvlan", c, bare).With("master", nil)
 	result := n.Must(t, "ADD", call)
 	if parent := c.Exec(t, "sh", "-c", "ip -o link show eth0 | sed 's/.*eth0@if//; s/:.*//'"); parent != n.Exec(t, "sh", "-c", "cat /sys/class/net/uplink/ifindex") {
 		t.Errorf("is on interface %s", parent)
@@ -198,8 +195,8 @@ func TestIPVLANChained(t *testing.T) {
 	needsDriver(t, n, "ipvlan")
 	n.Exec(t, "sh", "-ec", wire)
 	c := n.Container(t, "c")
-	call := without(childCall("ipvlan", c, `"prevResult": {"cniVersion": "1.1.0", "interfaces": [{"name": "uplink"}],
-		"ips": [{"address": "10.1.2.3/24", "gateway": "10.1.2.1", "interface": 0}], "routes": [{"dst": "0.0.0.0/0"}], "dns": {"nameservers": ["10.1.2.53"]}}`), "master")
+	call := childCall("ipvlan", c, `"prevResult": {"cniVersion": "1.1.0", "interfaces": [{"name": "uplink"}],
+		"ips": [{"address": "10.1.2.3/24", "gateway": "10.1.2.1", "interface": 0}], "routes": [{"dst": "0.0.0.0/0"}], "dns": {"nameservers": ["10.1.2.53"]}}`).With("master", nil)
 	result := add(t, n, call)
 	if len(result.Interfaces) != 1 || result.Interfaces[0].Name != "eth0" || len(result.IPs) != 1 || len(result.DNS.Nameservers) != 1 {
 		t.Errorf("got %v", result)
