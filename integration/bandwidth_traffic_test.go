@@ -173,7 +173,7 @@ func TestBandwidthKinds(t *testing.T) {
 			t.Parallel()
 			l := newLimited(t, w.kind)
 			l.connect(t, w.kind, 1500)
-			host, container := place{l.Node, ""}, place{l.Node, l.container.Path}
+			host, container := place{l.Do}, place{l.container.Do}
 			limits := l.with(`{"ingressRate": 1000000, "ingressBurst": 100000, "egressRate": 1000000, "egressBurst": 100000}`)
 			const size, least = 137_500, 980 * time.Millisecond // less the burst, 125 kB/s
 			for _, shaped := range []bool{false, true, false} {

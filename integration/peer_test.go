@@ -4,39 +4,17 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
-
-	"github.com/containernetworking/plugins/integration/node"
 )
 
-// place is where a peer is: the network namespace at the path, or the node's own
-// for "".
+// place is where a peer is: a node or a container.
 type place struct {
-	node  *node.Node
-	netns string
-}
-
-// do runs f there.
-func (p place) do(f func() error) error {
-	return p.node.Do(func() error {
-		if p.netns != "" {
-			file, err := os.Open(p.netns)
-			if err != nil {
-				return err
-			}
-			defer file.Close()
-			if err := unix.Setns(int(file.Fd()), unix.CLONE_NEWNET); err != nil {
-				return err
-			}
-		}
-		return f()
-	})
+	do func(func() error) error
 }
 
 // serve answers whatever comes to an address of the network, "tcp4" for example,

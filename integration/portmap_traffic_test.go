@@ -26,9 +26,7 @@ const (
 func newStreet(t *testing.T) *street {
 	t.Helper()
 	n := node.New(t)
-	for _, name := range []string{"outside", "one", "two"} {
-		n.Container(t, name)
-	}
+	outside, one, two := n.Container(t, "outside"), n.Container(t, "one"), n.Container(t, "two")
 	n.Exec(t, "sh", "-ec", `
 		sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
 		ip link add br0 type bridge
@@ -53,8 +51,7 @@ func newStreet(t *testing.T) *street {
 		ip link set port1 master br0
 		ip link set port1 type bridge_slave hairpin on # for bridge-nf-call-iptables
 		ip link set port2 master br0`)
-	at := func(name string) place { return place{n, "/run/netns/" + name} }
-	return &street{n, place{n, ""}, at("outside"), at("one"), at("two")}
+	return &street{n, place{n.Do}, place{outside.Do}, place{one.Do}, place{two.Do}}
 }
 
 // expect asks and compares the answer, of which "" stands for none.

@@ -186,14 +186,14 @@ addr add fd00:1:2::3/64 dev %[1]s nodad
 route add 198.51.100.0/24 via 10.1.2.1 dev %[1]s`, ifName)))
 		settle(t, n, peer)
 		settle(t, n, c)
-		place{n, peer.Path}.serve(t, name, "tcp", ":80")
+		place{peer.Do}.serve(t, name, "tcp", ":80")
 		calls = append(calls, vrfCall(c, ifName, fmt.Sprintf(`"vrfname": %q`, name), "10.1.2.3/24", "fd00:1:2::3/64"))
 		n.Must(t, "ADD", calls[i])
 	}
 	for i, vrf := range []string{"blue", "red"} {
 		n.Must(t, "CHECK", calls[i])
 		for _, to := range []string{"10.1.2.1:80", "[fd00:1:2::1]:80", "198.51.100.1:80"} {
-			if got := askThrough(t, place{n, c.Path}, vrf, to); !strings.HasPrefix(got, vrf+" ") {
+			if got := askThrough(t, place{c.Do}, vrf, to); !strings.HasPrefix(got, vrf+" ") {
 				t.Errorf("%s through %s answers %q", to, vrf, got)
 			}
 		}
