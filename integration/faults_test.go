@@ -61,10 +61,11 @@ func (at *site) del(t *testing.T) error {
 	if err := at.node.Run(t, "DEL", at.call).Err(); err != nil {
 		return fmt.Errorf("DEL: %w", err)
 	}
-	if err := at.changed(t, node.Lasting()); err != nil {
-		return fmt.Errorf("DEL: %w", err)
+	after := at.node.State(t, at.container)
+	if diff := hoststate.Diff(at.before, after, node.Lasting()); diff != "" {
+		return errors.New("DEL: left behind:\n" + diff)
 	}
-	at.before = at.node.State(t, at.container)
+	at.before = after
 	return nil
 }
 
