@@ -121,13 +121,22 @@ func (t *tracer) follow() error {
 		}
 		signal, err := t.stopped(tid, status)
 		if err == nil {
-			err = unix.PtraceSyscall(tid, int(signal))
+			err = t.resume(tid, signal)
 		}
 		// A thread that SIGKILL has hit is gone at any moment.
 		if err != nil && err != unix.ESRCH {
 			return fmt.Errorf("trace thread %d: %w", tid, err)
 		}
 	}
+}
+
+// resume lets a thread go on. Once the fault has happened, and nothing is left to
+// fail, it does so at full speed: each stop costs more than most system calls.
+func (t *tracer) resume(tid int, signal syscall.Signal) error {
+	if t.out.Hit != nil && len(t.failing) == 0 {
+		return unix.PtraceCont(tid, int(signal))
+	}
+	return unix.PtraceSyscall(tid, int(signal))
 }
 
 // stopped handles one stop and returns the signal to go on with.
