@@ -2,7 +2,6 @@ package integration
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
@@ -63,24 +62,10 @@ func TestFirewallUnrecorded(t *testing.T) {
 	})
 }
 
-// counted puts scripts in front of iptables' tools that write down what runs, and
-// returns what has run since it was last called.
-func counted(t *testing.T, n *node.Node) (env string, ran func() string) {
-	t.Helper()
-	n.Exec(t, "sh", "-ec", `mkdir /run/tools; cd /run/tools
-		for tool in iptables iptables-save iptables-restore ip6tables ip6tables-save ip6tables-restore; do
-			printf '#!/bin/sh\necho %s >>/run/ran; exec %s "$@"\n' $tool "$(command -v $tool)" >$tool; chmod +x $tool
-		done`)
-	return "PATH=/run/tools:" + os.Getenv("PATH"), func() string {
-		return strings.Join(strings.Fields(n.Exec(t, "sh", "-c", "sort /run/ran; rm -f /run/ran")), " ")
-	}
-}
-
 // How many processes each verb starts.
 func TestFirewallProcesses(t *testing.T) {
 	t.Parallel()
 	n := node.New(t)
-	env, ran := counted(t, n)
 	const write, both = "iptables-restore", "iptables-restore iptables-save"
 	dual := func(tools string) string { return strings.ReplaceAll(tools, "iptables", "ip6tables") + " " + tools }
 	for _, round := range []struct{ policy, first string }{
@@ -89,9 +74,7 @@ func TestFirewallProcesses(t *testing.T) {
 	} {
 		policy := round.policy
 		call := func(name, address string) node.Call {
-			c := firewallCall(name, fmt.Sprintf(`"backend": "iptables", "ingressPolicy": %q`, policy), address, "fd00::"+name+"/64")
-			c.Env = []string{env}
-			return c
+			return firewallCall(name, fmt.Sprintf(`"backend": "iptables", "ingressPolicy": %q`, policy), address, "fd00::"+name+"/64")
 		}
 		first, second := call("1", "10.50.0.2/16"), call("2", "10.50.0.3/16")
 		for _, step := range []struct {
@@ -103,19 +86,16 @@ func TestFirewallProcesses(t *testing.T) {
 			{"DEL", second, dual(write)}, {"DEL", second, dual("iptables-save")}, {"DEL", second.With("prevResult", nil), ""},
 			{"DEL", first, dual(write)}, {"ADD", first, dual(write)}, {"DEL", first, dual(write)},
 		} {
-			n.Must(t, step.command, step.call)
-			if got := ran(); got != step.want {
+			if got := strings.Join(programs(t, n, step.command, step.call), " "); got != step.want {
 				t.Errorf("%s, %s of %s: ran %q, want %q", policy, step.command, step.call.ContainerID, got, step.want)
 			}
 		}
 	}
 	nft := firewallCall("3", `"backend": "nftables", "ingressPolicy": "isolated"`, "10.50.0.4/16")
-	nft.Env = []string{env}
-	n.Must(t, "ADD", nft)
-	n.Must(t, "CHECK", nft)
-	n.Must(t, "DEL", nft)
-	if got := ran(); got != "" {
-		t.Errorf("nftables: ran %q", got)
+	for _, verb := range []string{"ADD", "CHECK", "DEL"} {
+		if got := programs(t, n, verb, nft); len(got) > 0 {
+			t.Errorf("nftables, %s: ran %q", verb, got)
+		}
 	}
 }
 
@@ -148,22 +128,11 @@ func TestFirewallWithoutIP6Tables(t *testing.T) {
 	}
 }
 
-// legacyTools makes a directory on the node in which iptables is that of the legacy
-// variant, and returns its path.
-func legacyTools(t *testing.T, n *node.Node) string {
-	t.Helper()
-	n.Exec(t, "sh", "-ec", `mkdir /run/tools; cd /run/tools
-		for family in iptables ip6tables; do for suffix in "" -save -restore; do
-			ln -s "$(command -v $family-legacy$suffix)" $family$suffix
-		done; done`)
-	return "/run/tools"
-}
-
 // A host with iptables' legacy variant has the same rules in the other tables.
 func TestFirewallLegacy(t *testing.T) {
 	t.Parallel()
 	n := node.New(t)
-	path := legacyTools(t, n)
+	path := toolsOf(t, n, "legacy")
 	call := firewallCall("c", backendKey("iptables")+`, "ingressPolicy": "isolated"`, "10.50.0.2/16", "2001:db8:1:2::1/64")
 	call.Env = []string{"PATH=" + path}
 	expect := func(when, want string) {

@@ -1,11 +1,8 @@
 package integration
 
 import (
-	"bytes"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -95,7 +92,7 @@ func TestPortmapProcesses(t *testing.T) {
 			n.Exec(t, "sh", "-ec", "ip link add br0 type bridge; ip addr add 10.50.0.1/24 dev br0; ip link set br0 up")
 			n.Container(t, "cid1")
 			n.Container(t, "cid2")
-			env := countingTools(t, variant)
+			path := "PATH=" + toolsOf(t, n, variant) + ":" + os.Getenv("PATH")
 			call := portmapCall("cid1", backendKey("iptables"), goldenMappings, "10.50.0.2/24", "fd50::2/64")
 			next := portmapCall("cid2", backendKey("iptables"), goldenMappings, "10.50.0.3/24", "fd50::3/64")
 			without := portmapCall("cid2", backendKey("iptables"), "", "10.50.0.3/24", "fd50::3/64")
@@ -107,43 +104,18 @@ func TestPortmapProcesses(t *testing.T) {
 				{"first", "ADD", call, 2}, {"next", "ADD", next, 2}, {"again", "ADD", next, 4}, {"", "CHECK", call, 2},
 				{"", "DEL", next, 2}, {"without mappings", "ADD", without, 0}, {"last", "DEL", call, 2}, {"nothing", "DEL", call, 6},
 			} {
-				os.Remove(env.log)
-				step.call.Env = []string{"PATH=" + env.path}
-				n.Must(t, step.verb, step.call)
-				list, _ := os.ReadFile(env.log)
+				step.call.Env = []string{path}
+				list := programs(t, n, step.verb, step.call)
 				most := step.most
 				if variant == "nft" && step.what == "nothing" {
 					most = 0
 				}
-				if count := bytes.Count(list, []byte("\n")); count > most {
-					t.Errorf("%s %s runs %d tools, want at most %d:\n%s", step.what, step.verb, count, most, list)
+				if len(list) > most {
+					t.Errorf("%s %s runs %d tools, want at most %d: %q", step.what, step.verb, len(list), most, list)
 				}
 			}
 		})
 	}
-}
-
-type tools struct{ path, log string }
-
-// countingTools makes a directory with iptables of a variant, as tools that write
-// a line each time they run.
-func countingTools(t *testing.T, variant string) tools {
-	t.Helper()
-	dir := t.TempDir()
-	log := filepath.Join(dir, "log")
-	for _, family := range []string{"iptables", "ip6tables"} {
-		for _, suffix := range []string{"", "-save", "-restore"} {
-			tool, err := exec.LookPath(family + "-" + variant + suffix)
-			if err != nil {
-				t.Skipf("iptables is not installed: %v", err)
-			}
-			script := fmt.Sprintf("#!/bin/sh\necho %s \"$@\" >>%s\nexec %s \"$@\"\n", family+suffix, log, tool)
-			if err := os.WriteFile(filepath.Join(dir, family+suffix), []byte(script), 0o755); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	return tools{dir + ":" + os.Getenv("PATH"), log}
 }
 
 // Fifty containers come and go at once.

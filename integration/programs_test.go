@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -12,6 +13,29 @@ import (
 
 // flushed is a step of a test in which somebody flushes all rules.
 const flushed = "flush"
+
+// toolsOf makes a directory on the node in which iptables is that of a variant, nft
+// or legacy, and returns its path.
+func toolsOf(t *testing.T, n *node.Node, variant string) string {
+	t.Helper()
+	n.Exec(t, "sh", "-ec", `mkdir /run/tools; cd /run/tools
+		for family in iptables ip6tables; do for suffix in "" -save -restore; do
+			ln -s "$(command -v $family-$0$suffix)" $family$suffix
+		done; done`, variant)
+	return "/run/tools"
+}
+
+// programs makes a call, which must succeed, and returns the names of the programs
+// that were executed for it, sorted.
+func programs(t *testing.T, n *node.Node, verb string, call node.Call) []string {
+	t.Helper()
+	var names []string
+	for _, path := range n.Programs(t, verb, call) {
+		names = append(names, filepath.Base(path))
+	}
+	slices.Sort(names)
+	return names
+}
 
 // Each verb starts, for each family of addresses, one program of iptables that
 // reads and one that writes at most, and with nftables none at all.
@@ -24,7 +48,7 @@ func TestPrograms(t *testing.T) {
 				n := node.New(t)
 				backend, flush, path := variant, "nft flush ruleset", os.Getenv("PATH")
 				if variant == "iptables-legacy" {
-					backend, path = "iptables", legacyTools(t, n)+":"+path
+					backend, path = "iptables", toolsOf(t, n, "legacy")+":"+path
 				}
 				if backend == "iptables" {
 					flush = "PATH=" + path + "; " + flushes[backend][0]
@@ -54,13 +78,13 @@ func TestPrograms(t *testing.T) {
 					}
 					step.call.Env = []string{"PATH=" + path}
 					counts := map[string]int{}
-					for _, path := range n.Programs(t, step.verb, step.call) {
-						tool, suffix, _ := strings.Cut(filepath.Base(path), "-")
+					for _, name := range programs(t, n, step.verb, step.call) {
+						tool, suffix, _ := strings.Cut(name, "-")
 						if suffix != "restore" {
 							tool += " that reads"
 						}
 						if counts[tool]++; counts[tool] > 1 || backend == "nftables" {
-							t.Errorf("%s of %s%s starts %s for the %d. time", step.verb, step.call.ContainerID, step.call.Command, path, counts[tool])
+							t.Errorf("%s of %s%s starts %s for the %d. time", step.verb, step.call.ContainerID, step.call.Command, name, counts[tool])
 						}
 					}
 				}
