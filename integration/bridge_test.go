@@ -385,9 +385,7 @@ func TestBridgeParallel(t *testing.T) {
 	}
 	atOnce(t, n, "CHECK", calls)
 	atOnce(t, n, "DEL", calls)
-	if diff := hoststate.Diff(before, n.State(t), node.Lasting()); diff != "" {
-		t.Errorf("after DEL:\n%s", diff)
-	}
+	expectRestored(t, n, before, "after DEL")
 }
 
 // Containers that come and go at the same time: none loses its bridge to the DEL

@@ -9,6 +9,15 @@ import (
 	"github.com/containernetworking/plugins/integration/node"
 )
 
+// expectRestored compares the node, with containers, to what it was before, but for
+// what lasts.
+func expectRestored(t *testing.T, n *node.Node, before hoststate.State, when string, containers ...*node.Container) {
+	t.Helper()
+	if diff := hoststate.Diff(before, n.State(t, containers...), node.Lasting()); diff != "" {
+		t.Errorf("%s:\n%s", when, diff)
+	}
+}
+
 // cleaned waits until the state of the node is as before: the kernel deletes
 // the links of a namespace that is gone some time later.
 func cleaned(t *testing.T, n *node.Node, before hoststate.State, ignore ...*regexp.Regexp) {

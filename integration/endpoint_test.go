@@ -11,7 +11,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/containernetworking/plugins/integration/hoststate"
 	"github.com/containernetworking/plugins/integration/node"
 )
 
@@ -168,13 +167,9 @@ func TestForeignLink(t *testing.T) {
 				if err := out.Err(); err == nil || !strings.Contains(string(out.Stdout), "file exists") {
 					t.Errorf("ADD: got %v", err)
 				}
-				if diff := hoststate.Diff(before, n.State(t, c), node.Lasting()); diff != "" {
-					t.Errorf("after ADD:\n%s", diff)
-				}
+				expectRestored(t, n, before, "after ADD", c)
 				n.Must(t, "DEL", call)
-				if diff := hoststate.Diff(before, n.State(t, c), node.Lasting()); diff != "" {
-					t.Errorf("after DEL:\n%s", diff)
-				}
+				expectRestored(t, n, before, "after DEL", c)
 			})
 		})
 	}
@@ -209,9 +204,7 @@ func TestEndpointWithoutIPAM(t *testing.T) {
 			}
 		}
 		n.Must(t, "DEL", call)
-		if diff := hoststate.Diff(before, n.State(t, c), node.Lasting()); diff != "" {
-			t.Errorf("after DEL:\n%s", diff)
-		}
+		expectRestored(t, n, before, "after DEL", c)
 	})
 }
 
@@ -271,8 +264,6 @@ func TestParallelEndpoints(t *testing.T) {
 		}
 		atOnce(t, n, "CHECK", calls)
 		atOnce(t, n, "DEL", calls)
-		if diff := hoststate.Diff(before, n.State(t, containers...), node.Lasting()); diff != "" {
-			t.Errorf("after DEL:\n%s", diff)
-		}
+		expectRestored(t, n, before, "after DEL", containers...)
 	})
 }

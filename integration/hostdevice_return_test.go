@@ -207,9 +207,7 @@ func TestHostDeviceParallel(t *testing.T) {
 	atOnce(t, n, "DEL", calls)
 	unchanged := func(when string) {
 		t.Helper()
-		if diff := hoststate.Diff(before, n.State(t, containers...), node.Lasting()); diff != "" {
-			t.Errorf("%s:\n%s", when, diff)
-		}
+		expectRestored(t, n, before, when, containers...)
 	}
 	unchanged("after DEL")
 

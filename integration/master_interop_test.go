@@ -4,7 +4,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/containernetworking/plugins/integration/hoststate"
 	"github.com/containernetworking/plugins/integration/node"
 )
 
@@ -31,9 +30,7 @@ func TestMasterInterop(t *testing.T) {
 				deletes = deletes.With("prevResult", result)
 				n.Must(t, "CHECK", deletes)
 				n.Must(t, "DEL", deletes)
-				if diff := hoststate.Diff(before, n.State(t, c), node.Lasting()); diff != "" {
-					t.Errorf("after DEL:\n%s", diff)
-				}
+				expectRestored(t, n, before, "after DEL", c)
 			})
 		})
 	}

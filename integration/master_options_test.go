@@ -4,7 +4,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/containernetworking/plugins/integration/hoststate"
 	"github.com/containernetworking/plugins/integration/node"
 )
 
@@ -46,9 +45,7 @@ func TestMasterOptions(t *testing.T) {
 			}
 			n.Must(t, "CHECK", checked)
 			n.Must(t, "DEL", call)
-			if diff := hoststate.Diff(before, n.State(t, c), node.Lasting()); diff != "" {
-				t.Errorf("after DEL:\n%s", diff)
-			}
+			expectRestored(t, n, before, "after DEL", c)
 			n.Must(t, "ADD", call)
 			c.Exec(t, "sh", "-ec", "ip link add lower type veth; "+test.spoil)
 			if err := n.Run(t, "CHECK", checked).Err(); test.complaint != "" && (err == nil || !strings.Contains(err.Error(), test.complaint)) {

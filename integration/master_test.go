@@ -250,9 +250,7 @@ func TestMasterParallel(t *testing.T) {
 			}
 			atOnce(t, n, "CHECK", calls)
 			atOnce(t, n, "DEL", calls)
-			if diff := hoststate.Diff(before, n.State(t), node.Lasting()); diff != "" {
-				t.Errorf("after DEL:\n%s", diff)
-			}
+			expectRestored(t, n, before, "after DEL")
 		})
 	}
 }

@@ -8,7 +8,6 @@ import (
 
 	current "github.com/containernetworking/cni/pkg/types/100"
 
-	"github.com/containernetworking/plugins/integration/hoststate"
 	"github.com/containernetworking/plugins/integration/node"
 )
 
@@ -48,9 +47,7 @@ func TestParallel(t *testing.T) {
 	}
 	atOnce(t, n, "CHECK", calls)
 	atOnce(t, n, "DEL", calls)
-	if diff := hoststate.Diff(before, n.State(t, containers...), node.Lasting()); diff != "" {
-		t.Errorf("after DEL:\n%s", diff)
-	}
+	expectRestored(t, n, before, "after DEL", containers...)
 }
 
 // atOnce makes all calls beside each other and ends the test if one fails.

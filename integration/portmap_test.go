@@ -8,7 +8,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/containernetworking/plugins/integration/hoststate"
 	"github.com/containernetworking/plugins/integration/node"
 )
 
@@ -251,9 +250,7 @@ func TestPortmapDelWithoutMappings(t *testing.T) {
 			} {
 				n.Must(t, "ADD", call)
 				n.Must(t, "DEL", del)
-				if diff := diffState(before, n.State(t)); diff != "" {
-					t.Errorf("%s: left behind:\n%s", name, diff)
-				}
+				expectRestored(t, n, before, name)
 			}
 		})
 	}
@@ -277,9 +274,7 @@ func TestPortmapConflict(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), "already mapped by interface eth0 of container a in network pmnet") {
 				t.Errorf("%s: got %v", m, err)
 			}
-			if diff := diffState(before, n.State(t)); diff != "" {
-				t.Errorf("left behind:\n%s", diff)
-			}
+			expectRestored(t, n, before, m)
 		}
 		b := portmapCall("b", backendKey(backend), mapping, "10.50.0.3/24")
 		out := n.Run(t, "ADD", b)
@@ -436,8 +431,4 @@ func TestPortmapResult(t *testing.T) {
 		}
 		n.Must(t, "DEL", call)
 	}
-}
-
-func diffState(before, after hoststate.State) string {
-	return hoststate.Diff(before, after, node.Lasting())
 }

@@ -254,9 +254,7 @@ nexthop via fd00:1::3 dev net1 weight 1`,
 					t.Errorf("after DEL (-want +got):\n%s", diff)
 				}
 			}
-			if diff := hoststate.Diff(before, n.State(t, c), node.Lasting()); diff != "" {
-				t.Errorf("after DEL:\n%s", diff)
-			}
+			expectRestored(t, n, before, "after DEL", c)
 		})
 	}
 }
@@ -348,9 +346,7 @@ func TestSBRAtOnce(t *testing.T) {
 	}
 	atOnce(t, n, "CHECK", calls)
 	atOnce(t, n, "DEL", calls)
-	if diff := hoststate.Diff(before, n.State(t, c), node.Lasting()); diff != "" {
-		t.Errorf("after DEL:\n%s", diff)
-	}
+	expectRestored(t, n, before, "after DEL", c)
 }
 
 // CHECK misses whatever is taken away or put back.
@@ -408,9 +404,7 @@ func TestSBRErrors(t *testing.T) {
 			t.Errorf("got  %v\nwant %s", err, want)
 		}
 		n.Must(t, "DEL", call)
-		if diff := hoststate.Diff(before, n.State(t, c), node.Lasting()); diff != "" {
-			t.Errorf("%s:\n%s", want, diff)
-		}
+		expectRestored(t, n, before, want, c)
 	}
 }
 
@@ -448,9 +442,7 @@ func TestSBRDebian(t *testing.T) {
 				t.Errorf("after upstream's DEL:\n%s", left)
 			}
 			n.Must(t, "DEL", ours)
-			if diff := hoststate.Diff(before, n.State(t, c), node.Lasting()); diff != "" {
-				t.Errorf("after upstream's DEL and ours:\n%s", diff)
-			}
+			expectRestored(t, n, before, "after upstream's DEL and ours", c)
 
 			n.Must(t, "ADD", theirs)
 			if keys != `"addSourceHints": true,` { // with which ours leaves the kernel's own route
@@ -496,7 +488,5 @@ func TestSBRInChain(t *testing.T) {
 	n.Must(t, "DEL", second)
 	n.Must(t, "CHECK", first)
 	n.Must(t, "DEL", first)
-	if diff := hoststate.Diff(before, n.State(t, c), node.Lasting()); diff != "" {
-		t.Errorf("after DEL:\n%s", diff)
-	}
+	expectRestored(t, n, before, "after DEL", c)
 }

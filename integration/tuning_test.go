@@ -105,9 +105,7 @@ func TestTuningGolden(t *testing.T) {
 	n.Must(t, "CHECK", call.With("prevResult", result))
 	for range 2 {
 		n.Must(t, "DEL", call)
-		if diff := hoststate.Diff(before, n.State(t, c), node.Lasting()); diff != "" {
-			t.Errorf("after DEL:\n%s", diff)
-		}
+		expectRestored(t, n, before, "after DEL", c)
 	}
 }
 
@@ -150,9 +148,7 @@ func TestTuningRepeated(t *testing.T) {
 	n.Must(t, "CHECK", call)
 	n.Must(t, "ADD", call)
 	n.Must(t, "DEL", call)
-	if diff := hoststate.Diff(before, n.State(t, c), node.Lasting()); diff != "" {
-		t.Errorf("after DEL:\n%s", diff)
-	}
+	expectRestored(t, n, before, "after DEL", c)
 }
 
 // A backup is of one interface of one namespace: not of what has the container's
@@ -234,9 +230,7 @@ func TestTuningDebian(t *testing.T) {
 	n.Must(t, "CHECK", call.With("prevResult", theirs))
 	n.Must(t, "ADD", call.With("mtu", []byte("1400"))) // keeps what upstream has recorded
 	n.Must(t, "DEL", call)
-	if diff := hoststate.Diff(before, n.State(t, c), node.Lasting()); diff != "" {
-		t.Errorf("after our DEL of upstream's:\n%s", diff)
-	}
+	expectRestored(t, n, before, "after our DEL of upstream's", c)
 
 	c.Exec(t, "sh", "-c", "echo 0 >/proc/sys/net/ipv4/conf/eth0/proxy_arp") // upstream's ADD has set it for good
 	ours := n.Must(t, "ADD", call)
@@ -360,9 +354,7 @@ func TestTuningErrors(t *testing.T) {
 		}
 		n.Must(t, "DEL", call)
 	}
-	if diff := hoststate.Diff(before, n.State(t, c), node.Lasting()); diff != "" {
-		t.Errorf("after errors:\n%s", diff)
-	}
+	expectRestored(t, n, before, "after errors", c)
 }
 
 // Behind a bridge: the container is reached under its new address at once, CHECK
@@ -395,9 +387,7 @@ func TestTuningChain(t *testing.T) {
 	}
 	n.Must(t, "DEL", tuning.With("prevResult", result))
 	n.Must(t, "DEL", bridge.With("prevResult", result))
-	if diff := hoststate.Diff(before, n.State(t, c), node.Lasting()); diff != "" {
-		t.Errorf("after DEL:\n%s", diff)
-	}
+	expectRestored(t, n, before, "after DEL", c)
 }
 
 // Containers that start and stop at once do not get in each other's way.
@@ -418,7 +408,5 @@ func TestTuningParallel(t *testing.T) {
 	for _, command := range []string{"ADD", "CHECK", "ADD", "DEL"} {
 		atOnce(t, n, command, calls)
 	}
-	if diff := hoststate.Diff(before, n.State(t, containers...), node.Lasting()); diff != "" {
-		t.Errorf("after DEL:\n%s", diff)
-	}
+	expectRestored(t, n, before, "after DEL", containers...)
 }

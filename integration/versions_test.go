@@ -39,9 +39,7 @@ func TestVersions(t *testing.T) {
 						t.Errorf("DEL prints %q", out)
 					}
 				}
-				if diff := hoststate.Diff(before, n.State(t, c), node.Lasting()); diff != "" {
-					t.Errorf("after DEL:\n%s", diff)
-				}
+				expectRestored(t, n, before, "after DEL", c)
 			})
 		}
 	})

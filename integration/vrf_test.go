@@ -125,9 +125,7 @@ nexthop via fd00:1:2::8 dev eth0 weight 1`
 			n.Must(t, "CHECK", call)
 			for range 2 {
 				n.Must(t, "DEL", call.With("vrfname", nil))
-				if diff := hoststate.Diff(before, n.State(t, c), node.Lasting()); diff != "" {
-					t.Errorf("after DEL:\n%s", diff)
-				}
+				expectRestored(t, n, before, "after DEL", c)
 			}
 		})
 	}
@@ -146,9 +144,7 @@ func TestVRFTentative(t *testing.T) {
 	}
 	n.Must(t, "DEL", call)
 	c.Exec(t, "sh", "-ec", "ip route del 2001:db8:7::/64; ip addr del fd00:7::3/64 dev eth0")
-	if diff := hoststate.Diff(before, n.State(t, c), node.Lasting()); diff != "" {
-		t.Errorf("after DEL:\n%s", diff)
-	}
+	expectRestored(t, n, before, "after DEL", c)
 }
 
 // through returns a net.Dialer.Control, or that of a listener, for a VRF.
@@ -272,14 +268,10 @@ link add green type vrf table 4`)
 				n.Must(t, "CHECK", two)
 			}
 			n.Must(t, "DEL", two)
-			if diff := hoststate.Diff(between, n.State(t, c), node.Lasting()); diff != "" {
-				t.Errorf("after the first DEL:\n%s", diff)
-			}
+			expectRestored(t, n, between, "after the first DEL", c)
 			n.Must(t, "CHECK", one)
 			n.Must(t, "DEL", one)
-			if diff := hoststate.Diff(before, n.State(t, c), node.Lasting()); diff != "" {
-				t.Errorf("after the last DEL:\n%s", diff)
-			}
+			expectRestored(t, n, before, "after the last DEL", c)
 		})
 	}
 }
@@ -303,9 +295,7 @@ link add eth3 type veth peer name up3`)
 		}
 	}
 	atOnce(t, n, "DEL", calls)
-	if diff := hoststate.Diff(before, n.State(t, c), node.Lasting()); diff != "" {
-		t.Errorf("after DEL:\n%s", diff)
-	}
+	expectRestored(t, n, before, "after DEL", c)
 }
 
 // DEL finds what is left when somebody was there before it, and leaves alone what
@@ -392,9 +382,7 @@ func TestVRFErrors(t *testing.T) {
 			t.Errorf("got  %v\nwant %s", err, want)
 		}
 		n.Must(t, "DEL", call)
-		if diff := hoststate.Diff(before, n.State(t, c), node.Lasting()); diff != "" {
-			t.Errorf("%s:\n%s", want, diff)
-		}
+		expectRestored(t, n, before, want, c)
 	}
 }
 
@@ -410,9 +398,7 @@ func TestVRFDebian(t *testing.T) {
 	n.Must(t, "CHECK", ours)
 	n.Must(t, "ADD", ours)
 	n.Must(t, "DEL", ours)
-	if diff := hoststate.Diff(before, n.State(t, c), node.Lasting()); diff != "" {
-		t.Errorf("after our DEL of upstream's:\n%s", diff)
-	}
+	expectRestored(t, n, before, "after our DEL of upstream's", c)
 
 	n.Must(t, "ADD", ours)
 	if diff := cmp.Diff(sorted(made), sorted(routing(t, c))); diff != "" {
@@ -424,9 +410,7 @@ func TestVRFDebian(t *testing.T) {
 		t.Errorf("after upstream's DEL of ours:\n%s", links)
 	}
 	n.Must(t, "DEL", ours)
-	if diff := hoststate.Diff(before, n.State(t, c), node.Lasting()); diff != "" {
-		t.Errorf("after upstream's DEL of ours, and ours:\n%s", diff)
-	}
+	expectRestored(t, n, before, "after upstream's DEL of ours, and ours", c)
 }
 
 // Without a record, as after upstream's ADD, the routes come back from the table.
@@ -441,9 +425,7 @@ func TestVRFUnrecorded(t *testing.T) {
 	n.Must(t, "ADD", call)
 	for range 2 {
 		n.Must(t, "DEL", call)
-		if diff := hoststate.Diff(before, n.State(t, c), node.Lasting()); diff != "" {
-			t.Errorf("after DEL:\n%s", diff)
-		}
+		expectRestored(t, n, before, "after DEL", c)
 	}
 }
 
