@@ -58,18 +58,11 @@ func firewallCall(name, keys string, addresses ...string) node.Call {
 // backendKey names the backend in keys.
 func backendKey(backend string) string { return fmt.Sprintf(`"backend": %q`, backend) }
 
-// filterRules returns the rules of iptables' table filter for a family, without
-// the tool's own chains.
+// filterRules returns the rules in iptables' table filter for a family, without a
+// line break at the end.
 func filterRules(t *testing.T, n *node.Node, tool string) string {
 	t.Helper()
-	list := n.Exec(t, "sh", "-ec", tool+"-save -t filter")
-	var rules []string
-	for line := range strings.Lines(list) {
-		if strings.HasPrefix(line, "-A ") {
-			rules = append(rules, strings.TrimSpace(line))
-		}
-	}
-	return strings.Join(rules, "\n")
+	return strings.TrimSpace(savedRules(t, n, tool, "filter"))
 }
 
 const (

@@ -48,16 +48,10 @@ const goldenMappings = `{"hostPort": 8080, "containerPort": 80, "protocol": "tcp
 	{"HostPort": 8053, "ContainerPort": 53, "Protocol": "udp", "HostIP": "10.50.0.1"},
 	{"hostPort": 8054, "containerPort": 54, "protocol": "TCP", "hostIP": "::"}`
 
-// saved returns the rules in iptables' table nat.
+// savedNAT returns the rules in iptables' table nat.
 func savedNAT(t *testing.T, n *node.Node, tool string) string {
 	t.Helper()
-	var rules []string
-	for line := range strings.Lines(n.Exec(t, tool+"-save", "-t", "nat")) {
-		if strings.HasPrefix(line, "-A") {
-			rules = append(rules, line)
-		}
-	}
-	return strings.Join(rules, "")
+	return savedRules(t, n, tool, "nat")
 }
 
 const portmapTop = `-A PREROUTING -m addrtype --dst-type LOCAL -j CNI-HOSTPORT-DNAT

@@ -19,6 +19,18 @@ func ruleset(t *testing.T, n *node.Node) []string {
 	return append(iptablesRules(t, n), nftablesRules(t, n)...)
 }
 
+// savedRules returns the rules in a table of iptables, without the table's chains.
+func savedRules(t *testing.T, n *node.Node, tool, table string) string {
+	t.Helper()
+	var rules strings.Builder
+	for line := range strings.Lines(n.Exec(t, tool+"-save", "-t", table)) {
+		if strings.HasPrefix(line, "-A ") {
+			rules.WriteString(line)
+		}
+	}
+	return rules.String()
+}
+
 // iptablesRules returns the rules of iptables, whose own lists nft(8) does not
 // always print whole, and its chains.
 func iptablesRules(t *testing.T, n *node.Node) []string {
