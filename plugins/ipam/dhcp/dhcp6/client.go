@@ -17,10 +17,6 @@ import (
 // whenever a lease needs something.
 type Client struct {
 	Identity
-	// Detect is how long Acquire looks whether somebody else uses the addresses
-	// that it got, declines those, and asks for others. One second is what the
-	// kernel takes (RFC 4861, RETRANS_TIMER). Default: not at all.
-	Detect time.Duration
 	// Ignored counts what was not for the client. May be nil.
 	Ignored *Ignored
 }
@@ -28,10 +24,6 @@ type Client struct {
 // ErrWithdrawn is wrapped by errors that say that the lease is over: its
 // addresses are to be taken off, and others to be acquired.
 var ErrWithdrawn = errors.New("lease withdrawn")
-
-// errDuplicate is the refusal of the last server when somebody else uses what it
-// lent.
-var errDuplicate = errors.New("in use by somebody else")
 
 // Acquire gets a lease: SOLICIT, ADVERTISE, REQUEST, REPLY, or half of that with
 // a server that commits rapidly. Of several servers it takes that with the
@@ -47,25 +39,9 @@ func (c Client) Acquire(ctx context.Context, n *link.Namespace, l netlink.Link) 
 		if err := talk.rest(ctx, pause); err != nil {
 			return nil, err
 		}
-		lease, err := talk.acquire(ctx)
-		if err != nil {
-			return nil, err
+		if lease, err := talk.acquire(ctx); lease != nil || err != nil {
+			return lease, err
 		}
-		if lease == nil {
-			continue
-		}
-		taken, err := c.detect(ctx, n, l, lease)
-		if err != nil {
-			talk.abandon(lease)
-			return nil, err
-		}
-		if len(taken) == 0 {
-			return lease, nil
-		}
-		talk.refusal = fmt.Errorf("address %v is %w", taken[0].IP, errDuplicate)
-		// A server that does not hear of it may offer the same again, which
-		// comes to the same end.
-		_ = talk.end(ctx, dhcpv6.MessageTypeDecline, &declineTimes, lease, taken)
 	}
 }
 

@@ -16,8 +16,8 @@
 //
 // At lease.ExpiresAt, or when an error is [ErrWithdrawn], the addresses are to be
 // taken off and Acquire starts again. After [ErrNoServer] a lease is as good as
-// before. The lease's own identity is what Renew, Rebind, Confirm, Release and
-// Decline use; for them Client need not have one.
+// before. The lease's own identity is what Renew, Rebind, Confirm and Release
+// use; for them Client need not have one.
 //
 // [AwaitAdvertisement] waits for a default router and for the addresses that the
 // kernel makes of its prefixes. The kernel keeps those by itself. If the

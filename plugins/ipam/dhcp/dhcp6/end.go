@@ -2,8 +2,6 @@ package dhcp6
 
 import (
 	"context"
-	"net/netip"
-	"slices"
 
 	"github.com/insomniacslk/dhcp/dhcpv6"
 	"github.com/vishvananda/netlink"
@@ -21,45 +19,28 @@ func (c Client) Release(ctx context.Context, n *link.Namespace, l netlink.Link, 
 		return err
 	}
 	defer talk.close()
-	return talk.end(ctx, dhcpv6.MessageTypeRelease, &releaseTimes, lease, lease.Addresses)
-}
-
-// Decline tells the server that somebody else uses these addresses of a lease,
-// so that it does not lend them again. They are to be taken off before. Errors
-// are those of Release.
-func (c Client) Decline(ctx context.Context, n *link.Namespace, l netlink.Link, lease *Lease, taken ...netip.Addr) error {
-	talk, err := c.of(lease).open(ctx, n, l)
+	m, err := talk.releasing(lease)
 	if err != nil {
 		return err
 	}
-	defer talk.close()
-	addresses := slices.DeleteFunc(slices.Clone(lease.Addresses), func(a Address) bool { return !slices.Contains(taken, a.IP) })
-	return talk.end(ctx, dhcpv6.MessageTypeDecline, &declineTimes, lease, addresses)
+	// Whatever the server answers, it has heard.
+	return talk.exchange(ctx, m, &releaseTimes, func(*answer) verdict { return accept })
 }
 
-// end sends RELEASE or DECLINE. Whatever the server answers, it has heard.
-func (c *conversation) end(ctx context.Context, kind dhcpv6.MessageType, times *schedule, lease *Lease, addresses []Address) error {
-	m, err := c.ending(kind, lease, addresses)
-	if err != nil {
-		return err
-	}
-	return c.exchange(ctx, m, times, func(*answer) verdict { return accept })
-}
-
-func (c *conversation) ending(kind dhcpv6.MessageType, lease *Lease, addresses []Address) (*dhcpv6.Message, error) {
-	m, err := c.newMessage(kind)
+func (c *conversation) releasing(lease *Lease) (*dhcpv6.Message, error) {
+	m, err := c.newMessage(dhcpv6.MessageTypeRelease)
 	if err != nil {
 		return nil, err
 	}
 	toServer(m, lease.Server)
-	c.addIA(m, addresses)
+	c.addIA(m, lease.Addresses)
 	return m, nil
 }
 
 // abandon sends one RELEASE of a lease that nobody will hear of, and does not
 // wait for an answer: there is no time left.
 func (c *conversation) abandon(lease *Lease) {
-	m, err := c.ending(dhcpv6.MessageTypeRelease, lease, lease.Addresses)
+	m, err := c.releasing(lease)
 	if err != nil {
 		return
 	}

@@ -208,23 +208,6 @@ func TestServerThatForgot(t *testing.T) {
 	}
 }
 
-// TestDeclineOfDuplicate has the server's own interface use an address of its
-// pool.
-func TestDeclineOfDuplicate(t *testing.T) {
-	t.Parallel()
-	net := newNetwork(t, "2001:db8:1::1/64", "2001:db8:1::50/64")
-	kea := net.kea(t, keaServer{id: "01", subnet: subnet, pool: "2001:db8:1::50 - 2001:db8:1::51", valid: 300, renew: 50, rebind: 100})
-	client := newClient()
-	client.Detect = time.Second
-	lease := net.acquire(t, client)
-	if lease.Addresses[0].IP != netip.MustParseAddr("2001:db8:1::51") {
-		t.Errorf("lease of %v", lease.Addresses)
-	}
-	if log := kea.stop(); !strings.Contains(log, "DHCP6_DECLINE_LEASE") {
-		t.Errorf("the server heard of no duplicate:\n%s", log)
-	}
-}
-
 // TestEmptyPool has two clients and one address.
 func TestEmptyPool(t *testing.T) {
 	t.Parallel()

@@ -23,7 +23,6 @@ var (
 	rebindTimes  = schedule{initial: 10 * time.Second, longest: 10 * time.Minute}
 	inquireTimes = schedule{initial: time.Second, longest: time.Hour}
 	releaseTimes = schedule{initial: time.Second, count: 4}
-	declineTimes = schedule{initial: time.Second, count: 4}
 )
 
 // minSolicitMax and maxSolicitMax are between what a server may set the longest

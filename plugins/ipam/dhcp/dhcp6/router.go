@@ -227,7 +227,7 @@ func (a *advertised) addresses(n *link.Namespace, l netlink.Link) ([]AutoAddress
 			continue
 		}
 		if present[i].Flags&unix.IFA_F_DADFAILED != 0 {
-			return nil, fmt.Errorf("address %v of %q is %w", present[i].IP, l.Attrs().Name, errDuplicate)
+			return nil, fmt.Errorf("address %v of %q is in use by somebody else", present[i].IP, l.Attrs().Name)
 		}
 		if isReady(present[i]) {
 			address, _ := netip.AddrFromSlice(present[i].IP)
