@@ -29,8 +29,8 @@ type answer struct {
 	ia     *identityAssociation
 	dns    []netip.Addr
 	search []string
-	// maxSolicit and refresh are 0 if not given.
-	maxSolicit, refresh Seconds
+	// maxSolicit is 0 if not given.
+	maxSolicit Seconds
 }
 
 // identityAssociation is an IA_NA. Its addresses include those that the server
@@ -104,8 +104,6 @@ func (a *answer) take(code dhcpv6.OptionCode, data []byte, iaid uint32) (err err
 		a.search, err = parseDomains(data, false)
 	case dhcpv6.OptionSolMaxRT:
 		a.maxSolicit, err = parseSeconds(data)
-	case dhcpv6.OptionInformationRefreshTime:
-		a.refresh, err = parseSeconds(data)
 	}
 	return err
 }

@@ -3,7 +3,6 @@ package dhcp6
 import (
 	"context"
 	"net/netip"
-	"time"
 
 	"github.com/insomniacslk/dhcp/dhcpv6"
 	"github.com/vishvananda/netlink"
@@ -13,18 +12,9 @@ import (
 
 // Information is what a server tells without lending anything.
 type Information struct {
-	DNS    []netip.Addr `json:"dns,omitempty"`
-	Search []string     `json:"search,omitempty"`
-	// Refresh is after how long to ask again, at least 10 minutes (RFC 8415,
-	// section 21.23). Default: one day.
-	Refresh time.Duration `json:"refresh"`
+	DNS    []netip.Addr
+	Search []string
 }
-
-// The bounds of Information.Refresh (RFC 8415, section 7.6).
-const (
-	defaultRefresh Seconds = 86400
-	minRefresh     Seconds = 600
-)
 
 // Inquire asks any server for name servers and search domains, where addresses
 // come from router advertisements that say so (Advertisement.Other). Its errors
@@ -39,6 +29,8 @@ func (c Client) Inquire(ctx context.Context, n *link.Namespace, l netlink.Link) 
 	if err != nil {
 		return nil, err
 	}
+	// The last two have to be asked for (RFC 8415, section 18.2.6), by a client that
+	// does not ask again as well.
 	m.AddOption(dhcpv6.OptRequestedOption(
 		dhcpv6.OptionDNSRecursiveNameServer,
 		dhcpv6.OptionDomainSearchList,
@@ -51,11 +43,7 @@ func (c Client) Inquire(ctx context.Context, n *link.Namespace, l netlink.Link) 
 		if a.refusal() != nil {
 			return ignore
 		}
-		refresh := max(minRefresh, a.refresh)
-		if a.refresh == 0 {
-			refresh = defaultRefresh
-		}
-		information = &Information{a.dns, a.search, refresh.Duration()}
+		information = &Information{a.dns, a.search}
 		return accept
 	})
 	return information, err
