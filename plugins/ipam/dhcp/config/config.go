@@ -42,7 +42,7 @@ type IPAM struct {
 	Request []Request `json:"request"`
 	// Priority of all routes. 0: as the kernel chooses.
 	Priority int `json:"priority"`
-	// ClientID says by what the server tells clients apart: see ClientID.
+	// ClientID says by what the server tells clients apart: see ClientIDOf.
 	ClientID string `json:"clientID"`
 	// Broadcast asks servers to answer to everybody, because the interface gets
 	// nothing else before it has an address. Default: true for ipvlan, and
@@ -210,7 +210,8 @@ func parseArgs(cniArgs string) map[string]string {
 	return args
 }
 
-// RequestList returns the value of option 55, or nil for the one that is usual.
+// RequestList returns the value of option 55, which cannot be empty: where nothing
+// is left to ask for, it is the one that is usual.
 func (c *IPAM) RequestList() ([]byte, error) {
 	var list []byte
 	skipDefault := false

@@ -32,7 +32,7 @@ type Config struct {
 	ClientID []byte
 	// Options go into every message but DHCPRELEASE.
 	Options dhcpv4.Options
-	// Requested are the codes of option 55. Default: 1, 3, 15, 6.
+	// Requested is the value of option 55, at least one code.
 	Requested []byte
 	// Broadcast asks servers to answer to everybody: for interfaces that get
 	// nothing else before they have an address.
@@ -112,11 +112,7 @@ func (c *Client) message(kind dhcpv4.MessageType, xid dhcpv4.TransactionID) *dhc
 		for code, value := range c.Options {
 			m.Options[code] = value
 		}
-		requested := c.Requested
-		if requested == nil {
-			requested = []byte{1, 3, 15, 6}
-		}
-		m.Options[dhcpv4.OptionParameterRequestList.Code()] = requested
+		m.Options[dhcpv4.OptionParameterRequestList.Code()] = c.Requested
 		m.Options[dhcpv4.OptionMaximumDHCPMessageSize.Code()] = []byte{1500 >> 8, 1500 & 0xff}
 		if c.Broadcast || c.HardwareType == unix.ARPHRD_INFINIBAND {
 			m.SetBroadcast()
