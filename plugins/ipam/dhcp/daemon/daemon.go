@@ -9,6 +9,7 @@ package daemon
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"log"
 	"math/rand/v2"
@@ -47,7 +48,10 @@ type Daemon struct {
 // stay, for the next one.
 func Run(args []string) error {
 	options, err := parseOptions(args)
-	if err != nil {
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return nil
+	case err != nil:
 		return err
 	}
 	life, cancel := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)

@@ -37,7 +37,6 @@ type Options struct {
 func parseOptions(args []string) (Options, error) {
 	var o Options
 	flags := flag.NewFlagSet("daemon", flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
 	flags.StringVar(&o.PidFile, "pidfile", "", "write the process id to this `path`")
 	flags.StringVar(&o.HostPrefix, "hostprefix", "", "put this `prefix` before the paths of socket, leases and namespaces")
 	flags.StringVar(&o.SocketPath, "socketpath", config.DefaultSocket, "listen at this `path`")
@@ -45,15 +44,7 @@ func parseOptions(args []string) (Options, error) {
 	flags.DurationVar(&o.Timeout, "timeout", 10*time.Second, "give up getting a lease after this `time`")
 	flags.DurationVar(&o.ResendMax, "resendmax", 62*time.Second, "send a message again after this `time` at the latest")
 	flags.DurationVar(&o.ResendTimeout, "resendtimeout", 208*time.Second, "give up getting a lease after this `time`, if -timeout is longer")
-	switch err := flags.Parse(args); {
-	case errors.Is(err, flag.ErrHelp):
-		flags.SetOutput(os.Stdout)
-		flags.Usage()
-		os.Exit(0)
-	case err != nil:
-		return o, fmt.Errorf("%w: %w", plugin.ErrUsage, err)
-	}
-	if err := plugin.NoArguments(flags.Args()); err != nil {
+	if err := ParseFlags(flags, args); err != nil {
 		return o, err
 	}
 	for name, value := range map[string]time.Duration{"timeout": o.Timeout, "resendmax": o.ResendMax, "resendtimeout": o.ResendTimeout} {
@@ -62,6 +53,22 @@ func parseOptions(args []string) (Options, error) {
 		}
 	}
 	return o, nil
+}
+
+// ParseFlags parses the flags of a command that takes no other arguments. If they
+// ask for help, it prints that and returns flag.ErrHelp.
+func ParseFlags(flags *flag.FlagSet, args []string) error {
+	flags.SetOutput(io.Discard)
+	err := flags.Parse(args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		flags.SetOutput(os.Stdout)
+		flags.Usage()
+		return err
+	case err != nil:
+		return fmt.Errorf("%w: %w", plugin.ErrUsage, err)
+	}
+	return plugin.NoArguments(flags.Args())
 }
 
 // budget is how long a call may take.

@@ -13,7 +13,6 @@ import (
 
 	"github.com/containernetworking/cni/pkg/skel"
 
-	"github.com/containernetworking/plugins/pkg/plugin"
 	"github.com/containernetworking/plugins/plugins/ipam/dhcp/config"
 	"github.com/containernetworking/plugins/plugins/ipam/dhcp/daemon"
 	"github.com/containernetworking/plugins/plugins/ipam/dhcp/rpc"
@@ -22,20 +21,14 @@ import (
 // leases is the command `dhcp leases`: it prints what the daemon has.
 func leases(args []string) error {
 	flags := flag.NewFlagSet("leases", flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
 	path := flags.String("socketpath", config.DefaultSocket, "ask the daemon that listens at this `path`")
 	asJSON := flags.Bool("json", false, "print a list in JSON")
-	err := flags.Parse(args)
-	if errors.Is(err, flag.ErrHelp) {
-		flags.SetOutput(os.Stdout)
-		flags.Usage()
+	err := daemon.ParseFlags(flags, args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
 		return nil
-	}
-	if err == nil {
-		err = plugin.NoArguments(flags.Args())
-	}
-	if err != nil {
-		return fmt.Errorf("%w: %w", plugin.ErrUsage, err)
+	case err != nil:
+		return err
 	}
 	client, err := rpc.Dial(context.Background(), *path)
 	if err != nil {

@@ -1,0 +1,21 @@
+package daemon
+
+import (
+	"errors"
+	"flag"
+	"testing"
+
+	"github.com/containernetworking/plugins/pkg/plugin"
+)
+
+func TestParseFlags(t *testing.T) {
+	for arg, want := range map[string]string{
+		"-x":   "wrong usage: flag provided but not defined: -x",
+		"rest": `wrong usage: unexpected argument "rest"`,
+	} {
+		err := ParseFlags(flag.NewFlagSet("command", flag.ContinueOnError), []string{arg})
+		if !errors.Is(err, plugin.ErrUsage) || err.Error() != want {
+			t.Errorf("%s: %v", arg, err)
+		}
+	}
+}
