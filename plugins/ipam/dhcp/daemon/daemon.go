@@ -118,14 +118,13 @@ const spread = 5 * time.Millisecond
 
 func (d *Daemon) restore(r *store.Record, among int) {
 	b, err := d.newBinding(r)
-	if err == nil {
-		err = b.reach(func(at *reached) error { return b.watch(at) })
+	if err != nil {
+		err = errors.Join(err, d.store.Remove(r.Attachment()))
+	} else if err = b.reach(b.watch); err != nil {
+		err = errors.Join(err, d.forget(b))
 	}
 	if err != nil {
 		log.Printf("%s: not taken up again: %v", config.Key(r.Attachment()), err)
-		if err := d.store.Remove(r.Attachment()); err != nil {
-			log.Printf("%s: %v", config.Key(r.Attachment()), err)
-		}
 		return
 	}
 	b.look()
