@@ -155,9 +155,9 @@ func optionNames(name string) (dhcpv4.GenericOptionCode, bool) {
 
 const clientIdentifier = 61
 
-// ParseOption returns the code of an option that a configuration names, or
+// parseOption returns the code of an option that a configuration names, or
 // numbers.
-func ParseOption(text string) (uint8, error) {
+func parseOption(text string) (uint8, error) {
 	if code, ok := optionNames(text); ok {
 		return uint8(code), nil
 	}
@@ -175,7 +175,7 @@ func (c *IPAM) Options(cniArgs string) (dhcpv4.Options, error) {
 	args := parseArgs(cniArgs)
 	options := make(dhcpv4.Options)
 	for _, p := range c.Provide {
-		code, err := ParseOption(p.Option)
+		code, err := parseOption(p.Option)
 		if err != nil {
 			return nil, invalid("Can not parse option %q: %w", p.Option, err)
 		}
@@ -220,7 +220,7 @@ func (c *IPAM) RequestList() ([]byte, error) {
 		if r.Option == "" {
 			continue
 		}
-		code, err := ParseOption(r.Option)
+		code, err := parseOption(r.Option)
 		if err != nil {
 			return nil, invalid("Can not parse option %q: %w", r.Option, err)
 		}

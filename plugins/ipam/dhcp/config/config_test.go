@@ -49,12 +49,12 @@ func TestParseOption(t *testing.T) {
 		"subnet-mask": 1, "routers": 3, "host-name": 12, "vendor-class-identifier": 60, "dhcp-client-identifier": 61, "user-class": 77,
 		"12": 12, "255": 255,
 	} {
-		if got, err := ParseOption(text); got != want || err != nil {
+		if got, err := parseOption(text); got != want || err != nil {
 			t.Errorf("%s: %d, %v", text, got, err)
 		}
 	}
 	for _, text := range []string{"doNotparseMe", "", "-1", "256"} {
-		if got, err := ParseOption(text); err == nil {
+		if got, err := parseOption(text); err == nil {
 			t.Errorf("%q: %d", text, got)
 		}
 	}

@@ -96,7 +96,7 @@ func (b *binding) obtain(ctx context.Context, at *reached) error {
 		return errors.Join(err, b.abandon(ctx, at))
 	}
 	b.begun = time.Now()
-	err := v4{b}.changeMTU(at, &b.record)
+	err := b.changeMTU(at, &b.record)
 	if err == nil {
 		err = b.save(func(*store.Record) {})
 	}

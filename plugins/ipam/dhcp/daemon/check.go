@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/containernetworking/cni/pkg/skel"
@@ -43,20 +44,12 @@ func compare(previous, leased *current.Result) []error {
 	}
 	var errs []error
 	for _, now := range leased.IPs {
-		if !has(previous.IPs, now) {
+		reported := func(then *current.IPConfig) bool { return ip.SameNet(&then.Address, &now.Address) }
+		if !slices.ContainsFunc(previous.IPs, reported) {
 			errs = append(errs, fmt.Errorf("address %v is leased, but not in prevResult", &now.Address))
 		}
 	}
 	return errs
-}
-
-func has(ips []*current.IPConfig, wanted *current.IPConfig) bool {
-	for _, config := range ips {
-		if ip.SameNet(&config.Address, &wanted.Address) {
-			return true
-		}
-	}
-	return false
 }
 
 // compareInterface compares what the interface has.

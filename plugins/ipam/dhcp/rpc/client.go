@@ -14,9 +14,6 @@ import (
 	"github.com/containernetworking/plugins/plugins/ipam/dhcp/rpc/wire"
 )
 
-// ErrDial is wrapped by errors that say that no daemon listens.
-var ErrDial = errors.New("error dialing DHCP daemon")
-
 // Client is a connection to a daemon, for one call after the other.
 type Client struct {
 	conn   net.Conn
@@ -32,7 +29,7 @@ func Dial(ctx context.Context, path string) (*Client, error) {
 	dialer := net.Dialer{Timeout: handshakeTime}
 	conn, err := dialer.DialContext(ctx, "unix", path)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrDial, err)
+		return nil, fmt.Errorf("error dialing DHCP daemon: %w", err)
 	}
 	c := &Client{conn: conn, reader: bufio.NewReader(conn), out: wire.NewEncoder(conn), budget: unknownBudget}
 	c.in = wire.NewDecoder(c.reader)
@@ -40,7 +37,7 @@ func Dial(ctx context.Context, path string) (*Client, error) {
 	defer stop()
 	if err := c.handshake(); err != nil {
 		conn.Close()
-		return nil, fmt.Errorf("%w: %w", ErrDial, err)
+		return nil, fmt.Errorf("error dialing DHCP daemon: %w", err)
 	}
 	return c, nil
 }

@@ -6,6 +6,7 @@ package rpc
 
 import (
 	"errors"
+	"strings"
 	"time"
 )
 
@@ -61,7 +62,7 @@ func (e *Error) Error() string { return e.Message }
 // earlier version, has no such method.
 func IsUnknownMethod(err error) bool {
 	var answered *Error
-	return errors.As(err, &answered) && len(answered.Message) > len(unknownMethod) && answered.Message[:len(unknownMethod)] == unknownMethod
+	return errors.As(err, &answered) && strings.HasPrefix(answered.Message, unknownMethod)
 }
 
 // unknownMethod is how net/rpc's error begins.
