@@ -135,7 +135,7 @@ func change(args *skel.CmdArgs, plan func(*disk.Tx) error) error {
 	if err != nil {
 		return err
 	}
-	return begin(p, func(tx *disk.Tx) error {
+	return begin(p.Name, p.IPAM.DataDir, func(tx *disk.Tx) error {
 		if err := plan(tx); err != nil {
 			return err
 		}
@@ -144,8 +144,8 @@ func change(args *skel.CmdArgs, plan func(*disk.Tx) error) error {
 }
 
 // begin runs use under the lock. It does not if there is no directory.
-func begin(p place, use func(*disk.Tx) error) error {
-	store, err := disk.Open(p.Name, p.IPAM.DataDir)
+func begin(network, dataDir string, use func(*disk.Tx) error) error {
+	store, err := disk.Open(network, dataDir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -173,12 +173,8 @@ func check(args *skel.CmdArgs) error {
 	if err != nil {
 		return err
 	}
-	p, err := loadPlace(args.StdinData)
-	if err != nil {
-		return err
-	}
 	var held []net.IP
-	err = begin(p, func(tx *disk.Tx) error {
+	err = begin(conf.Name, conf.DataDir, func(tx *disk.Tx) error {
 		held = tx.GetByID(args.ContainerID, args.IfName)
 		return tx.Err()
 	})

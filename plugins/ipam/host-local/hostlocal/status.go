@@ -20,17 +20,13 @@ func status(args *skel.CmdArgs) error {
 	if err != nil {
 		return unavailable(err)
 	}
-	p, err := loadPlace(args.StdinData)
-	if err != nil {
-		return unavailable(err)
-	}
-	if err := writable(disk.Path(p.Name, p.IPAM.DataDir)); err != nil {
+	if err := writable(disk.Path(conf.Name, conf.DataDir)); err != nil {
 		return unavailable(err)
 	}
 	if !wantsExhaustion(args.StdinData) {
 		return nil
 	}
-	err = begin(p, func(tx *disk.Tx) error { return exhausted(tx, conf) })
+	err = begin(conf.Name, conf.DataDir, func(tx *disk.Tx) error { return exhausted(tx, conf) })
 	if err != nil {
 		return unavailable(err)
 	}
