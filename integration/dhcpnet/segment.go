@@ -23,8 +23,8 @@ type Segment struct {
 	dir string
 }
 
-// NewSegment makes a bridge. Nothing on the host has a link-local address. The server's interface is called eth0 and has the
-// address net.1/24.
+// NewSegment makes a bridge. Nothing on the host has a link-local address. The
+// server's interface is called eth0 and has the address net.1/24.
 func NewSegment(t testing.TB, n *node.Node, bridge, net string) *Segment {
 	t.Helper()
 	s := &Segment{n.Container(t, "server-"+bridge), n, bridge, net, t.TempDir()}
@@ -54,11 +54,9 @@ func (s *Segment) Plug(t testing.TB, c *node.Container, name string) {
 }
 
 // require ends the test if a program is not installed.
-func require(t testing.TB, programs ...string) {
+func require(t testing.TB, program string) {
 	t.Helper()
-	for _, program := range programs {
-		if _, err := exec.LookPath(program); err != nil {
-			t.Fatalf("%v (see test_linux.sh)", err)
-		}
+	if _, err := exec.LookPath(program); err != nil {
+		t.Fatalf("%v (see test_linux.sh)", err)
 	}
 }
