@@ -20,7 +20,8 @@ const Dir = "/var/lib/cni/dhcp"
 
 // Record is what has to be known of an attachment to keep its lease.
 type Record struct {
-	// Socket of the daemon that keeps it: each takes up its own only.
+	// Socket of the daemon that keeps it, for a person to read: daemons know their
+	// own by the name of the file.
 	Socket string `json:"socket"`
 
 	ContainerID string `json:"containerID"`
