@@ -161,10 +161,10 @@ func (n *Namespace) CollectOwned(network string, valid []owner.Attachment) error
 	if err != nil {
 		return err
 	}
+	stale := owner.Stale(network, valid)
 	var errs []error
 	for _, l := range links {
-		owned := func(a owner.Attachment) bool { return a.Owns(l.Attrs().Alias) }
-		if !slices.ContainsFunc(valid, owned) {
+		if stale(l.Attrs().Alias) {
 			errs = append(errs, n.delete(l))
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"slices"
-	"strings"
 
 	"github.com/containernetworking/plugins/pkg/nft"
 	"github.com/containernetworking/plugins/pkg/owner"
@@ -140,13 +139,7 @@ func (viaNFTables) begin(a owner.Attachment, others []nft.Removal) (release func
 }
 
 func (viaNFTables) GC(network string, valid []owner.Attachment) error {
-	keep := map[string]bool{}
-	for _, a := range valid {
-		keep[a.Prefix()] = true
-	}
-	stale := func(prefix string) bool {
-		return strings.HasPrefix(prefix, owner.NetworkPrefix(network)) && !keep[prefix]
-	}
+	stale := owner.Stale(network, valid)
 	release, err := connectToRemove(func(c *nft.Conn, exists bool) error {
 		if !exists {
 			return nil

@@ -86,6 +86,20 @@ func (a Attachment) Owns(tag string) bool {
 	return strings.HasPrefix(tag, a.Prefix())
 }
 
+// Stale returns what reports, of a tag or of the prefix of one, whether its owner
+// is an attachment of the network that is not among the valid ones: what GC is to
+// remove.
+func Stale(network string, valid []Attachment) func(tag string) bool {
+	keep := make(map[string]bool, len(valid))
+	for _, a := range valid {
+		keep[a.Prefix()] = true
+	}
+	ours := NetworkPrefix(network)
+	return func(tag string) bool {
+		return strings.HasPrefix(tag, ours) && !keep[tag[:min(PrefixLen, len(tag))]]
+	}
+}
+
 // IsTag reports whether a text has the form of a Tag, whoever owns it.
 func IsTag(text string) bool {
 	network, rest, ok := strings.Cut(text, "-")

@@ -72,3 +72,19 @@ func TestIsTag(t *testing.T) {
 		}
 	}
 }
+
+func TestStale(t *testing.T) {
+	valid := Attachment{Network: "n", ContainerID: "c", IfName: "eth0"}
+	gone := Attachment{Network: "n", ContainerID: "c", IfName: "eth1"}
+	others := Attachment{Network: "m", ContainerID: "c", IfName: "eth1"}
+	stale := Stale("n", []Attachment{valid})
+	for text, want := range map[string]bool{
+		gone.Tag(): true, gone.Prefix(): true,
+		valid.Tag(): false, valid.Prefix(): false, others.Tag(): false, others.Prefix(): false,
+		"": false, "uplink to rack 7": false,
+	} {
+		if got := stale(text); got != want {
+			t.Errorf("%q: got %v, want %v", text, got, want)
+		}
+	}
+}

@@ -13,7 +13,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/containernetworking/plugins/pkg/link"
 	"github.com/containernetworking/plugins/pkg/nat"
@@ -101,9 +100,9 @@ func (r Records) forget(prefix string) error {
 func (r Records) Collect(network string, valid []owner.Attachment) error {
 	prefixes, err := r.prefixes()
 	errs := []error{err}
+	stale := owner.Stale(network, valid)
 	for _, prefix := range prefixes {
-		isValid := func(a owner.Attachment) bool { return a.Prefix() == prefix }
-		if strings.HasPrefix(prefix, owner.NetworkPrefix(network)) && !slices.ContainsFunc(valid, isValid) {
+		if stale(prefix) {
 			errs = append(errs, r.forget(prefix))
 		}
 	}

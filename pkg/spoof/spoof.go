@@ -33,7 +33,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"strings"
 
 	"github.com/containernetworking/plugins/pkg/nft"
 	"github.com/containernetworking/plugins/pkg/owner"
@@ -128,10 +127,7 @@ func Removal(a owner.Attachment) nft.Removal {
 // GC does what Del does for all attachments of the network but the valid ones.
 // Chains of upstream stay: they do not tell their network.
 func GC(network string, valid []owner.Attachment) error {
-	keep := map[string]bool{}
-	for _, a := range valid {
-		keep[a.Prefix()] = true
-	}
+	stale := owner.Stale(network, valid)
 	c, err := connectToRemove()
 	if c == nil {
 		return err
@@ -144,7 +140,7 @@ func GC(network string, valid []owner.Attachment) error {
 		}
 		for _, x := range all {
 			prefix, n := nft.OwnerOf(x.Key)
-			if n > 0 || keep[prefix] || !strings.HasPrefix(prefix, owner.NetworkPrefix(network)) {
+			if n > 0 || !stale(prefix) {
 				continue
 			}
 			if err := remove(c, tx, prefix); err != nil {
