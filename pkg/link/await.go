@@ -90,15 +90,22 @@ const upTime = 2 * time.Second
 
 // AwaitUp waits until the kernel sends packets through the link: until then it
 // drops them, although both ends are set up. Since 6.8 the kernel does this by
-// itself when it is asked for the link. It returns the link as it is then, and
-// no error if it does not become operational in time: it may lack a carrier.
+// itself when it is asked for the link. There is no error if it does not become
+// operational in time: it may lack a carrier.
 func (n *Namespace) AwaitUp(ctx context.Context, l netlink.Link) error {
-	_, err := n.Await(ctx, upTime, func() (bool, error) {
+	_, err := n.AwaitOperState(ctx, l)
+	return err
+}
+
+// AwaitOperState is like AwaitUp, and returns the state that the link has then.
+func (n *Namespace) AwaitOperState(ctx context.Context, l netlink.Link) (state netlink.LinkOperState, err error) {
+	_, err = n.Await(ctx, upTime, func() (bool, error) {
 		now, err := n.LinkByIndex(l.Attrs().Index)
 		if err != nil {
 			return false, fmt.Errorf("look %q up: %w", l.Attrs().Name, err)
 		}
-		return now.Attrs().OperState == netlink.OperUp, nil
+		state = now.Attrs().OperState
+		return state == netlink.OperUp, nil
 	}, unix.RTNLGRP_LINK)
-	return err
+	return state, err
 }

@@ -2,10 +2,8 @@ package bridge
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/vishvananda/netlink"
-	"golang.org/x/sys/unix"
 
 	"github.com/containernetworking/plugins/pkg/iface"
 	"github.com/containernetworking/plugins/pkg/link"
@@ -40,22 +38,10 @@ func (c *Conf) vlans(defaultVLAN uint16) *link.VLANs {
 	return vlans
 }
 
-// portTime bounds the wait for a port whose other end is up, which takes the
-// kernel milliseconds, or 1 s if links change too fast.
-const portTime = 2 * time.Second
-
 // awaitPort waits until the bridge forwards what comes through the port.
 func (c *Conf) awaitPort(a *iface.Attachment) error {
-	var state netlink.LinkOperState
-	up, err := a.Host.Await(a.Context, portTime, func() (bool, error) {
-		port, err := a.Host.LinkByIndex(c.made.Port.Attrs().Index)
-		if err != nil {
-			return false, fmt.Errorf("look %q up: %w", c.made.Port.Attrs().Name, err)
-		}
-		state = port.Attrs().OperState
-		return state == netlink.OperUp, nil
-	}, unix.RTNLGRP_LINK)
-	if err == nil && !up {
+	state, err := a.Host.AwaitOperState(a.Context, c.made.Port)
+	if err == nil && state != netlink.OperUp {
 		return fmt.Errorf("bridge port in error state: %s", state)
 	}
 	return err
