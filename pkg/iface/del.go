@@ -43,7 +43,7 @@ func (v verbs) del(args *skel.CmdArgs) error {
 	delegate, err := ipam.Find(d.base().IPAM.Type, args)
 	call := delegate.Start("DEL")
 	if d.base().releasesThroughInterface() {
-		return plugin.Join(err, call.Wait(), d.Remove(a))
+		return plugin.Join(opened, err, call.Wait(), d.Remove(a))
 	}
 	removed := d.Remove(a)
 	return plugin.Join(opened, removed, err, call.Wait())
@@ -81,11 +81,7 @@ func openIfThere(path string) (*link.Namespace, error) {
 // at the path. That of a process that ends meanwhile is ESRCH, and another file
 // of procfs EINVAL.
 func isGone(err error) bool {
-	var (
-		missing ns.NSPathNotExistErr
-		other   ns.NSPathNotNSErr
-	)
-	return errors.As(err, &missing) || errors.As(err, &other) ||
+	return ns.IsGone(err) ||
 		errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ESRCH) || errors.Is(err, unix.EINVAL)
 }
 
