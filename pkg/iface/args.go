@@ -5,6 +5,7 @@ import (
 
 	"github.com/containernetworking/cni/pkg/types"
 
+	"github.com/containernetworking/plugins/pkg/netdev"
 	"github.com/containernetworking/plugins/pkg/plugin"
 )
 
@@ -27,7 +28,7 @@ func RequestedMAC(cniArgs, configured string, overrides ...string) (net.Hardware
 			text = override
 		}
 	}
-	mac, err := ParseMAC(text)
+	mac, err := netdev.ParseMAC(text)
 	if err != nil {
 		return nil, plugin.Errorf(types.ErrInvalidNetworkConfig, "%w", err)
 	}

@@ -2,12 +2,10 @@ package iface
 
 import (
 	"encoding/json"
-	"net"
 
 	"github.com/containernetworking/cni/pkg/types"
 
 	"github.com/containernetworking/plugins/pkg/link"
-	"github.com/containernetworking/plugins/pkg/netdev"
 	"github.com/containernetworking/plugins/pkg/owner"
 	"github.com/containernetworking/plugins/pkg/plugin"
 )
@@ -57,6 +55,3 @@ func (v verbs) loadForDel(stdin []byte) Driver {
 	_ = d.Validate()
 	return d
 }
-
-// ParseMAC is [netdev.ParseMAC].
-func ParseMAC(text string) (net.HardwareAddr, error) { return netdev.ParseMAC(text) }

@@ -33,11 +33,7 @@ func (c *Conf) Validate() error {
 	if err := c.Queues.Validate(); err != nil {
 		return err
 	}
-	mac := c.MAC
-	if c.RuntimeConfig.MAC != "" {
-		mac = c.RuntimeConfig.MAC
-	}
 	var err error
-	c.mac, err = iface.ParseMAC(mac)
+	c.mac, err = iface.RequestedMAC("", c.MAC, c.RuntimeConfig.MAC)
 	return err
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/containernetworking/plugins/pkg/iface"
+	"github.com/containernetworking/plugins/pkg/netdev"
 )
 
 // Conf is the network configuration of host-device. Of the keys that say which
@@ -43,7 +44,7 @@ type Conf struct {
 // verbs that need it: not every call comes with the runtime's part.
 func (c *Conf) Validate() error {
 	var err error
-	if c.mac, err = iface.ParseMAC(c.Runtime.MAC); err != nil {
+	if c.mac, err = netdev.ParseMAC(c.Runtime.MAC); err != nil {
 		return err
 	}
 	if c.HWAddr != "" {

@@ -38,11 +38,7 @@ func (c *Conf) Validate() error {
 	if c.MTU != 0 && (c.MTU < minMTU || c.MTU > maxMTU) {
 		return fmt.Errorf("invalid mtu %d (must be 0 or between %d and %d)", c.MTU, minMTU, maxMTU)
 	}
-	mac := c.MAC
-	if c.RuntimeConfig.MAC != "" {
-		mac = c.RuntimeConfig.MAC
-	}
 	var err error
-	c.mac, err = iface.ParseMAC(mac)
+	c.mac, err = iface.RequestedMAC("", c.MAC, c.RuntimeConfig.MAC)
 	return err
 }
