@@ -15,13 +15,7 @@ import (
 )
 
 // Plugin answers the verbs for tap.
-var Plugin = newPlugin()
-
-func newPlugin() plugin.Plugin {
-	p := iface.New("tap", func() iface.Driver { return new(Conf) })
-	p.Commands = map[string]func([]string) error{createCommand: create}
-	return p
-}
+var Plugin = iface.New("tap", func() iface.Driver { return new(Conf) }).With(createCommand, create)
 
 // Create makes the tap and connects it to the bridge.
 func (c *Conf) Create(a *iface.Attachment) error {
