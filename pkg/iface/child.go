@@ -13,9 +13,6 @@ import (
 	"github.com/containernetworking/plugins/pkg/plugin"
 )
 
-// minMTU is the smallest MTU that IPv4 allows (RFC 791).
-const minMTU = 68
-
 // Child is how plugins make an interface on another one, its master. A Driver
 // embeds it in place of Conf.
 type Child struct {

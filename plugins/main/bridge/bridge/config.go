@@ -19,13 +19,6 @@ const defaultName = "cni0"
 // maxName is the longest name of an interface in bytes, IFNAMSIZ - 1.
 const maxName = unix.IFNAMSIZ - 1
 
-// minMTU and maxMTU are what the drivers of bridge and veth take, ETH_MIN_MTU
-// and ETH_MAX_MTU.
-const (
-	minMTU = 68
-	maxMTU = 65535
-)
-
 // maxVLAN is the largest identifier that may be in use, 0xfff being reserved
 // (IEEE 802.1Q).
 const maxVLAN = 4094
@@ -113,8 +106,8 @@ func (c *Conf) Validate() error {
 	if c.VLAN < 0 || c.VLAN > maxVLAN {
 		return fmt.Errorf("invalid VLAN ID %d (must be between 0 and %d)", c.VLAN, maxVLAN)
 	}
-	if c.MTU != 0 && (c.MTU < minMTU || c.MTU > maxMTU) {
-		return fmt.Errorf("invalid mtu %d (must be 0 or between %d and %d)", c.MTU, minMTU, maxMTU)
+	if err := iface.ValidateMTU(c.MTU, iface.MaxMTU); err != nil {
+		return err
 	}
 	if c.HairpinMode && c.PromiscMode {
 		return errors.New("cannot set hairpin mode and promiscuous mode at the same time")

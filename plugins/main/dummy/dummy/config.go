@@ -1,15 +1,10 @@
 package dummy
 
 import (
-	"fmt"
 	"net"
 
 	"github.com/containernetworking/plugins/pkg/iface"
 )
-
-// minMTU is the smallest MTU that IPv4 allows (RFC 791); the driver knows no
-// largest one.
-const minMTU = 68
 
 // Conf is the network configuration of dummy.
 type Conf struct {
@@ -27,8 +22,8 @@ type Conf struct {
 
 // Validate checks the bounds of the plugin's own keys.
 func (c *Conf) Validate() error {
-	if c.MTU != 0 && c.MTU < minMTU {
-		return fmt.Errorf("invalid mtu %d (must be 0 or at least %d)", c.MTU, minMTU)
+	if err := iface.ValidateMTU(c.MTU, 0); err != nil {
+		return err
 	}
 	if err := c.Queues.Validate(); err != nil {
 		return err

@@ -1,18 +1,11 @@
 package ptp
 
 import (
-	"fmt"
 	"net"
 
 	"github.com/containernetworking/plugins/pkg/iface"
 	"github.com/containernetworking/plugins/pkg/nat"
 )
-
-// maxMTU is the largest MTU that the veth driver takes, ETH_MAX_MTU.
-const maxMTU = 65535
-
-// minMTU is the smallest one, ETH_MIN_MTU.
-const minMTU = 68
 
 // Conf is the network configuration of ptp.
 type Conf struct {
@@ -35,8 +28,8 @@ func (c *Conf) Validate() error {
 	if err := c.masquerade.Validate(); err != nil {
 		return err
 	}
-	if c.MTU != 0 && (c.MTU < minMTU || c.MTU > maxMTU) {
-		return fmt.Errorf("invalid mtu %d (must be 0 or between %d and %d)", c.MTU, minMTU, maxMTU)
+	if err := iface.ValidateMTU(c.MTU, iface.MaxMTU); err != nil {
+		return err
 	}
 	var err error
 	c.mac, err = iface.RequestedMAC("", c.MAC, c.RuntimeConfig.MAC)

@@ -1,17 +1,12 @@
 package tap
 
 import (
-	"fmt"
-
 	"github.com/containernetworking/plugins/pkg/iface"
 )
 
-// minMTU and maxMTU are what the driver takes: ETH_MIN_MTU, and 65535 without an
-// Ethernet header.
-const (
-	minMTU = 68
-	maxMTU = 65521
-)
+// maxMTU is the largest MTU that the driver takes: 65535 without an Ethernet
+// header.
+const maxMTU = 65521
 
 // Conf is the network configuration of tap.
 type Conf struct {
@@ -38,8 +33,5 @@ type Conf struct {
 
 // Validate checks the bounds of the plugin's own keys.
 func (c *Conf) Validate() error {
-	if c.MTU != 0 && (c.MTU < minMTU || c.MTU > maxMTU) {
-		return fmt.Errorf("invalid mtu %d (must be 0 or between %d and %d)", c.MTU, minMTU, maxMTU)
-	}
-	return nil
+	return iface.ValidateMTU(c.MTU, maxMTU)
 }
