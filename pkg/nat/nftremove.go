@@ -13,14 +13,12 @@ import (
 
 // entriesOf returns the addresses of the attachment with the prefix.
 func entriesOf(c *nft.Conn, prefix string) ([]entry, error) {
+	owned, err := c.Owned(masqTable(), attachments, prefix)
 	var entries []entry
-	for n := 0; ; n++ {
-		x, found, err := c.Element(masqTable(), attachments, nft.OwnerKey(prefix, n))
-		if err != nil || !found {
-			return entries, err
-		}
+	for _, x := range owned {
 		entries = append(entries, parseEntry(x))
 	}
+	return entries, err
 }
 
 // removeEntries removes the addresses of the attachment with the prefix, and

@@ -156,7 +156,7 @@ func addSkeleton(c *nft.Conn, tx *nft.Transaction) error {
 		}},
 		{func() (bool, error) { return c.HasChain(table, postrouting) }, func() { addPostrouting(tx) }},
 		{func() (bool, error) { return c.HasSet(table, attachments) }, func() {
-			tx.AddSet(table, nft.Set{Name: attachments, Key: []nft.Type{nft.Mark, nft.Mark, nft.Mark, nft.Mark, nft.Mark}})
+			tx.AddSet(table, nft.OwnerSet(attachments))
 		}},
 	} {
 		exists, err := part.has()

@@ -11,9 +11,24 @@ import (
 // ownerKeyLen is the length of the keys that OwnerKey makes: five marks.
 const ownerKeyLen = 20
 
-// OwnerKey returns a key for a set that leads from an attachment, given by its
-// owner.Attachment.Prefix, to what it has: that of the nth thing. The set's key
-// is of five marks, four of them for the prefix.
+// OwnerSet returns a set that leads from attachments to what they have. Its key is
+// of five marks, four of them for the owner.Attachment.Prefix: see OwnerKey.
+func OwnerSet(name string) Set { return Set{Name: name, Key: []Type{Mark, Mark, Mark, Mark, Mark}} }
+
+// Owned returns the elements of such a set for the attachment with the prefix.
+func (c *Conn) Owned(t Table, set, prefix string) ([]Element, error) {
+	var owned []Element
+	for n := 0; ; n++ {
+		x, found, err := c.Element(t, set, OwnerKey(prefix, n))
+		if err != nil || !found {
+			return owned, err
+		}
+		owned = append(owned, x)
+	}
+}
+
+// OwnerKey returns the key for the nth thing that the attachment with the prefix
+// has.
 func OwnerKey(prefix string, n int) []byte {
 	// The prefix is hexadecimal but for a hyphen; of anything else, which no
 	// attachment has, the digits in front are taken.

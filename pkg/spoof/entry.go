@@ -122,14 +122,12 @@ func ifName(name string) []byte {
 
 // entriesOf returns the entries of the attachment with the prefix.
 func entriesOf(c *nft.Conn, prefix string) ([]entry, error) {
+	owned, err := c.Owned(table(), attachments, prefix)
 	var entries []entry
-	for n := 0; ; n++ {
-		x, found, err := c.Element(table(), attachments, nft.OwnerKey(prefix, n))
-		if err != nil || !found {
-			return entries, err
-		}
+	for _, x := range owned {
 		entries = append(entries, parseEntry(x))
 	}
+	return entries, err
 }
 
 // addEntries adds entries behind the first ones of the attachment.

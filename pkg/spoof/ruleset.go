@@ -85,7 +85,7 @@ func table() nft.Table {
 
 func sets() []nft.Set {
 	return []nft.Set{
-		{Name: attachments, Key: []nft.Type{nft.Mark, nft.Mark, nft.Mark, nft.Mark, nft.Mark}},
+		nft.OwnerSet(attachments),
 		{Name: ports, Key: []nft.Type{nft.IfName}},
 		{Name: macs, Key: []nft.Type{nft.IfName, nft.EtherAddr}},
 		{Name: addressPorts, Key: []nft.Type{nft.IfName}},
