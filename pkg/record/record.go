@@ -2,6 +2,7 @@
 package record
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -47,6 +48,23 @@ func WriteVia(path, replacement string, text []byte) error {
 		}
 	}
 	return os.Rename(replacement, path)
+}
+
+// Save writes a value as JSON, for Read, and makes the directory if there is none,
+// as before the first record since the host started.
+func Save(path string, value any) error {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	err = Write(path, text)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return err
+		}
+		err = Write(path, text)
+	}
+	return err
 }
 
 // name gives a name to a file that has none. Where that takes a capability that is

@@ -62,6 +62,19 @@ func TestNoDirectory(t *testing.T) {
 	}
 }
 
+func TestSave(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a", "b", "x")
+	for _, want := range []int{1, 2} {
+		var have int
+		if err := Save(path, want); err != nil {
+			t.Fatal(err)
+		}
+		if found, err := Read(path, &have); !found || err != nil || have != want {
+			t.Errorf("got %d, %v, %v", have, found, err)
+		}
+	}
+}
+
 func TestWritable(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "file")

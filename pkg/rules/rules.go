@@ -4,7 +4,6 @@
 package rules
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -67,18 +66,7 @@ func (r Records) Keep(kept Record, addresses []*net.IPNet) error {
 	for _, address := range addresses {
 		kept.Addresses = append(kept.Addresses, address.String())
 	}
-	text, err := json.Marshal(kept)
-	if err != nil {
-		return err
-	}
-	err = record.Write(r.path(kept.Prefix()), text)
-	if errors.Is(err, fs.ErrNotExist) {
-		if err := os.MkdirAll(r.directory(), 0o755); err != nil {
-			return err
-		}
-		err = record.Write(r.path(kept.Prefix()), text)
-	}
-	if err != nil {
+	if err := record.Save(r.path(kept.Prefix()), kept); err != nil {
 		return fmt.Errorf("keep a record of the rules: %w", err)
 	}
 	return nil

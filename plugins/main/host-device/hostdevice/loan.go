@@ -2,10 +2,8 @@ package hostdevice
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -42,39 +40,27 @@ func (l *loan) path() string {
 }
 
 // write needs no lock: whoever has the attachment is alone with it.
-func (l *loan) write() error {
-	text, err := json.Marshal(l)
-	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(directory, 0o755); err != nil {
-		return err
-	}
-	return record.Write(l.path(), text)
-}
+func (l *loan) write() error { return record.Save(l.path(), l) }
 
 // readLoans returns the loans in records whose names match. A record that makes
 // no sense is as good as none.
 func readLoans(match func(attachment, device string) bool) ([]*loan, error) {
-	entries, err := os.ReadDir(directory)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	files, err := record.Names(directory)
+	if err != nil {
 		return nil, err
 	}
 	var loans []*loan
-	for _, entry := range entries {
-		name, ok := strings.CutSuffix(entry.Name(), recordSuffix)
+	for _, file := range files {
+		name, ok := strings.CutSuffix(file, recordSuffix)
 		if !ok || len(name) <= owner.PrefixLen || !match(name[:owner.PrefixLen], name[owner.PrefixLen+1:]) {
 			continue
 		}
-		text, err := os.ReadFile(filepath.Join(directory, entry.Name()))
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
+		path, l := filepath.Join(directory, file), new(loan)
+		found, err := record.Read(path, l)
 		if err != nil {
 			return nil, err
 		}
-		l := new(loan)
-		if json.Unmarshal(text, l) == nil && l.Device != nil && l.path() == filepath.Join(directory, entry.Name()) {
+		if found && l.Device != nil && l.path() == path {
 			loans = append(loans, l)
 		}
 	}
