@@ -30,8 +30,9 @@ func FirstGateways(ips []*current.IPConfig) (v4, v6 net.IP) {
 
 // Routes turns a result's routes into the kernel's. A route without gateway
 // goes through the given one of its family or, if that is nil or the route has
-// scope link or host, directly to the link. Routes to one destination that differ in nothing but the gateway become
-// one with several next hops; repeated ones are taken once.
+// scope link or host, directly to the link. Routes to one destination that differ
+// in nothing but the gateway become one with several next hops; repeated ones are
+// taken once.
 func Routes(routes []*types.Route, gateway4, gateway6 net.IP) []netlink.Route {
 	var out []netlink.Route
 	for _, r := range routes {

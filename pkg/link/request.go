@@ -19,7 +19,7 @@ func (n *Namespace) request(kind, flags int) (*nl.NetlinkRequest, error) {
 			if err != nil {
 				return err
 			}
-			// As in connect.
+			// Kernels since 4.20 then leave out of lists what is not asked for.
 			_ = unix.SetsockoptInt(socket.GetFd(), unix.SOL_NETLINK, unix.NETLINK_GET_STRICT_CHK, 1)
 			n.raw = &nl.SocketHandle{Socket: socket}
 			return nil
