@@ -20,7 +20,6 @@ import (
 	"syscall"
 
 	"github.com/vishvananda/netlink/nl"
-	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
 )
 
@@ -31,7 +30,6 @@ const nfgenmsgLen = 4
 // Conn is a connection to the nftables of one network namespace. It is not safe
 // for concurrent use.
 type Conn struct {
-	netNS    netns.NsHandle
 	socket   *nl.NetlinkSocket
 	sequence uint32
 	// others are closed with this one, and not before: to close waits.
@@ -39,19 +37,12 @@ type Conn struct {
 }
 
 // Dial connects to the namespace of the calling thread.
-func Dial() (*Conn, error) { return dial(netns.None()) }
-
-// DialAt connects to the namespace that the file descriptor refers to, which
-// must stay open as long as the connection.
-func DialAt(netNS int) (*Conn, error) { return dial(netns.NsHandle(netNS)) }
-
-// dial takes netns.None for the namespace of the thread.
-func dial(netNS netns.NsHandle) (*Conn, error) {
-	socket, err := nl.SubscribeAt(netNS, netns.None(), unix.NETLINK_NETFILTER)
+func Dial() (*Conn, error) {
+	socket, err := nl.Subscribe(unix.NETLINK_NETFILTER)
 	if err != nil {
 		return nil, fmt.Errorf("connect to nftables: %w", err)
 	}
-	return &Conn{netNS: netNS, socket: socket}, nil
+	return &Conn{socket: socket}, nil
 }
 
 // Close closes the connection.

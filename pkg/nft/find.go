@@ -110,7 +110,7 @@ func (c *Conn) SomeElements(t Table, set string, enough int) ([]Element, error) 
 // returns false. What does not exist has none.
 func (c *Conn) readSome(m message, more func(attributes) bool) error {
 	// A list that is not read to its end leaves its connection unusable.
-	other, err := dial(c.netNS)
+	other, err := Dial()
 	if err != nil {
 		return err
 	}

@@ -14,9 +14,7 @@ const (
 	Inet   Family = unix.NFPROTO_INET
 	IPv4   Family = unix.NFPROTO_IPV4
 	IPv6   Family = unix.NFPROTO_IPV6
-	ARP    Family = unix.NFPROTO_ARP
 	Bridge Family = unix.NFPROTO_BRIDGE
-	Netdev Family = unix.NFPROTO_NETDEV
 )
 
 // String returns the family as nft(8) writes it.
@@ -28,12 +26,8 @@ func (f Family) String() string {
 		return "ip"
 	case IPv6:
 		return "ip6"
-	case ARP:
-		return "arp"
 	case Bridge:
 		return "bridge"
-	case Netdev:
-		return "netdev"
 	}
 	return strconv.Itoa(int(f))
 }
@@ -61,7 +55,6 @@ type Base struct {
 	Type     string // "filter", "nat" or "route"
 	Hook     uint32 // unix.NF_INET_POST_ROUTING, for example
 	Priority int32
-	Device   string // of the hooks of a device only
 	// Drop is the policy for packets that no rule decided about. Default: accept.
 	Drop bool
 }

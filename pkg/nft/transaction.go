@@ -61,9 +61,6 @@ func (b *Base) encode(a *attributes) {
 	a.nest(unix.NFTA_CHAIN_HOOK, func(a *attributes) {
 		a.uint32(unix.NFTA_HOOK_HOOKNUM, b.Hook)
 		a.uint32(unix.NFTA_HOOK_PRIORITY, uint32(b.Priority))
-		if b.Device != "" {
-			a.text(unix.NFTA_HOOK_DEV, b.Device)
-		}
 	})
 	policy := Accept
 	if b.Drop {
@@ -82,17 +79,8 @@ func (t *Transaction) DeleteChain(table Table, chain string) {
 
 // AddRule puts a rule at the end of a chain.
 func (t *Transaction) AddRule(table Table, chain string, r Rule) {
-	t.newRule(table, chain, r, unix.NLM_F_APPEND)
-}
-
-// InsertRule puts a rule at the start of a chain.
-func (t *Transaction) InsertRule(table Table, chain string, r Rule) {
-	t.newRule(table, chain, r, 0)
-}
-
-func (t *Transaction) newRule(table Table, chain string, r Rule, place uint16) {
 	what := fmt.Sprintf("add rule to chain %s %s", table, chain)
-	t.add(message{kind: unix.NFT_MSG_NEWRULE, flags: unix.NLM_F_CREATE | place, what: what}, table, func(a *attributes) {
+	t.add(message{kind: unix.NFT_MSG_NEWRULE, flags: unix.NLM_F_CREATE | unix.NLM_F_APPEND, what: what}, table, func(a *attributes) {
 		ruleChain(a, table, chain)
 		a.nest(unix.NFTA_RULE_EXPRESSIONS, func(a *attributes) {
 			for _, e := range r.Exprs {
