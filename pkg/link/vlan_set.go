@@ -6,6 +6,10 @@ import (
 	"slices"
 )
 
+// MaxVLAN is the largest identifier that may be in use, 0xfff being reserved
+// (IEEE 802.1Q).
+const MaxVLAN = 4094
+
 // VLANSet is a set of VLANs, as ranges that are sorted and lie apart.
 type VLANSet []VLANRange
 

@@ -19,10 +19,6 @@ const defaultName = "cni0"
 // maxName is the longest name of an interface in bytes, IFNAMSIZ - 1.
 const maxName = unix.IFNAMSIZ - 1
 
-// maxVLAN is the largest identifier that may be in use, 0xfff being reserved
-// (IEEE 802.1Q).
-const maxVLAN = 4094
-
 // Conf is the network configuration of bridge.
 type Conf struct {
 	iface.Conf
@@ -103,8 +99,8 @@ func (c *Conf) Validate() error {
 	if c.trunk, err = trunk(c.VLANTrunk); err != nil {
 		return err
 	}
-	if c.VLAN < 0 || c.VLAN > maxVLAN {
-		return fmt.Errorf("invalid VLAN ID %d (must be between 0 and %d)", c.VLAN, maxVLAN)
+	if c.VLAN < 0 || c.VLAN > link.MaxVLAN {
+		return fmt.Errorf("invalid VLAN ID %d (must be between 0 and %d)", c.VLAN, link.MaxVLAN)
 	}
 	if err := iface.ValidateMTU(c.MTU, iface.MaxMTU); err != nil {
 		return err

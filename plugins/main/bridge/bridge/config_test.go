@@ -135,11 +135,11 @@ func FuzzConf(f *testing.F) {
 		if json.Unmarshal(data, c) != nil || c.Validate() != nil {
 			return
 		}
-		if len(c.Bridge) == 0 || len(c.Bridge) > maxName || c.VLAN < 0 || c.VLAN > maxVLAN {
+		if len(c.Bridge) == 0 || len(c.Bridge) > maxName || c.VLAN < 0 || c.VLAN > link.MaxVLAN {
 			t.Errorf("valid: %+v", c)
 		}
 		for _, r := range c.trunk {
-			if r.First < 1 || r.First > r.Last || r.Last > maxVLAN {
+			if r.First < 1 || r.First > r.Last || r.Last > link.MaxVLAN {
 				t.Errorf("valid trunk: %v", c.trunk)
 			}
 		}

@@ -48,4 +48,4 @@ func (t trunkItem) validate() error {
 	return nil
 }
 
-func isVLAN(id int) bool { return id >= 1 && id <= maxVLAN }
+func isVLAN(id int) bool { return id >= 1 && id <= link.MaxVLAN }

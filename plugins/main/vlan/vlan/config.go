@@ -9,11 +9,8 @@ import (
 	"github.com/vishvananda/netlink"
 
 	"github.com/containernetworking/plugins/pkg/iface"
+	"github.com/containernetworking/plugins/pkg/link"
 )
-
-// maxVLAN is the largest identifier that may be in use, 0xfff being reserved
-// (IEEE 802.1Q).
-const maxVLAN = 4094
 
 // maxPriority is the largest of IEEE 802.1Q.
 const maxPriority = 7
@@ -48,8 +45,8 @@ func (c *Conf) Validate() error {
 	if c.VLANID == nil {
 		return errors.New(`"vlanId" field is required. It specifies the VLAN`)
 	}
-	if *c.VLANID < 0 || *c.VLANID > maxVLAN {
-		return fmt.Errorf("invalid VLAN ID %d (must be between 0 and %d)", *c.VLANID, maxVLAN)
+	if *c.VLANID < 0 || *c.VLANID > link.MaxVLAN {
+		return fmt.Errorf("invalid VLAN ID %d (must be between 0 and %d)", *c.VLANID, link.MaxVLAN)
 	}
 	c.protocol = netlink.VLAN_PROTOCOL_8021Q
 	if c.Protocol != "" {
