@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"reflect"
 	"slices"
 
 	"github.com/vishvananda/netlink"
@@ -56,16 +57,23 @@ func (r Rule) String() string { return fmt.Sprintf("from %v table %d", r.Src, r.
 // Route is a route as JSON can have it.
 type Route netlink.Route
 
-// routeText replaces the fields of netlink.Route that are interfaces.
+// routeText replaces the field of netlink.Route that is an interface and that a
+// route that isMovable may have.
 type routeText struct {
 	netlink.Route
 	Via *netlink.Via `json:",omitempty"`
 }
 
-// MarshalJSON writes a route that isMovable.
+// MarshalJSON writes those fields of a route that isMovable that it has: to learn the
+// types of all, which most routes lack, takes package json 0.1 ms.
 func (r Route) MarshalJSON() ([]byte, error) {
-	via, _ := r.Via.(*netlink.Via)
-	return json.Marshal(routeText{netlink.Route(r), via})
+	has, fields := map[string]any{}, reflect.ValueOf(r)
+	for i := range fields.NumField() {
+		if value := fields.Field(i); !value.IsZero() {
+			has[fields.Type().Field(i).Name] = value.Interface()
+		}
+	}
+	return json.Marshal(has)
 }
 
 // UnmarshalJSON reads what MarshalJSON wrote.
