@@ -1,7 +1,6 @@
 package routing
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -54,29 +53,16 @@ func (r Records) path(a owner.Attachment) string {
 
 // Write makes the attachment's record, whole or not at all.
 func (r Records) Write(a owner.Attachment, value any) error {
-	text, err := json.Marshal(value)
-	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(directory, 0o755); err != nil {
-		return err
-	}
-	return record.Write(r.path(a), text)
+	return record.Save(r.path(a), value)
 }
 
 // Read fills into, which is a Record or has one, from the attachment's record and
 // reports whether there is one about the namespace. One that makes no sense is as
 // good as none.
 func (r Records) Read(n *link.Namespace, a owner.Attachment, into interface{ isIn(uint64) bool }) (bool, error) {
-	text, err := os.ReadFile(r.path(a))
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	if err != nil {
+	found, err := record.Read(r.path(a), into)
+	if err != nil || !found {
 		return false, err
-	}
-	if json.Unmarshal(text, into) != nil {
-		return false, nil
 	}
 	cookie, err := n.Cookie()
 	return err == nil && into.isIn(cookie), err

@@ -1,7 +1,6 @@
 package portmap
 
 import (
-	"encoding/json"
 	"errors"
 	"io/fs"
 	"os"
@@ -94,13 +93,7 @@ func (f *forward) chooseChain() error {
 
 // write makes the record. Like all of /run it need not survive a crash of the
 // machine.
-func (f *forward) write() error {
-	text, err := json.Marshal(f)
-	if err != nil {
-		return err
-	}
-	return record.Write(recordPath(f.Chain), text)
-}
+func (f *forward) write() error { return record.Save(recordPath(f.Chain), f) }
 
 // forget removes the record.
 func (f *forward) forget() error { return record.Remove(recordPath(f.Chain)) }

@@ -78,16 +78,10 @@ func (d directory) load(a owner.Attachment, present identity) (*backup, error) {
 // readRecord returns the backup in a record, nil if there is none. One that makes
 // no sense is as good as none.
 func (d directory) readRecord(path string) (*backup, error) {
-	text, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
 	b := new(backup)
-	if json.Unmarshal(text, b) != nil || d.recordOf(b.Attachment) != path {
-		return nil, nil
+	found, err := record.Read(path, b)
+	if err != nil || !found || d.recordOf(b.Attachment) != path {
+		return nil, err
 	}
 	return b, nil
 }
@@ -99,16 +93,10 @@ func (d directory) readShared(a owner.Attachment, own *backup) (*attributes, err
 	if err != nil || !has {
 		return nil, err
 	}
-	text, err := os.ReadFile(d.shared(a))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
 	theirs := new(attributes)
-	if json.Unmarshal(text, theirs) != nil {
-		return nil, nil
+	found, err := record.Read(d.shared(a), theirs)
+	if err != nil || !found {
+		return nil, err
 	}
 	return theirs, nil
 }
@@ -164,17 +152,10 @@ func (d directory) each(prefix string, f func(path string, b *backup) error) err
 // save writes the record, and then the file in upstream's form: whose it is must
 // be known before it is there.
 func (d directory) save(b *backup) error {
-	if err := os.MkdirAll(string(d), 0o755); err != nil {
-		return err
-	}
 	if err := d.share(b); err != nil {
 		return err
 	}
-	text, err := json.Marshal(b)
-	if err != nil {
-		return err
-	}
-	if err := record.Write(d.recordOf(b.Attachment), text); err != nil || !b.Shared {
+	if err := record.Save(d.recordOf(b.Attachment), b); err != nil || !b.Shared {
 		return err
 	}
 	return d.saveShared(b)
