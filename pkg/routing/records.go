@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/vishvananda/netlink"
@@ -89,13 +88,10 @@ func (r Records) Collect(network string, valid []owner.Attachment) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	errs := []error{err}
+	errs, isStale := []error{err}, owner.Stale(network, valid)
 	for _, e := range entries {
-		path := filepath.Join(directory, e.Name())
-		kept := func(a owner.Attachment) bool { return path == r.path(a) }
-		ours := strings.HasPrefix(e.Name(), string(r)+"-"+owner.NetworkPrefix(network))
-		if ours && !slices.ContainsFunc(valid, kept) {
-			errs = append(errs, record.Remove(path))
+		if name, ours := strings.CutPrefix(e.Name(), string(r)+"-"); ours && isStale(name) {
+			errs = append(errs, record.Remove(filepath.Join(directory, e.Name())))
 		}
 	}
 	return plugin.Join(errs...)

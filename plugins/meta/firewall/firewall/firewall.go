@@ -146,10 +146,10 @@ func (c *Conf) Collect(network string, valid []owner.Attachment) error {
 		return err
 	}
 	defer s.close()
-	prefixes, err := s.attachments(network)
-	errs := []error{err}
+	prefixes, err := s.attachments()
+	errs, isStale := []error{err}, owner.Stale(network, valid)
 	for _, prefix := range prefixes {
-		if !slices.ContainsFunc(valid, func(a owner.Attachment) bool { return a.Prefix() == prefix }) {
+		if isStale(prefix) {
 			errs = append(errs, withdrawKnown(s, prefix))
 		}
 	}

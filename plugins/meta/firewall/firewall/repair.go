@@ -62,7 +62,7 @@ func subjects(all []change) string {
 // changes returns those that records and policies tell of, by backend, the ones
 // about bridges last.
 func (s *state) changes() (map[string][]change, error) {
-	prefixes, err := s.allAttachments()
+	prefixes, err := s.attachments()
 	errs := []error{err}
 	all, bridges := map[string][]change{}, []string{}
 	for _, prefix := range prefixes {

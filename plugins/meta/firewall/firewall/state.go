@@ -9,7 +9,6 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 
@@ -102,17 +101,9 @@ func (s *state) record(prefix string) (*entry, error) {
 	return &r, nil
 }
 
-// attachments returns the prefixes of a network's attachments that have a record.
-func (s *state) attachments(network string) ([]string, error) {
-	prefixes, err := s.allAttachments()
-	return slices.DeleteFunc(prefixes, func(prefix string) bool {
-		return !strings.HasPrefix(prefix, owner.NetworkPrefix(network))
-	}), err
-}
-
-// allAttachments returns the prefixes of all attachments that have a record, the
+// attachments returns the prefixes of all attachments that have a record, the
 // oldest first.
-func (s *state) allAttachments() ([]string, error) {
+func (s *state) attachments() ([]string, error) {
 	return record.Names(filepath.Join(stateDir, "attachments"))
 }
 

@@ -2,7 +2,6 @@ package portmap
 
 import (
 	"errors"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -102,13 +101,8 @@ func (v viaNFTables) removeUnrecorded(a owner.Attachment) error {
 }
 
 func (viaNFTables) collect(network string, valid []owner.Attachment) error {
-	keep := map[string]bool{}
-	for _, a := range valid {
-		keep[a.Prefix()] = true
-	}
-	return removeOwned(func(tag string) bool {
-		return owner.IsTag(tag) && strings.HasPrefix(tag, owner.NetworkPrefix(network)) && !keep[tag[:len(owner.Attachment{}.Prefix())]]
-	})
+	isStale := owner.Stale(network, valid)
+	return removeOwned(func(tag string) bool { return owner.IsTag(tag) && isStale(tag) })
 }
 
 // removeOwned removes all that has an owner's tag, at a cost that grows with the

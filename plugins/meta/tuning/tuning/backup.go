@@ -120,23 +120,24 @@ func (d directory) hasShared(a owner.Attachment, own *backup) (bool, error) {
 // isTaken reports whether the file in upstream's form is another attachment's.
 func (d directory) isTaken(a owner.Attachment) (bool, error) {
 	taken := false
-	err := d.each("", func(_ string, b *backup) error {
+	every := func(string) bool { return true }
+	err := d.each(every, func(_ string, b *backup) error {
 		taken = taken || b != nil && b.Shared && b.Attachment != a && d.shared(b.Attachment) == d.shared(a)
 		return nil
 	})
 	return taken, err
 }
 
-// each calls f with the path of each record whose name has a prefix, and with what
-// is in it, nil if that makes no sense.
-func (d directory) each(prefix string, f func(path string, b *backup) error) error {
+// each calls f with the path of each record whose name is wanted, and with what is in
+// it, nil if that makes no sense.
+func (d directory) each(wanted func(name string) bool, f func(path string, b *backup) error) error {
 	entries, err := os.ReadDir(string(d))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	var errs []error
 	for _, e := range entries {
-		if !strings.HasPrefix(e.Name(), prefix) || !strings.HasSuffix(e.Name(), recordSuffix) {
+		if !strings.HasSuffix(e.Name(), recordSuffix) || !wanted(e.Name()) {
 			continue
 		}
 		path := filepath.Join(string(d), e.Name())

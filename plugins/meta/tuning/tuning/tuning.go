@@ -135,15 +135,8 @@ func (c *Conf) Remove(a *chained.Attachment) error {
 // Collect removes the backups of the network's attachments that are not valid.
 // What they would put back is gone with the container.
 func (c *Conf) Collect(network string, valid []owner.Attachment) error {
-	keep := make(map[string]bool)
-	for _, a := range valid {
-		keep[c.directory().recordOf(a)] = true
-	}
-	return c.directory().each(owner.NetworkPrefix(network), func(path string, b *backup) error {
-		switch {
-		case keep[path]:
-			return nil
-		case b == nil:
+	return c.directory().each(owner.Stale(network, valid), func(path string, b *backup) error {
+		if b == nil {
 			return record.Remove(path)
 		}
 		return c.directory().forget(b.Attachment)
