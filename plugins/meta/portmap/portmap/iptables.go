@@ -199,6 +199,10 @@ func (viaIPTables) removeUnrecorded(a owner.Attachment) error {
 	return errors.Join(errs...)
 }
 
+// attempts is how often a change is tried anew after somebody, who knows no lock,
+// changed the same things between the look and the change.
+const attempts = 10
+
 // removeChains removes the chains, as far as they are there, and what leads to
 // them.
 func removeChains(f iptables.Family, chains []string) error {

@@ -3,8 +3,6 @@ package portmap
 import (
 	"errors"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/containernetworking/plugins/pkg/nft"
 	"github.com/containernetworking/plugins/pkg/owner"
 )
@@ -169,29 +167,21 @@ func withTable(t nft.Table, f func(*nft.Conn) error) error {
 	return f(c)
 }
 
-// attempts is how often a change is tried anew after somebody, who knows no lock,
-// changed the same things between the look and the change.
-const attempts = 10
-
-// change makes the changes that build finds necessary.
+// change makes the changes that build finds necessary, anew if somebody, who knows no
+// lock, changed the same things between the look and the change.
 func change(c *nft.Conn, build func(*changes) error) error {
-	for n := 1; ; n++ {
-		x := &changes{c: c, again: n > 1, pending: map[string]*nft.Element{}, seen: map[string]bool{}}
-		if err := build(x); err != nil {
-			return err
-		}
-		err := c.Apply(&x.tx)
-		stale := errors.Is(err, unix.ENOENT) || errors.Is(err, unix.EEXIST)
-		if !stale || n == attempts {
-			return err
-		}
-	}
+	again := false
+	return c.Change(func(tx *nft.Transaction) error {
+		x := &changes{c: c, tx: tx, again: again, pending: map[string]*nft.Element{}, seen: map[string]bool{}}
+		again = true
+		return build(x)
+	})
 }
 
 // changes is a transaction on a view of what there will be after it.
 type changes struct {
 	c  *nft.Conn
-	tx nft.Transaction
+	tx *nft.Transaction
 	// again says that changes were made before in vain, or that things may be gone.
 	again bool
 	// pending are the elements that the transaction makes, or nil for those that

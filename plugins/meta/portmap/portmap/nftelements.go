@@ -29,8 +29,8 @@ func (t target) family() string {
 	return "4"
 }
 
-// ports returns the name of the map of ports of all addresses, and hostIP that of
-// ports of one address.
+// portsMap returns the name of the map of ports of all addresses, and hostIPMap that
+// of ports of one address.
 func (t target) portsMap() string  { return "ports" + t.family() }
 func (t target) hostIPMap() string { return "hostip" + t.family() }
 
@@ -177,13 +177,11 @@ func (x *changes) uninstall(f, keep *forward) error {
 
 // removeOwned removes the elements and rules of owners.
 func (x *changes) removeOwned(owned func(tag string) bool) error {
-	sets := []string{"ports4", "ports6", "hostip4", "hostip6"}
-	for _, family := range []struct {
-		name string
-		bits int
-	}{{"4", 32}, {"6", 128}} {
-		for length := range family.bits + 1 {
-			sets = append(sets, fmt.Sprintf("masquerade%s_%d", family.name, length))
+	var sets []string
+	for _, t := range families() {
+		sets = append(sets, t.portsMap(), t.hostIPMap())
+		for length := range int(8*t.addrType().Len) + 1 {
+			sets = append(sets, t.masqueradeSet(length))
 		}
 	}
 	for _, set := range sets {
