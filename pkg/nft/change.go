@@ -30,6 +30,30 @@ func (c *Conn) Change(build func(*Transaction) error) error {
 	}
 }
 
+// CompleteChain adds a chain to the transaction, unless it is there, and its rules, unless
+// it has as many. Those that it has if there are fewer do not tell which ones they are,
+// and go.
+func (c *Conn) CompleteChain(tx *Transaction, t Table, chain Chain, rules []Rule) error {
+	exists, err := c.HasChain(t, chain.Name)
+	if err != nil {
+		return err
+	}
+	if !exists {
+		tx.AddChain(t, chain)
+	}
+	found, err := c.Rules(t, chain.Name)
+	if err != nil || len(found) >= len(rules) {
+		return err
+	}
+	for _, r := range found {
+		tx.DeleteRule(t, chain.Name, r.Handle)
+	}
+	for _, r := range rules {
+		tx.AddRule(t, chain.Name, r)
+	}
+	return nil
+}
+
 // IsStale reports whether a transaction failed since something was not, any
 // longer, as it was looked at.
 func IsStale(err error) bool {

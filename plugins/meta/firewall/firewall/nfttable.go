@@ -123,32 +123,9 @@ func addSkeleton(conn *nft.Conn, tx *nft.Transaction) error {
 		}
 	}
 	for _, c := range chains() {
-		if err := c.add(conn, tx); err != nil {
+		if err := conn.CompleteChain(tx, table(), c.Chain, c.rules); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-// add adds the chain if it is not there, and its rules unless it has all of them.
-// Those that it has if they are only some do not tell which ones.
-func (c chain) add(conn *nft.Conn, tx *nft.Transaction) error {
-	exists, err := conn.HasChain(table(), c.Name)
-	if err != nil {
-		return err
-	}
-	if !exists {
-		tx.AddChain(table(), c.Chain)
-	}
-	found, err := conn.Rules(table(), c.Name)
-	if err != nil || len(found) >= len(c.rules) {
-		return err
-	}
-	for _, r := range found {
-		tx.DeleteRule(table(), c.Name, r.Handle)
-	}
-	for _, r := range c.rules {
-		tx.AddRule(table(), c.Name, r)
 	}
 	return nil
 }

@@ -117,7 +117,7 @@ func (x *changes) addGuard() error {
 		x.tx.AddTable(table())
 	}
 	chain := nft.Chain{Name: guardChain, Base: &nft.Base{Type: "filter", Hook: unix.NF_INET_PRE_ROUTING, Priority: raw}}
-	return x.addChain(chain, guardRules())
+	return x.c.CompleteChain(x.tx, table(), chain, guardRules())
 }
 
 // guardRules drop packets with an address of localhost on either side, unless

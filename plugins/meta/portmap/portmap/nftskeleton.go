@@ -79,32 +79,9 @@ func (x *changes) addChains() error {
 		{base(output, unix.NF_INET_LOCAL_OUT, natDestination), entryRules()},
 		{base(postrouting, unix.NF_INET_POST_ROUTING, natSource), nil},
 	} {
-		if err := x.addChain(c.chain, c.rules); err != nil {
+		if err := x.c.CompleteChain(x.tx, table(), c.chain, c.rules); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-// addChain adds a chain, unless it is there with all of its rules. Those that are
-// there if only some are do not tell which ones.
-func (x *changes) addChain(c nft.Chain, rules []nft.Rule) error {
-	exists, err := x.c.HasChain(table(), c.Name)
-	if err != nil {
-		return err
-	}
-	if !exists {
-		x.tx.AddChain(table(), c)
-	}
-	found, err := x.c.Rules(table(), c.Name)
-	if err != nil || len(found) >= len(rules) {
-		return err
-	}
-	for _, r := range found {
-		x.tx.DeleteRule(table(), c.Name, r.Handle)
-	}
-	for _, r := range rules {
-		x.tx.AddRule(table(), c.Name, r)
 	}
 	return nil
 }
