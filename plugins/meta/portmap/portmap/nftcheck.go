@@ -17,7 +17,7 @@ func (viaNFTables) check(f *forward, older []*forward) error {
 	defer c.Close()
 	errs := checkSkeleton(c, f)
 	for _, e := range f.entries() {
-		if e.mapping != nil && e.mapping.isHiddenBy(older, e.set[len(e.set)-1:]) {
+		if e.mapping != nil && e.mapping.isHiddenBy(older, e.family()) {
 			continue
 		}
 		found, exists, err := c.Element(table(), e.set, e.key)

@@ -14,6 +14,7 @@ import (
 
 // entry is an element that a mapping has in a map or set.
 type entry struct {
+	target
 	set   string
 	key   []byte
 	value []byte
@@ -61,6 +62,7 @@ func (t target) entriesOf(m mapping) []entry {
 	for i := range m.count() {
 		one := m.at(i)
 		e := entry{
+			target:  t,
 			set:     t.portsMap(),
 			key:     nft.Concat(protocol(m.Protocol), service(one.HostPort)),
 			value:   nft.Concat(nft.Addr(t.ip), service(one.ContainerPort)),
@@ -106,7 +108,7 @@ func (t target) masqueraded() []entry {
 	var all []entry
 	for _, source := range t.sources() {
 		ones, _ := source.Mask.Size()
-		all = append(all, entry{set: t.masqueradeSet(ones), key: nft.Concat(nft.Addr(source.IP), nft.Addr(t.ip))})
+		all = append(all, entry{target: t, set: t.masqueradeSet(ones), key: nft.Concat(nft.Addr(source.IP), nft.Addr(t.ip))})
 	}
 	return all
 }
@@ -122,7 +124,7 @@ func (x *changes) installAll(all []*forward) error {
 			return err
 		}
 		for _, e := range f.entries() {
-			if e.mapping != nil && e.mapping.isHiddenBy(all[:i], e.set[len(e.set)-1:]) {
+			if e.mapping != nil && e.mapping.isHiddenBy(all[:i], e.family()) {
 				continue
 			}
 			if err := x.install(f, e); err != nil {
