@@ -1,41 +1,16 @@
 package link
 
-import (
-	"errors"
-	"fmt"
+import "github.com/containernetworking/plugins/pkg/ns"
 
-	"golang.org/x/sys/unix"
-)
-
-// Cookie returns a number that no other namespace has or gets as long as the host
-// runs (Linux 5.14). Older kernels give the number of the namespace's inode,
-// which another one may get when it is gone.
-func (n *Namespace) Cookie() (uint64, error) {
-	var cookie uint64
-	err := n.Do(func() error {
-		socket, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
-		if err != nil {
-			return err
-		}
-		defer unix.Close(socket)
-		cookie, err = unix.GetsockoptUint64(socket, unix.SOL_SOCKET, unix.SO_NETNS_COOKIE)
+// Cookie returns the namespace's number: see [ns.Cookie].
+func (n *Namespace) Cookie() (cookie uint64, err error) {
+	err = n.Do(func() error {
+		cookie, err = ns.Cookie(n.NetNS)
 		return err
 	})
-	if errors.Is(err, unix.ENOPROTOOPT) {
-		return n.Inode()
-	}
-	if err != nil {
-		return 0, fmt.Errorf("identify netns %q: %w", n.NetNS.Path(), err)
-	}
-	return cookie, nil
+	return cookie, err
 }
 
 // Inode returns the number of the namespace's inode, which no other namespace has
 // at the same time.
-func (n *Namespace) Inode() (uint64, error) {
-	var stat unix.Stat_t
-	if err := unix.Fstat(int(n.NetNS.Fd()), &stat); err != nil {
-		return 0, fmt.Errorf("stat netns %q: %w", n.NetNS.Path(), err)
-	}
-	return stat.Ino, nil
-}
+func (n *Namespace) Inode() (uint64, error) { return ns.Inode(n.NetNS) }

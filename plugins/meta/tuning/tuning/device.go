@@ -3,7 +3,6 @@ package tuning
 import (
 	"errors"
 	"fmt"
-	"os"
 
 	"golang.org/x/sys/unix"
 
@@ -21,8 +20,7 @@ type device struct {
 // identity tells an interface from all others that had its name, or have its
 // container's path.
 type identity struct {
-	// Netns is the cookie of the namespace or, before Linux 5.14, its inode, which
-	// may be another one's later.
+	// Netns is the namespace's cookie: see ns.Cookie.
 	Netns uint64 `json:"netns"`
 	// Index of the interface in it, 0 if there is none.
 	Index int `json:"index"`
@@ -38,7 +36,7 @@ func onDevice(path, ifName string, f func(*device) error) error {
 	defer space.Close()
 	return space.Do(func(ns.NetNS) error {
 		d := &device{name: ifName}
-		if d.id.Netns, err = cookie(int(space.Fd())); err != nil {
+		if d.id.Netns, err = ns.Cookie(space); err != nil {
 			return err
 		}
 		if err := d.open(); err != nil {
@@ -65,22 +63,6 @@ func (d *device) open() error {
 	}
 	d.Device = found
 	return nil
-}
-
-// cookie identifies the namespace of the calling thread, which fd is open for.
-func cookie(fd int) (uint64, error) {
-	socket, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return 0, os.NewSyscallError("socket", err)
-	}
-	defer unix.Close(socket)
-	id, err := unix.GetsockoptUint64(socket, unix.SOL_SOCKET, unix.SO_NETNS_COOKIE)
-	if !errors.Is(err, unix.ENOPROTOOPT) {
-		return id, err
-	}
-	var stat unix.Stat_t
-	err = unix.Fstat(fd, &stat)
-	return stat.Ino, err
 }
 
 // exists returns an error if there is no interface.
