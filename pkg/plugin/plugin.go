@@ -6,7 +6,6 @@ package plugin
 import (
 	"maps"
 	"os"
-	"runtime"
 	"runtime/debug"
 	"strings"
 
@@ -48,9 +47,6 @@ func (p Plugin) With(name string, command func(args []string) error) Plugin {
 // with status 1 and an error in JSON on standard output. Without a verb it runs
 // the command that the first argument names.
 func Main(p Plugin) {
-	// A plugin waits for the kernel and for its delegate, and never computes on
-	// two threads at once: looking for work on more costs a tenth of an ADD.
-	runtime.GOMAXPROCS(1)
 	if isCommand() {
 		os.Exit(p.command(os.Args[1:], os.Stderr))
 	}

@@ -5,6 +5,7 @@ package main
 
 import (
 	"github.com/containernetworking/plugins/pkg/plugin"
+	_ "github.com/containernetworking/plugins/pkg/plugin/uniprocessor"
 	"github.com/containernetworking/plugins/plugins/ipam/dhcp/dhcp"
 	hostlocal "github.com/containernetworking/plugins/plugins/ipam/host-local/hostlocal"
 	"github.com/containernetworking/plugins/plugins/ipam/static/static"

@@ -4,6 +4,7 @@ package main
 
 import (
 	"github.com/containernetworking/plugins/pkg/plugin"
+	_ "github.com/containernetworking/plugins/pkg/plugin/uniprocessor"
 	"github.com/containernetworking/plugins/plugins/meta/tuning/tuning"
 )
 
