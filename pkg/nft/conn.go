@@ -19,7 +19,6 @@ import (
 	"fmt"
 	"syscall"
 
-	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
 
@@ -30,7 +29,7 @@ const nfgenmsgLen = 4
 // Conn is a connection to the nftables of one network namespace. It is not safe
 // for concurrent use.
 type Conn struct {
-	socket   *nl.NetlinkSocket
+	socket   socket
 	sequence uint32
 	// others are closed with this one, and not before: to close waits.
 	others []*Conn
@@ -38,11 +37,11 @@ type Conn struct {
 
 // Dial connects to the namespace of the calling thread.
 func Dial() (*Conn, error) {
-	socket, err := nl.Subscribe(unix.NETLINK_NETFILTER)
+	s, err := openSocket()
 	if err != nil {
 		return nil, fmt.Errorf("connect to nftables: %w", err)
 	}
-	return &Conn{socket: socket}, nil
+	return &Conn{socket: s}, nil
 }
 
 // Close closes the connection.
@@ -50,7 +49,7 @@ func (c *Conn) Close() {
 	for _, other := range c.others {
 		other.Close()
 	}
-	c.socket.Close()
+	c.socket.close()
 }
 
 // IsNotSupported reports whether an error means that the kernel has no nftables,
@@ -112,12 +111,7 @@ func (c *Conn) send(messages ...message) (uint32, error) {
 		c.sequence++
 		datagram = m.append(datagram, c.sequence)
 	}
-	// A datagram must fit into the send buffer, 208 KiB by default; only a
-	// privileged process may make that larger, and others get the error of Sendto.
-	if len(datagram) > 64<<10 {
-		_ = unix.SetsockoptInt(c.socket.GetFd(), unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, 2*len(datagram))
-	}
-	return first, unix.Sendto(c.socket.GetFd(), datagram, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK})
+	return first, c.socket.send(datagram)
 }
 
 // reply is a message from the kernel, parsed as far as all are alike.
@@ -133,7 +127,7 @@ type reply struct {
 // receive returns the replies of one datagram. Those to earlier requests, of
 // which only the first error was read, are left out.
 func (c *Conn) receive(first uint32) ([]reply, error) {
-	messages, _, err := c.socket.Receive()
+	messages, err := c.socket.receive()
 	if err != nil {
 		return nil, err
 	}
