@@ -3,6 +3,7 @@ package main
 
 import (
 	"github.com/containernetworking/plugins/pkg/plugin"
+	_ "github.com/containernetworking/plugins/pkg/plugin/uniprocessor"
 	"github.com/containernetworking/plugins/plugins/meta/firewall/firewall"
 )
 

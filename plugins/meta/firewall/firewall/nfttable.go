@@ -106,6 +106,10 @@ func jump(chain string) nft.Rule { return nft.Rule{Exprs: []nft.Expr{nft.Jump(ch
 // addSkeleton adds what all attachments have in common, as far as it is not
 // there.
 func addSkeleton(conn *nft.Conn, tx *nft.Transaction) error {
+	complete, err := hasAllRules(conn)
+	if err != nil || complete {
+		return err
+	}
 	exists, err := conn.HasTable(table())
 	if err != nil {
 		return err
@@ -128,4 +132,16 @@ func addSkeleton(conn *nft.Conn, tx *nft.Transaction) error {
 		}
 	}
 	return nil
+}
+
+// hasAllRules reports whether the chains that have rules have as many as they should.
+// Then all the rest is there too, as the kernel deletes nothing that a rule refers to.
+func hasAllRules(conn *nft.Conn) (bool, error) {
+	for _, c := range []chain{forward(), isolationChain()} {
+		found, err := conn.Rules(table(), c.Name)
+		if err != nil || len(found) < len(c.rules) {
+			return false, err
+		}
+	}
+	return true, nil
 }
