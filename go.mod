@@ -2,13 +2,6 @@ module github.com/containernetworking/plugins
 
 go 1.25.0
 
-// A plugin runs for milliseconds on one processor (see plugin.Main): the runtime need
-// not find out, from a list of all mounts, how many a cgroup grants.
-godebug (
-	containermaxprocs=0
-	updatemaxprocs=0
-)
-
 require (
 	github.com/alexflint/go-filemutex v1.3.0
 	github.com/containernetworking/cni v1.3.1
