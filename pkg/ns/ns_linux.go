@@ -1,9 +1,9 @@
 // Package ns runs code in network namespaces.
 //
 // A network namespace belongs to a thread, not to a process, and the Go
-// scheduler moves goroutines between threads. [NetNS.Do] therefore runs its
-// function on a goroutine of its own that holds on to one thread, and no
-// other goroutine ever sees that thread inside the namespace.
+// scheduler moves goroutines between threads. [NetNS.Do] therefore holds on to
+// its thread until that is back, and no other goroutine ever sees that thread
+// inside the namespace.
 //
 // Goroutines that the function starts run on other threads, in the namespace
 // of the process: what has to happen inside must happen in the function
@@ -14,7 +14,6 @@ import (
 	"fmt"
 	"os"
 	"runtime"
-	"runtime/debug"
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
@@ -23,11 +22,10 @@ import (
 // NetNS is an open network namespace. It stays alive, whatever happens to
 // its path and its processes, until Close.
 type NetNS interface {
-	// Do runs toRun inside the namespace, on a goroutine and thread of its
-	// own, waits for it and returns its error unchanged. toRun is handed the
-	// namespace that Do was called from, which it must neither keep nor close.
-	// A panic in toRun, or runtime.Goexit (as in t.Fatal), continues in the
-	// caller.
+	// Do runs toRun inside the namespace and returns its error unchanged. toRun is
+	// handed the namespace that Do was called from, which it must neither keep nor
+	// close. Do panics if the thread cannot get back there, as when toRun drops the
+	// privilege (CAP_SYS_ADMIN); the thread then ends with the goroutine.
 	Do(toRun func(NetNS) error) error
 	// Set moves the calling thread, and nothing else, into the namespace. The
 	// caller holds the thread with runtime.LockOSThread.
@@ -166,53 +164,37 @@ func (h *handle) Set() error {
 	return nil
 }
 
+// Do does all on the calling goroutine: to pass a function to another one, and to wait
+// for it, makes the scheduler start threads, which takes 0.1 ms.
 func (h *handle) Do(toRun func(NetNS) error) error {
 	if h.closed.Load() {
 		return h.errClosed()
 	}
-	host, err := current()
-	if err != nil {
-		//lint:ignore ST1005 callers match upstream's text
-		return fmt.Errorf("Failed to open current namespace: %w", err)
-	}
-	defer host.Close()
-
-	done := make(chan outcome)
-	go h.run(func() error { return toRun(host) }, done)
-	return (<-done).pass()
-}
-
-// run is the goroutine of one Do.
-func (h *handle) run(toRun func() error, done chan<- outcome) {
-	o := outcome{how: exited}
-	defer func() {
-		if v := recover(); v != nil {
-			o = outcome{how: panicked, value: fmt.Sprintf("%v\n\nin network namespace %s:\n%s", v, h.path, debug.Stack())}
-		}
-		done <- o
-	}()
-
 	runtime.LockOSThread()
 	home, err := ofThread()
 	if err != nil {
 		runtime.UnlockOSThread()
-		o = outcome{err: fmt.Errorf("failed to open current netns: %w", err)}
-		return
+		//lint:ignore ST1005 callers match upstream's text
+		return fmt.Errorf("Failed to open current namespace: %w", err)
 	}
 	defer home.Close()
-	// A goroutine that ends without unlocking its thread takes the thread with
-	// it, so one that cannot come home is never used again.
-	defer func() {
-		if home.enter() == nil {
-			runtime.UnlockOSThread()
-		}
-	}()
-
+	defer home.comeBack()
 	if err := h.enter(); err != nil {
-		o = outcome{err: fmt.Errorf("error switching to ns %v: %w", h.path, err)}
-		return
+		return fmt.Errorf("error switching to ns %v: %w", h.path, err)
 	}
-	o = outcome{err: toRun()}
+	return toRun(home)
+}
+
+// comeBack releases the thread in the namespace, from which it came, and in no other.
+func (h *handle) comeBack() {
+	err := h.enter()
+	if err != nil {
+		err = h.enter() // ENOMEM passes
+	}
+	if err != nil {
+		panic(fmt.Sprintf("return to ns %v: %v", h.path, err))
+	}
+	runtime.UnlockOSThread()
 }
 
 // enter moves the calling thread into the namespace.
@@ -234,30 +216,4 @@ func (h *handle) enter() error {
 
 func (h *handle) errClosed() error {
 	return fmt.Errorf("%q has already been closed", h.path)
-}
-
-// outcome is how the function of a Do ended.
-type outcome struct {
-	how   ending
-	err   error  // of a function that returned
-	value string // of a panic, with its stack
-}
-
-type ending int
-
-const (
-	returned ending = iota
-	panicked
-	exited // by runtime.Goexit
-)
-
-// pass makes the caller's goroutine end the way the function did.
-func (o outcome) pass() error {
-	switch o.how {
-	case panicked:
-		panic(o.value)
-	case exited:
-		runtime.Goexit()
-	}
-	return o.err
 }

@@ -131,9 +131,11 @@ func TestDo(t *testing.T) {
 
 	t.Run("passes a panic on", func(t *testing.T) {
 		defer func() {
-			v := fmt.Sprint(recover())
-			if !strings.HasPrefix(v, "potato\n") || !strings.Contains(v, "ns_linux_test.go") {
-				t.Errorf("panic %q does not hold its value and stack", v)
+			if v := recover(); v != "potato" {
+				t.Errorf("panic %v", v)
+			}
+			if got, err := threadInode(); err != nil || got != host {
+				t.Errorf("afterwards: namespace %d, want %d: %v", got, host, err)
 			}
 		}()
 		_ = target.Do(func(ns.NetNS) error { panic("potato") })
@@ -150,6 +152,30 @@ func TestDo(t *testing.T) {
 			t.Error("the caller went on")
 		}
 	})
+}
+
+// A thread that cannot get back is nobody's any more.
+func TestDoWithoutReturn(t *testing.T) {
+	target, host := temp(t), hostInode(t)
+	ended := make(chan any)
+	go func() {
+		defer func() { ended <- recover() }()
+		err := target.Do(func(ns.NetNS) error {
+			header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+			var none [2]unix.CapUserData
+			return unix.Capset(&header, &none[0]) // of this thread
+		})
+		t.Errorf("Do returns: %v", err)
+	}()
+	want := fmt.Sprintf("return to ns /proc/%d/task/", os.Getpid())
+	if v := fmt.Sprint(<-ended); !strings.HasPrefix(v, want) || !strings.HasSuffix(v, unix.EPERM.Error()) {
+		t.Errorf("panic %q", v)
+	}
+	for range 100 {
+		if got, err := threadInode(); err != nil || got != host {
+			t.Fatalf("namespace %d, want %d: %v", got, host, err)
+		}
+	}
 }
 
 func TestDoNotANamespace(t *testing.T) {
