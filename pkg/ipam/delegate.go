@@ -71,13 +71,8 @@ func (d *Delegate) run(command string) error {
 // environ is the environment of the caller with the CNI variables of its call,
 // which differ from the environment's where a program calls a plugin's verbs.
 func (d *Delegate) environ(command string) []string {
-	// One of this suite computes on one thread only (plugin.Main). A runtime that
-	// is told before it starts prepares no more.
-	env := append(make([]string, 0, 32), "GOMAXPROCS=1")
+	env := make([]string, 0, 32)
 	for _, variable := range os.Environ() {
-		if strings.HasPrefix(variable, "GOMAXPROCS=") {
-			continue
-		}
 		if !strings.HasPrefix(variable, "CNI_") || strings.HasPrefix(variable, plugin.LogVariable+"=") {
 			env = append(env, variable)
 		}
