@@ -92,9 +92,9 @@ func (s SetUp) setSysctls(name string, hasIPAM bool) error {
 		detect := "0"
 		if s.Detect {
 			detect = "1"
-			sysctl.Sysctl(v6+"enhanced_dad", "1")
+			_ = sysctl.Set(v6+"enhanced_dad", "1")
 		}
-		sysctl.Sysctl(v6+"accept_dad", detect)
+		_ = sysctl.Set(v6+"accept_dad", detect)
 		ip.EnableAnnouncements(name)
 	}
 	if s.AcceptRA == nil {
@@ -104,7 +104,7 @@ func (s SetUp) setSysctls(name string, hasIPAM bool) error {
 	if *s.AcceptRA {
 		accept = "2" // also if the container forwards packets
 	}
-	if _, err := sysctl.Sysctl(v6+"accept_ra", accept); err != nil {
+	if err := sysctl.Set(v6+"accept_ra", accept); err != nil {
 		return fmt.Errorf("set whether %q accepts router advertisements: %w", name, err)
 	}
 	return nil

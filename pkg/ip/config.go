@@ -5,6 +5,7 @@ package ip
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"slices"
 
@@ -78,15 +79,11 @@ func on(l netlink.Link, route netlink.Route) *netlink.Route {
 func EnableIPv6(name string) error {
 	for _, device := range []string{"lo", name} {
 		key := "net/ipv6/conf/" + device + "/disable_ipv6"
-		value, err := sysctl.Sysctl(key)
-		if err != nil || value == "0" {
-			continue
-		}
-		if _, err := sysctl.Sysctl(key, "0"); err != nil {
+		if err := sysctl.Ensure(key, "0"); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("enable IPv6 on %q: %w", device, err)
 		}
 	}
-	if _, err := sysctl.Sysctl("net/ipv6/conf/"+name+"/keep_addr_on_down", "1"); err != nil {
+	if err := sysctl.Set("net/ipv6/conf/"+name+"/keep_addr_on_down", "1"); err != nil {
 		return fmt.Errorf("keep addresses of %q while down: %w", name, err)
 	}
 	return nil

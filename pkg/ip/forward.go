@@ -10,11 +10,11 @@ import (
 
 // EnableIP4Forward makes the current namespace forward IPv4 packets. It is a
 // switch of the whole node: nothing turns it off again.
-func EnableIP4Forward() error { return enable("net/ipv4/ip_forward") }
+func EnableIP4Forward() error { return sysctl.Ensure("net/ipv4/ip_forward", "1") }
 
 // EnableIP6Forward makes the current namespace forward IPv6 packets, as
 // EnableIP4Forward does for IPv4.
-func EnableIP6Forward() error { return enable("net/ipv6/conf/all/forwarding") }
+func EnableIP6Forward() error { return sysctl.Ensure("net/ipv6/conf/all/forwarding", "1") }
 
 // EnableForward makes the current namespace forward packets of the families
 // that ips have addresses of.
@@ -36,14 +36,4 @@ func EnableForward(ips []*current.IPConfig) error {
 		return EnableIP6Forward()
 	}
 	return nil
-}
-
-// enable writes 1 unless that is the value: /proc/sys may be read-only on a
-// node that was set up in advance.
-func enable(key string) error {
-	if value, err := sysctl.Sysctl(key); err == nil && value == "1" {
-		return nil
-	}
-	_, err := sysctl.Sysctl(key, "1")
-	return err
 }

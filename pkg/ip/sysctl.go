@@ -15,11 +15,7 @@ import (
 // A kernel without IPv6 ignores them anyway.
 func IgnoreAdvertisements(name string) error {
 	key := "net/ipv6/conf/" + name + "/accept_ra"
-	value, err := sysctl.Sysctl(key)
-	if errors.Is(err, fs.ErrNotExist) || value == "0" {
-		return nil
-	}
-	if _, err = sysctl.Sysctl(key, "0"); err != nil {
+	if err := sysctl.Ensure(key, "0"); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("ignore router advertisements on %q: %w", name, err)
 	}
 	return nil
@@ -32,5 +28,5 @@ func IgnoreAdvertisements(name string) error {
 // one neighbour.
 func SkipDetection(name string) {
 	// A kernel without IPv6 has no such switch.
-	sysctl.Sysctl("net/ipv6/conf/"+name+"/accept_dad", "0")
+	_ = sysctl.Set("net/ipv6/conf/"+name+"/accept_dad", "0")
 }

@@ -95,3 +95,30 @@ func TestSysctlErrors(t *testing.T) {
 		t.Errorf("a name without separators: %v", err)
 	}
 }
+
+// Ensure writes only what is different: the kernel refuses to have this parameter
+// written at all.
+func TestEnsure(t *testing.T) {
+	const readOnly = "kernel/ostype"
+	if err := sysctl.Ensure(readOnly, "Linux"); err != nil {
+		t.Error(err)
+	}
+	if err := sysctl.Ensure(readOnly, "Unix"); err == nil {
+		t.Errorf("%s was written", readOnly)
+	}
+	if err := sysctl.Ensure("kernel/nosuch", "1"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("kernel/nosuch: error %v", err)
+	}
+	const arp = "net/ipv4/conf/eth0.1/proxy_arp"
+	inside(t, func() error {
+		for _, change := range []func(string, string) error{sysctl.Ensure, sysctl.Ensure, sysctl.Set} {
+			if err := change(arp, "1"); err != nil {
+				return err
+			}
+			if got, err := sysctl.Sysctl(arp); got != "1" || err != nil {
+				return fmt.Errorf("read %q, want 1: %w", got, err)
+			}
+		}
+		return nil
+	})
+}

@@ -88,11 +88,7 @@ func acceptAdvertisements(name string) error {
 		{"autoconf", "1"},
 	}
 	for _, s := range settings {
-		present, err := sysctl.Sysctl(directory + s.key)
-		if err == nil && present != s.value {
-			_, err = sysctl.Sysctl(directory+s.key, s.value)
-		}
-		if err != nil {
+		if err := sysctl.Ensure(directory+s.key, s.value); err != nil {
 			return fmt.Errorf("let %q accept router advertisements: %w", name, err)
 		}
 	}

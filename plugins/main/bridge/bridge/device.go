@@ -25,7 +25,7 @@ func (c *Conf) prepareBridge(isNew bool) error {
 		ip.SkipDetection(c.Bridge)
 	}
 	if c.DisableIPv6 {
-		if _, err := sysctl.Sysctl("net/ipv6/conf/"+c.Bridge+"/disable_ipv6", "1"); err != nil {
+		if err := sysctl.Set("net/ipv6/conf/"+c.Bridge+"/disable_ipv6", "1"); err != nil {
 			return fmt.Errorf("disable IPv6 on %q: %w", c.Bridge, err)
 		}
 	}

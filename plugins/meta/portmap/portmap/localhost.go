@@ -44,11 +44,7 @@ func (f *forward) routeLocalhost() error {
 	if err := guard(); err != nil {
 		return err
 	}
-	if value, err := sysctl.Sysctl(key); err == nil && value == "1" {
-		return nil
-	}
-	_, err = sysctl.Sysctl(key, "1")
-	return err
+	return sysctl.Ensure(key, "1")
 }
 
 // localhostKey returns the sysctl of the interface that leads to the container,
