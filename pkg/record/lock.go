@@ -22,7 +22,7 @@ func Locked(path string, f func() error) error {
 // OpenLocked waits for the lock of a file, which is made, and returns the file:
 // to close it releases the lock.
 func OpenLocked(path string) (*os.File, error) {
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	file, err := Open(path, unix.O_CREAT|unix.O_RDWR)
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +61,7 @@ func Repairing(directory string, f func() error) error { return inside(directory
 // inside runs f with the lock of a directory, of which there is no need if there
 // is no directory.
 func inside(directory string, how int, f func() error) error {
-	file, err := os.Open(directory)
+	file, err := Open(directory, unix.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) {
 		return f()
 	}

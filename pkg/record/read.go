@@ -11,7 +11,7 @@ import (
 
 // Read reads a file of JSON and reports whether there is one that makes sense.
 func Read(path string, into any) (bool, error) {
-	text, err := os.ReadFile(path)
+	text, err := readFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}

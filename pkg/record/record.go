@@ -23,11 +23,11 @@ func Write(path string, text []byte) error { return WriteVia(path, path+replacem
 // is to replace one has the name replacement first, which nobody else may use
 // meanwhile, and which whoever is killed may leave behind.
 func WriteVia(path, replacement string, text []byte) error {
-	file, err := os.OpenFile(filepath.Dir(path), unix.O_TMPFILE|os.O_WRONLY, 0o600)
+	file, err := Open(filepath.Dir(path), unix.O_TMPFILE|unix.O_WRONLY)
 	nameless := err == nil
 	// overlayfs before Linux 6.2 and NFS have no files without names.
 	if errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EISDIR) {
-		file, err = os.OpenFile(replacement, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+		file, err = Open(replacement, unix.O_CREAT|unix.O_TRUNC|unix.O_WRONLY)
 	}
 	if err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/containernetworking/plugins/pkg/link"
+	"github.com/containernetworking/plugins/pkg/record"
 )
 
 // directory has a record for each attachment, and the file by which one waits
@@ -44,7 +45,7 @@ func lock(n *link.Namespace) (unlock func(), err error) {
 	if err := os.MkdirAll(directory, 0o755); err != nil {
 		return nil, err
 	}
-	file, err := os.OpenFile(filepath.Join(directory, lockName), os.O_CREATE|os.O_RDWR, 0o600)
+	file, err := record.Open(filepath.Join(directory, lockName), unix.O_CREAT|unix.O_RDWR)
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,8 @@ import (
 	"slices"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/containernetworking/plugins/pkg/record"
 )
 
 // claimsName is the file, in the directory of records, with a number for each
@@ -35,7 +37,7 @@ func hasClaims() bool {
 }
 
 func openClaims() (claims, error) {
-	file, err := os.OpenFile(claimsPath(), os.O_CREATE|os.O_RDWR, 0o600)
+	file, err := record.Open(claimsPath(), unix.O_CREAT|unix.O_RDWR)
 	if err != nil {
 		return nil, err
 	}

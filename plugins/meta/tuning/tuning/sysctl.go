@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	kernel "github.com/containernetworking/plugins/pkg/utils/sysctl"
 )
 
 // root is where the kernel has its parameters. Those below net are of the
@@ -137,29 +139,19 @@ func dotted(path string) string {
 	return strings.NewReplacer(".", "/", "/", ".").Replace(path)
 }
 
+// key tells package sysctl that no dot of the name separates.
+func (s sysctl) key() string { return "/" + s.Name }
+
 // read returns the value, without its final newline.
-func (s sysctl) read() (string, error) {
-	text, err := os.ReadFile(filepath.Join(root, s.Name))
-	return strings.TrimSuffix(string(text), "\n"), err
-}
+func (s sysctl) read() (string, error) { return kernel.Sysctl(s.key()) }
 
 // write writes the value.
-func (s sysctl) write() error {
-	file, err := os.OpenFile(filepath.Join(root, s.Name), os.O_WRONLY, 0)
-	if err != nil {
-		return err
-	}
-	_, err = file.WriteString(s.Value)
-	return errors.Join(err, file.Close())
-}
+func (s sysctl) write() error { return kernel.Set(s.key(), s.Value) }
 
 // restore writes the value unless it is there. One whose interface is gone is
 // gone, too.
 func (s sysctl) restore() error {
-	if have, err := s.read(); err == nil && have == s.Value {
-		return nil
-	}
-	if err := s.write(); !errors.Is(err, fs.ErrNotExist) {
+	if err := kernel.Ensure(s.key(), s.Value); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return nil
