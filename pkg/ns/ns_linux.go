@@ -17,6 +17,8 @@ import (
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/containernetworking/plugins/pkg/unpolled"
 )
 
 // NetNS is an open network namespace. It stays alive, whatever happens to
@@ -130,13 +132,11 @@ func threadPath() string {
 }
 
 func open(path string) (*handle, error) {
-	// os.Open would register the file with the poller, which takes some more
-	// system calls to learn that a namespace cannot be polled.
-	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	file, err := unpolled.Open(path, unix.O_RDONLY)
 	if err != nil {
-		return nil, &os.PathError{Op: "open", Path: path, Err: err}
+		return nil, err
 	}
-	return &handle{file: os.NewFile(uintptr(fd), path), path: path}, nil
+	return &handle{file: file, path: path}, nil
 }
 
 func (h *handle) Path() string { return h.path }

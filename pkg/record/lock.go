@@ -7,6 +7,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/containernetworking/plugins/pkg/unpolled"
 )
 
 // Locked runs f while it alone has the lock of a file, which is made.
@@ -22,7 +24,7 @@ func Locked(path string, f func() error) error {
 // OpenLocked waits for the lock of a file, which is made, and returns the file:
 // to close it releases the lock.
 func OpenLocked(path string) (*os.File, error) {
-	file, err := Open(path, unix.O_CREAT|unix.O_RDWR)
+	file, err := unpolled.Open(path, unix.O_CREAT|unix.O_RDWR)
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +63,7 @@ func Repairing(directory string, f func() error) error { return inside(directory
 // inside runs f with the lock of a directory, of which there is no need if there
 // is no directory.
 func inside(directory string, how int, f func() error) error {
-	file, err := Open(directory, unix.O_RDONLY)
+	file, err := unpolled.Open(directory, unix.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) {
 		return f()
 	}

@@ -7,11 +7,13 @@ import (
 	"os"
 	"slices"
 	"time"
+
+	"github.com/containernetworking/plugins/pkg/unpolled"
 )
 
 // Read reads a file of JSON and reports whether there is one that makes sense.
 func Read(path string, into any) (bool, error) {
-	text, err := readFile(path)
+	text, err := unpolled.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/containernetworking/plugins/pkg/unpolled"
 )
 
 // replacementSuffix ends the name of a file that is to replace one.
@@ -23,11 +25,11 @@ func Write(path string, text []byte) error { return WriteVia(path, path+replacem
 // is to replace one has the name replacement first, which nobody else may use
 // meanwhile, and which whoever is killed may leave behind.
 func WriteVia(path, replacement string, text []byte) error {
-	file, err := Open(filepath.Dir(path), unix.O_TMPFILE|unix.O_WRONLY)
+	file, err := unpolled.Open(filepath.Dir(path), unix.O_TMPFILE|unix.O_WRONLY)
 	nameless := err == nil
 	// overlayfs before Linux 6.2 and NFS have no files without names.
 	if errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EISDIR) {
-		file, err = Open(replacement, unix.O_CREAT|unix.O_TRUNC|unix.O_WRONLY)
+		file, err = unpolled.Open(replacement, unix.O_CREAT|unix.O_TRUNC|unix.O_WRONLY)
 	}
 	if err != nil {
 		return err
@@ -88,8 +90,9 @@ func Remove(path string) error {
 }
 
 func remove(path string) error {
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+	// os.Remove tries whether it is a directory, too.
+	if err := unix.Unlink(path); err != nil && !errors.Is(err, unix.ENOENT) {
+		return &os.PathError{Op: "remove", Path: path, Err: err}
 	}
 	return nil
 }

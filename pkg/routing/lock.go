@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/containernetworking/plugins/pkg/link"
-	"github.com/containernetworking/plugins/pkg/record"
+	"github.com/containernetworking/plugins/pkg/unpolled"
 )
 
 // directory has a record for each attachment, and the file by which one waits
@@ -45,7 +45,7 @@ func lock(n *link.Namespace) (unlock func(), err error) {
 	if err := os.MkdirAll(directory, 0o755); err != nil {
 		return nil, err
 	}
-	file, err := record.Open(filepath.Join(directory, lockName), unix.O_CREAT|unix.O_RDWR)
+	file, err := unpolled.Open(filepath.Join(directory, lockName), unix.O_CREAT|unix.O_RDWR)
 	if err != nil {
 		return nil, err
 	}

@@ -5,11 +5,12 @@ package sysctl
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/containernetworking/plugins/pkg/unpolled"
 )
 
 // Sysctl returns the value of the parameter name, without its final newline.
@@ -62,47 +63,20 @@ func pathOf(name string) (string, error) {
 	return filepath.Join("/proc/sys", relative), nil
 }
 
-// read and write do without os.File: the files of sysctls can be polled, and to have
-// each watched takes twice as many system calls as to read it.
 func read(path string) (string, error) {
-	fd, err := open(path, unix.O_RDONLY)
-	if err != nil {
-		return "", err
-	}
-	defer unix.Close(fd)
-	var value []byte
-	for part := make([]byte, 512); ; {
-		n, err := unix.Read(fd, part)
-		if err != nil {
-			return "", &os.PathError{Op: "read", Path: path, Err: err}
-		}
-		if n == 0 {
-			return strings.TrimSuffix(string(value), "\n"), nil
-		}
-		value = append(value, part[:n]...)
-	}
+	value, err := unpolled.ReadFile(path)
+	return strings.TrimSuffix(string(value), "\n"), err
 }
 
 // write does not create the file: procfs answers that with an error that is not
 // "no such file".
 func write(path, value string) error {
-	fd, err := open(path, unix.O_WRONLY)
+	file, err := unpolled.Open(path, unix.O_WRONLY)
 	if err != nil {
 		return err
 	}
-	defer unix.Close(fd)
-	if _, err := unix.Write(fd, []byte(value)); err != nil {
-		return &os.PathError{Op: "write", Path: path, Err: err}
-	}
-	return nil
-}
-
-func open(path string, flags int) (int, error) {
-	fd, err := unix.Open(path, flags|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return -1, &os.PathError{Op: "open", Path: path, Err: err}
-	}
-	return fd, nil
+	_, err = file.WriteString(value)
+	return errors.Join(err, file.Close())
 }
 
 // slashes returns name as a path.

@@ -12,8 +12,11 @@ import (
 	"strings"
 	"syscall"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/containernetworking/plugins/pkg/owner"
 	"github.com/containernetworking/plugins/pkg/record"
+	"github.com/containernetworking/plugins/pkg/unpolled"
 )
 
 // stateDir is where the plugin keeps whose each address and bridge is, which the
@@ -117,7 +120,7 @@ func (s *state) put(r entry) error {
 		if err := os.MkdirAll(claimDir(key), 0o755); err != nil {
 			return fmt.Errorf("claim %s: %w", key, err)
 		}
-		if err := os.WriteFile(filepath.Join(claimDir(key), prefix), nil, 0o644); err != nil {
+		if err := mark(filepath.Join(claimDir(key), prefix)); err != nil {
 			return fmt.Errorf("claim %s: %w", key, err)
 		}
 	}
@@ -169,7 +172,7 @@ func bridgeKey(name string) string { return "bridge," + name }
 // claimant returns the prefix of some attachment that has a claim, but not that of
 // the given one; or "".
 func (s *state) claimant(key, except string) (string, error) {
-	dir, err := os.Open(claimDir(key))
+	dir, err := unpolled.Open(claimDir(key), unix.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil
 	}
@@ -242,7 +245,16 @@ func (s *state) made(backend string, c change) bool {
 }
 
 func (s *state) setMade(backend string, c change) error {
-	return os.WriteFile(madePath(backend, c), nil, 0o644)
+	return mark(madePath(backend, c))
+}
+
+// mark makes an empty file.
+func mark(path string) error {
+	file, err := unpolled.Open(path, unix.O_CREAT|unix.O_WRONLY)
+	if err != nil {
+		return err
+	}
+	return file.Close()
 }
 
 // write makes a file of a value in JSON.

@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/containernetworking/plugins/pkg/record"
+	"github.com/containernetworking/plugins/pkg/unpolled"
 )
 
 // claimsName is the file, in the directory of records, with a number for each
@@ -37,7 +37,7 @@ func hasClaims() bool {
 }
 
 func openClaims() (claims, error) {
-	file, err := record.Open(claimsPath(), unix.O_CREAT|unix.O_RDWR)
+	file, err := unpolled.Open(claimsPath(), unix.O_CREAT|unix.O_RDWR)
 	if err != nil {
 		return nil, err
 	}

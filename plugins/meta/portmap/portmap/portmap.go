@@ -81,8 +81,8 @@ func (f *forward) undo() error {
 
 // place records the mappings and makes them. The caller has locked.
 func (c *Conf) place(f *forward) error {
-	// Who has the lock later is younger.
-	f.Since, f.first = time.Now(), !hasClaims()
+	// Who has the lock later is younger. UTC need not be read from a file.
+	f.Since, f.first = time.Now().UTC(), !hasClaims()
 	old, err := readRecord(f.Attachment)
 	if err != nil {
 		return err

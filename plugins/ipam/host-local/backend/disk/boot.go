@@ -1,17 +1,15 @@
 package disk
 
 import (
-	"os"
-	"strings"
-
 	"golang.org/x/sys/unix"
+
+	"github.com/containernetworking/plugins/pkg/utils/sysctl"
 )
 
 // bootID returns a text that is the same until the kernel boots anew
 // (random(4)), or an empty one where /proc does not tell.
 func bootID() string {
-	content, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
-	id := strings.TrimSpace(string(content))
+	id, err := sysctl.Sysctl("kernel/random/boot_id")
 	if err != nil || len(id) != bootSize {
 		return ""
 	}

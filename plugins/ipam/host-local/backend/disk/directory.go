@@ -123,7 +123,7 @@ func (d directory) prepare(content string, modified time.Time) error {
 	if err := os.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	err := os.WriteFile(temp, []byte(content), 0o600)
+	err := d.overwrite(tempName, []byte(content), nil)
 	if err == nil && !modified.IsZero() {
 		err = os.Chtimes(temp, time.Time{}, modified)
 	}

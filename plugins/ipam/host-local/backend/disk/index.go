@@ -6,6 +6,10 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/containernetworking/plugins/pkg/unpolled"
 )
 
 // indexName is the index's file in a network's directory. Programs that list
@@ -97,8 +101,8 @@ func (x *index) close() error {
 func (x *index) readHeader() (header, bool) {
 	path := filepath.Join(string(x.dir), indexName)
 	var err error
-	if x.file, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600); err != nil {
-		if x.file, err = os.Open(path); err != nil {
+	if x.file, err = unpolled.Open(path, unix.O_RDWR|unix.O_CREAT); err != nil {
+		if x.file, err = unpolled.Open(path, unix.O_RDONLY); err != nil {
 			x.file = nil
 			return header{}, false
 		}

@@ -4,8 +4,11 @@ import (
 	"errors"
 	"io/fs"
 	"net"
-	"os"
 	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/containernetworking/plugins/pkg/unpolled"
 )
 
 // lastReserved is the address that a range set gave out last: the next search
@@ -23,7 +26,7 @@ func (l *lastReserved) name() string { return lastReservedPrefix + l.rangeID }
 
 // replace writes the file. If it fails, the file is as before.
 func (l *lastReserved) replace(d directory) error {
-	before, err := os.ReadFile(d.path(l.name()))
+	before, err := unpolled.ReadFile(d.path(l.name()))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -38,7 +41,7 @@ func (l *lastReserved) replace(d directory) error {
 // restore makes the file what it was before replace, if it is still what
 // replace wrote.
 func (l *lastReserved) restore(d directory) error {
-	now, err := os.ReadFile(d.path(l.name()))
+	now, err := unpolled.ReadFile(d.path(l.name()))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -60,7 +63,7 @@ func (l *lastReserved) takeBack(d directory) error {
 // address finds a free one as well. A new file would cost ext4 as much again as
 // the lease itself, and renaming it over the old one makes ext4 write the data out.
 func (d directory) overwrite(name string, content, old []byte) error {
-	file, err := os.OpenFile(d.path(name), os.O_WRONLY|os.O_CREATE, 0o600)
+	file, err := unpolled.Open(d.path(name), unix.O_WRONLY|unix.O_CREAT)
 	if err != nil {
 		return err
 	}
@@ -77,7 +80,7 @@ func (d directory) overwrite(name string, content, old []byte) error {
 // lastReserved returns the address that a range set gave out last, or nil if
 // the file does not have one.
 func (d directory) lastReserved(rangeID string) (net.IP, error) {
-	content, err := os.ReadFile(d.path(lastReservedPrefix + rangeID))
+	content, err := unpolled.ReadFile(d.path(lastReservedPrefix + rangeID))
 	if err != nil {
 		return nil, err
 	}
