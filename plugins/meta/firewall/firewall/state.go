@@ -144,8 +144,8 @@ func (s *state) dropClaim(key, prefix string) error {
 	if err := record.Remove(filepath.Join(claimDir(key), prefix)); err != nil {
 		return err
 	}
-	err := record.Remove(claimDir(key))
-	if errors.Is(err, syscall.ENOTEMPTY) {
+	err := os.Remove(claimDir(key))
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTEMPTY) {
 		return nil
 	}
 	return err
