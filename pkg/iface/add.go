@@ -6,12 +6,13 @@ import (
 	current "github.com/containernetworking/cni/pkg/types/100"
 
 	"github.com/containernetworking/plugins/pkg/ipam"
+	"github.com/containernetworking/plugins/pkg/link"
 	"github.com/containernetworking/plugins/pkg/plugin"
 )
 
 // add checks all that it can before it changes anything, makes the interface
-// (dhcp needs it, and a name that is taken must cost no address), gets its
-// addresses, and configures it.
+// (dhcp needs it, and a name that is taken must cost no address, least of all those
+// of the attachment that has it), gets its addresses, and configures it.
 func (v verbs) add(args *skel.CmdArgs) error {
 	d, err := v.load(args.StdinData)
 	if err != nil {
@@ -30,6 +31,9 @@ func (v verbs) add(args *skel.CmdArgs) error {
 	defer a.close()
 	return plugin.Add(args, func(tx *plugin.Attachment) (*current.Result, error) {
 		a.Undo, a.Context = tx.Undo, tx.Context()
+		if d.base().addressesAnyInterface() && a.nameIsFree() {
+			call.Begin()
+		}
 		if err := d.Create(a); err != nil {
 			return nil, err
 		}
@@ -44,6 +48,12 @@ func (v verbs) add(args *skel.CmdArgs) error {
 		}
 		return a.Result, nil
 	})
+}
+
+// nameIsFree reports whether the container has no interface of the name.
+func (a *Attachment) nameIsFree() bool {
+	_, err := a.Container.LinkByName(a.IfName)
+	return link.IsNotFound(err)
 }
 
 // address lets the IPAM plugin, if there is one, do its work, and takes over its

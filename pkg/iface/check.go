@@ -26,6 +26,9 @@ func (v verbs) check(args *skel.CmdArgs) error {
 	if err != nil {
 		return err
 	}
+	call := delegate.Start("CHECK")
+	defer call.Abandon()
+	call.Begin()
 	result, err := plugin.PrevResult(args.StdinData)
 	if err != nil {
 		return err
@@ -46,7 +49,7 @@ func (v verbs) check(args *skel.CmdArgs) error {
 		return fmt.Errorf("look %q up: %w", args.IfName, err)
 	}
 	container, host, err := d.Expect(a)
-	return plugin.Join(err, delegate.Check(), compare(a.Container, container), compare(a.Host, host))
+	return plugin.Join(err, call.Wait(), compare(a.Container, container), compare(a.Host, host))
 }
 
 func compare(n *link.Namespace, expected []check.Expect) error {

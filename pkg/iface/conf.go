@@ -29,6 +29,12 @@ func (c *Conf) HasIPAM() bool { return c.IPAM.Type != "" }
 // by a packet that the container's interface sends (RFC 2131, section 4.4.6).
 func (c *Conf) releasesThroughInterface() bool { return c.IPAM.Type == "dhcp" }
 
+// addressesAnyInterface reports whether the IPAM plugin chooses addresses without a
+// look at the interface, and may do so while that is being made. Others may need it.
+func (c *Conf) addressesAnyInterface() bool {
+	return c.IPAM.Type == "host-local" || c.IPAM.Type == "static"
+}
+
 // Collect does nothing: most interfaces vanish with the container's namespace.
 func (c *Conf) Collect(*link.Namespace, string, []owner.Attachment) error { return nil }
 

@@ -27,6 +27,7 @@ type Call struct {
 	delegate *Delegate
 	command  string
 	process  *process // nil for a sibling, and after the end
+	begun    bool     // it has its configuration
 	err      error    // of the start
 }
 
@@ -44,11 +45,32 @@ func (d *Delegate) Start(command string) *Call {
 	return c
 }
 
-// Abandon ends a plugin that has not got its configuration.
+// Begin hands the configuration over, so that the plugin does its work while the
+// caller goes on. A sibling does it when it is waited for.
+func (c *Call) Begin() {
+	if c != nil && c.process != nil && !c.begun {
+		c.process.send(c.delegate.args.StdinData)
+		c.begun = true
+	}
+}
+
+// Abandon ends a plugin whose work is of no use any longer. An ADD that has begun
+// may have an address that nobody will hear of, which its DEL gives back.
 func (c *Call) Abandon() {
-	if c != nil && c.process != nil {
+	switch {
+	case c == nil || c.process == nil:
+		return
+	case !c.begun:
 		c.process.discard()
 		c.process = nil
+		return
+	}
+	c.process.terminate(termination)
+	if _, err := c.finish(context.Background()); c.command != "ADD" || err != nil && !mayHoldAddress(err) {
+		return
+	}
+	if err := c.delegate.Del(); err != nil {
+		fmt.Fprintf(os.Stderr, "give addresses back by %s: %v\n", c.delegate.path, err)
 	}
 }
 
@@ -95,10 +117,11 @@ func (c *Call) finish(ctx context.Context) ([]byte, error) {
 		}
 		return nil, plugin.Errorf(code, "run IPAM plugin %s: %w", c.delegate.path, c.err)
 	}
+	c.Begin()
 	p := c.process
 	c.process = nil
 	stop := context.AfterFunc(ctx, func() { p.terminate(termination) })
-	stdout, stderr, err := p.communicate(c.delegate.args.StdinData)
+	stdout, stderr, err := p.receive()
 	stop()
 	os.Stderr.Write(stderr)
 	if err != nil {

@@ -196,6 +196,38 @@ func TestAbandonedCallDoesNothing(t *testing.T) {
 	}
 }
 
+// A plugin that has begun works while its caller does not wait, and what it did in vain
+// is undone: by itself, or by DEL if it did not hear in time that it is to terminate.
+func TestAbandonedCallHasBegun(t *testing.T) {
+	for name, c := range map[string]struct{ command, script, commands string }{
+		"holds an address": {"ADD", `trap '' TERM; cat >$DIR/config; touch $DIR/ready; echo {}`, "ADD DEL"},
+		"failed":           {"ADD", `trap '' TERM; cat >$DIR/config; touch $DIR/ready; echo '{"code":11}'; exit 1`, "ADD"},
+		"undid it":         {"ADD", `trap 'exit 1' TERM; cat >$DIR/config; touch $DIR/ready; while :; do sleep 0.02; done`, "ADD"},
+		"only looked":      {"CHECK", `cat >$DIR/config; touch $DIR/ready`, "CHECK"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d, dir := fake(t, `[ $CNI_COMMAND = DEL ] && exit; `+c.script)
+			call := d.Start(c.command)
+			call.Begin()
+			call.Begin()
+			for {
+				if _, err := os.Stat(filepath.Join(dir, "ready")); err == nil {
+					break
+				}
+			}
+			call.Abandon()
+			call.Abandon()
+			if got := commands(t, dir); got != c.commands {
+				t.Errorf("commands %s, want %s", got, c.commands)
+			}
+			config, _ := os.ReadFile(filepath.Join(dir, "config"))
+			if string(config) != string(d.args.StdinData) {
+				t.Errorf("configuration %q", config)
+			}
+		})
+	}
+}
+
 func TestLargeConfiguration(t *testing.T) {
 	d, dir := fake(t, `wc -c >$DIR/size; head -c 1000000 /dev/zero | tr '\0' ' '; echo '{"ips":[]}'`)
 	d.args.StdinData = append(d.args.StdinData, []byte(strings.Repeat(" ", 1<<20))...)

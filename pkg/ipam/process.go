@@ -74,13 +74,16 @@ func startProcess(path string, env []string) (p *process, err error) {
 	}, nil
 }
 
-// communicate writes input, reads all output, and waits for the end, which is
-// an exitError unless it is exit status 0.
-func (p *process) communicate(input []byte) (stdout, stderr []byte, err error) {
-	// A plugin may succeed without reading its configuration: that the pipe is
-	// broken then says nothing.
+// send writes all of the input. A plugin may succeed without reading its
+// configuration: that the pipe is broken then says nothing.
+func (p *process) send(input []byte) {
 	p.stdin.Write(input)
 	p.stdin.Close()
+}
+
+// receive reads all output and waits for the end, which is an exitError unless it is
+// exit status 0.
+func (p *process) receive() (stdout, stderr []byte, err error) {
 	stdout, err = io.ReadAll(p.stdout)
 	p.stdout.Close()
 	status, waitErr := p.wait()
@@ -133,7 +136,7 @@ func (p *process) terminate(patience time.Duration) {
 	time.AfterFunc(patience, func() { p.signal(syscall.SIGKILL) })
 }
 
-// discard ends a process that has not been communicated with.
+// discard ends a process that has not got its input.
 func (p *process) discard() {
 	p.signal(syscall.SIGKILL)
 	p.wait()
