@@ -113,15 +113,10 @@ func (c *Child) ExpectChild(a *Attachment, l netlink.Link) (check.Expect, error)
 func (c *Child) Remove(a *Attachment) error { return a.Delete(c.Kind) }
 
 // Available looks for the driver and, on the host, for the master.
-func (c *Child) Available() error {
-	host, err := link.Host()
-	if err != nil {
-		return err
-	}
-	defer host.Close()
+func (c *Child) Available(host *link.Namespace) error {
 	if err := host.Supports(c.Kind); err != nil || c.LinkInContainer {
 		return err
 	}
-	_, err = c.master(host)
+	_, err := c.master(host)
 	return err
 }

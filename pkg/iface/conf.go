@@ -39,7 +39,7 @@ func (c *Conf) addressesAnyInterface() bool {
 func (c *Conf) Collect(*link.Namespace, string, []owner.Attachment) error { return nil }
 
 // Available finds that nothing is missing.
-func (c *Conf) Available() error { return nil }
+func (c *Conf) Available(*link.Namespace) error { return nil }
 
 // load reads and checks a configuration.
 func (v verbs) load(stdin []byte) (Driver, error) {

@@ -114,8 +114,17 @@ func (v verbs) status(args *skel.CmdArgs) error {
 	if err != nil {
 		return err
 	}
-	if err := d.Available(); err != nil {
+	if err := available(d); err != nil {
 		return plugin.Errorf(types.ErrPluginNotAvailable, "%w", err)
 	}
 	return delegate.Status()
+}
+
+func available(d Driver) error {
+	host, err := link.Host()
+	if err != nil {
+		return err
+	}
+	defer host.Close()
+	return d.Available(host)
 }

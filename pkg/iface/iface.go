@@ -46,7 +46,7 @@ type Driver interface {
 	// they are among the valid ones.
 	Collect(host *link.Namespace, network string, valid []owner.Attachment) error
 	// Available returns what Create or Configure would miss on this node.
-	Available() error
+	Available(host *link.Namespace) error
 }
 
 // Attachment is the interface that a verb is about.

@@ -221,12 +221,7 @@ func (c *Conf) Collect(host *link.Namespace, network string, valid []owner.Attac
 
 // Available looks whether the bridge, if it is there, is fit for the network,
 // and what masquerading and anti-spoofing would miss.
-func (c *Conf) Available() error {
-	host, err := link.Host()
-	if err != nil {
-		return err
-	}
-	defer host.Close()
+func (c *Conf) Available(host *link.Namespace) error {
 	return plugin.Join(c.fits(host), c.masquerade.Available(), c.antiSpoofing.Available())
 }
 

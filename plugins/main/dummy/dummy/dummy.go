@@ -41,11 +41,4 @@ func (c *Conf) Expect(a *iface.Attachment) (container, host []check.Expect, err 
 func (c *Conf) Remove(a *iface.Attachment) error { return a.Delete(kind) }
 
 // Available looks for the driver.
-func (c *Conf) Available() error {
-	host, err := link.Host()
-	if err != nil {
-		return err
-	}
-	defer host.Close()
-	return host.Supports(kind)
-}
+func (c *Conf) Available(host *link.Namespace) error { return host.Supports(kind) }

@@ -175,7 +175,7 @@ func (c *Conf) Collect(host *link.Namespace, network string, valid []owner.Attac
 }
 
 // Available looks whether there is such a device, be it in a container.
-func (c *Conf) Available() error {
+func (c *Conf) Available(host *link.Namespace) error {
 	if !c.hasSelector() {
 		return nil // the runtime names it at ADD
 	}
@@ -183,11 +183,6 @@ func (c *Conf) Available() error {
 	if err != nil || c.DPDKMode {
 		return err
 	}
-	host, err := link.Host()
-	if err != nil {
-		return err
-	}
-	defer host.Close()
 	_, missing := c.find(host, bus)
 	// What is above a device in sysfs stays while that is away.
 	if missing == nil || exists(bus.path) || exists(c.KernelPath) {

@@ -71,14 +71,9 @@ func (c *Conf) Expect(a *iface.Attachment) (container, host []check.Expect, err 
 
 // Available looks for the driver and the master. A network without one may get it
 // from the plugin before.
-func (c *Conf) Available() error {
+func (c *Conf) Available(host *link.Namespace) error {
 	if c.Master != "" {
-		return c.Child.Available()
+		return c.Child.Available(host)
 	}
-	host, err := link.Host()
-	if err != nil {
-		return err
-	}
-	defer host.Close()
 	return host.Supports(c.Kind)
 }

@@ -107,4 +107,4 @@ func (c *Conf) Collect(host *link.Namespace, network string, valid []owner.Attac
 }
 
 // Available returns what masquerading would miss.
-func (c *Conf) Available() error { return c.masquerade.Available() }
+func (c *Conf) Available(*link.Namespace) error { return c.masquerade.Available() }

@@ -95,4 +95,4 @@ func (c *Conf) Remove(a *iface.Attachment) error {
 }
 
 // Available looks whether taps can be made.
-func (c *Conf) Available() error { return link.SupportsTap() }
+func (c *Conf) Available(*link.Namespace) error { return link.SupportsTap() }
