@@ -41,13 +41,14 @@ func (c *Child) Validate() error {
 	return c.Queues.Validate()
 }
 
-// Make makes the interface that l describes, completed by what all kinds have in
-// common, and registers what removes it.
-func (c *Child) Make(a *Attachment, l netlink.Link) (netlink.Link, error) {
+// Make makes and reports the interface that l describes, completed by what all
+// kinds have in common, and registers what removes it. It gets addresses by IPAM
+// or, as the result has them already, from the plugin before.
+func (c *Child) Make(a *Attachment, l netlink.Link) error {
 	at := c.place(a)
 	master, err := c.master(at)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	attrs := l.Attrs()
 	attrs.Name, attrs.ParentIndex, attrs.MTU = a.IfName, master.Attrs().Index, c.MTU
@@ -55,10 +56,14 @@ func (c *Child) Make(a *Attachment, l netlink.Link) (netlink.Link, error) {
 	c.Queues.Set(attrs)
 	made, err := at.AddChild(a.Container, l)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	a.Undo(func() error { return a.Container.Delete(a.IfName, c.Kind) })
-	return made, a.Container.Own(made, a.Attachment)
+	if err := a.Container.Own(made, a.Attachment); err != nil {
+		return err
+	}
+	a.Report(made)
+	return c.Prepare(a, c.HasIPAM() || len(a.Result.IPs) > 0)
 }
 
 // place is the namespace of the master.
@@ -90,23 +95,26 @@ func (c *Child) master(at *link.Namespace) (master netlink.Link, err error) {
 
 // ExpectChild describes the interface, with the options that l has. It names the
 // master if the configuration does: the default route may be another one by now.
-func (c *Child) ExpectChild(a *Attachment, l netlink.Link) (check.Expect, error) {
+func (c *Child) ExpectChild(a *Attachment, l netlink.Link) (container, host []check.Expect, err error) {
 	expected := c.ExpectInterface(a, c.Kind)
 	expected.Options = link.Options(l)
 	expected.TxQueues, expected.RxQueues = c.NumTxQueues, c.NumRxQueues
 	if c.MTU != 0 {
 		expected.MTU = c.MTU
 	}
-	if c.Master == "" {
-		return expected, nil
+	if c.Master != "" {
+		expected.Master, err = c.expectMaster(a)
 	}
+	return []check.Expect{expected}, nil, err
+}
+
+func (c *Child) expectMaster(a *Attachment) (*check.Master, error) {
 	master, err := c.master(c.place(a))
 	if err != nil {
-		return expected, err
+		return nil, err
 	}
 	lower, err := a.Container.Below(c.place(a), master, c.Kind)
-	expected.Master = &check.Master{Name: c.Master, Lower: lower}
-	return expected, err
+	return &check.Master{Name: c.Master, Lower: lower}, err
 }
 
 // Remove deletes the interface, with which addresses and routes go.

@@ -23,12 +23,7 @@ var Plugin = iface.New("vlan", func() iface.Driver {
 func (c *Conf) Create(a *iface.Attachment) error {
 	l := c.link()
 	l.HardwareAddr = c.mac
-	made, err := c.Make(a, l)
-	if err != nil {
-		return c.explain(a, err)
-	}
-	a.Report(made)
-	return c.Prepare(a, c.HasIPAM())
+	return c.explain(a, c.Make(a, l))
 }
 
 // explain tells a VLAN that is in use from a name that is.
@@ -50,6 +45,5 @@ func (c *Conf) link() *netlink.Vlan {
 
 // Expect describes the interface.
 func (c *Conf) Expect(a *iface.Attachment) (container, host []check.Expect, err error) {
-	expected, err := c.ExpectChild(a, c.link())
-	return []check.Expect{expected}, nil, err
+	return c.ExpectChild(a, c.link())
 }
