@@ -8,7 +8,6 @@ import (
 
 	current "github.com/containernetworking/cni/pkg/types/100"
 	"github.com/vishvananda/netlink"
-	"golang.org/x/sys/unix"
 
 	"github.com/containernetworking/plugins/pkg/ip"
 	"github.com/containernetworking/plugins/pkg/utils/sysctl"
@@ -54,13 +53,13 @@ func (s SetUp) Config(result *current.Result) ip.Config {
 	return config
 }
 
-// detection is the flag that leaves duplicate address detection out: an IPAM
-// plugin made the address unique. IPv4 has no such thing.
+// detection relies on the IPAM plugin, which made the address unique, unless told
+// not to.
 func (s SetUp) detection(address net.IP) int {
-	if s.Detect || address.To4() != nil {
+	if s.Detect {
 		return 0
 	}
-	return unix.IFA_F_NODAD
+	return ip.NoDetection(address)
 }
 
 // Apply gives the container's interface its addresses and routes, sets it up,

@@ -129,6 +129,23 @@ func OnLink(r netlink.Route, reachable func(net.IP) bool) netlink.Route {
 	return r
 }
 
+// NoDetection returns the flag that leaves duplicate address detection out for an
+// address that is known to be unique. IPv4 has no such thing.
+func NoDetection(address net.IP) int {
+	if address.To4() != nil {
+		return 0
+	}
+	return unix.IFA_F_NODAD
+}
+
+// Everywhere returns the destination of a default route through a gateway.
+func Everywhere(gateway net.IP) *net.IPNet {
+	if gateway.To4() != nil {
+		return &net.IPNet{IP: net.IPv4zero.To4(), Mask: net.CIDRMask(0, 32)}
+	}
+	return &net.IPNet{IP: net.IPv6zero, Mask: net.CIDRMask(0, 128)}
+}
+
 // SameNet reports whether two networks are equal; nil stands for the default
 // route of either family.
 func SameNet(a, b *net.IPNet) bool {

@@ -22,11 +22,7 @@ func AddHostRoute(ipn *net.IPNet, gw net.IP, dev netlink.Link) error {
 
 // AddDefaultRoute is [AddRoute] for all destinations of gw's family.
 func AddDefaultRoute(gw net.IP, dev netlink.Link) error {
-	all := &net.IPNet{IP: net.IPv6zero, Mask: net.CIDRMask(0, 128)}
-	if gw.To4() != nil {
-		all = &net.IPNet{IP: net.IPv4zero.To4(), Mask: net.CIDRMask(0, 32)}
-	}
-	return AddRoute(all, gw, dev)
+	return AddRoute(Everywhere(gw), gw, dev)
 }
 
 func addScoped(scope netlink.Scope, ipn *net.IPNet, gw net.IP, dev netlink.Link) error {

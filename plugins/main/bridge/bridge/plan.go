@@ -7,7 +7,6 @@ import (
 	"github.com/containernetworking/cni/pkg/types"
 	current "github.com/containernetworking/cni/pkg/types/100"
 	"github.com/vishvananda/netlink"
-	"golang.org/x/sys/unix"
 
 	"github.com/containernetworking/plugins/pkg/ip"
 	"github.com/containernetworking/plugins/pkg/plugin"
@@ -44,7 +43,7 @@ func (c *Conf) complete(result *current.Result) error {
 	gateway4, gateway6 := ip.FirstGateways(result.IPs)
 	for _, gateway := range []net.IP{gateway4, gateway6} {
 		if gateway != nil && !hasDefault(result.Routes, gateway) {
-			result.Routes = append(result.Routes, &types.Route{Dst: everything(gateway), GW: gateway})
+			result.Routes = append(result.Routes, &types.Route{Dst: *ip.Everywhere(gateway), GW: gateway})
 		}
 	}
 	return nil
@@ -53,18 +52,10 @@ func (c *Conf) complete(result *current.Result) error {
 // hasDefault reports whether there is a default route of the gateway's family.
 // One that names no gateway goes through the same one.
 func hasDefault(routes []*types.Route, gateway net.IP) bool {
-	all := everything(gateway)
+	all := ip.Everywhere(gateway)
 	return slices.ContainsFunc(routes, func(r *types.Route) bool {
 		return r.Dst.String() == all.String() && r.Table == nil && r.Priority == 0
 	})
-}
-
-// everything is the destination of a default route.
-func everything(gateway net.IP) net.IPNet {
-	if gateway.To4() != nil {
-		return net.IPNet{IP: net.IPv4zero.To4(), Mask: net.CIDRMask(0, 32)}
-	}
-	return net.IPNet{IP: net.IPv6zero, Mask: net.CIDRMask(0, 128)}
 }
 
 // newPlan reads a complete result.
@@ -84,9 +75,9 @@ func (p *plan) addGateways(ips []*current.IPConfig, v4 bool) {
 		if (address.Gateway.To4() != nil) != v4 {
 			continue
 		}
-		gateway := netlink.Addr{IPNet: &net.IPNet{IP: address.Gateway, Mask: address.Address.Mask}}
-		if !v4 {
-			gateway.Flags = unix.IFA_F_NODAD
+		gateway := netlink.Addr{
+			IPNet: &net.IPNet{IP: address.Gateway, Mask: address.Address.Mask},
+			Flags: ip.NoDetection(address.Gateway),
 		}
 		if !slices.ContainsFunc(p.gateways, func(g netlink.Addr) bool { return ip.SameNet(g.IPNet, gateway.IPNet) }) {
 			p.gateways = append(p.gateways, gateway)

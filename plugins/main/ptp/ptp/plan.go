@@ -77,16 +77,18 @@ func withGateways(ips []*current.IPConfig) []*current.IPConfig {
 	return all
 }
 
+// addAddress leaves duplicate address detection out: the link has two ends, both of
+// them ours.
 func (p *plan) addAddress(address *current.IPConfig) {
 	local := ip.HostNet(address.Address.IP)
 	p.container.Addrs = append(p.container.Addrs, netlink.Addr{
-		IPNet: &address.Address, Flags: unix.IFA_F_NOPREFIXROUTE | nodad(local),
+		IPNet: &address.Address, Flags: unix.IFA_F_NOPREFIXROUTE | ip.NoDetection(local.IP),
 	})
 	p.host.Routes = append(p.host.Routes, netlink.Route{Dst: local, Scope: netlink.SCOPE_HOST})
 
 	gateway := ip.HostNet(address.Gateway)
 	p.addRoute(netlink.Route{Dst: gateway, Scope: netlink.SCOPE_LINK, Src: local.IP})
-	onHost := netlink.Addr{IPNet: gateway, Flags: nodad(gateway)}
+	onHost := netlink.Addr{IPNet: gateway, Flags: ip.NoDetection(gateway.IP)}
 	if gateway.IP.IsLinkLocalUnicast() {
 		onHost.Scope = unix.RT_SCOPE_LINK
 	}
@@ -124,13 +126,4 @@ func withLinkLocal(host ip.Config) ip.Config {
 		host.Addrs = append(slices.Clone(host.Addrs), linkLocal)
 	}
 	return host
-}
-
-// nodad is the flag that leaves duplicate address detection out: the link has
-// two ends, both of them ours. IPv4 has no such thing.
-func nodad(address *net.IPNet) int {
-	if address.IP.To4() != nil {
-		return 0
-	}
-	return unix.IFA_F_NODAD
 }

@@ -109,14 +109,7 @@ func (p *plan) routeGateway(s source) net.IP {
 // defaultRoute leads through a gateway, which is on the link if no route of the
 // table leads to it.
 func (p *plan) defaultRoute(gateway net.IP, routes []netlink.Route) netlink.Route {
-	r := netlink.Route{
-		LinkIndex: p.index,
-		Dst:       &net.IPNet{IP: net.IPv6zero, Mask: net.CIDRMask(0, 128)},
-		Gw:        gateway,
-	}
-	if gateway.To4() != nil {
-		r.Dst = &net.IPNet{IP: net.IPv4zero.To4(), Mask: net.CIDRMask(0, 32)}
-	}
+	r := netlink.Route{LinkIndex: p.index, Dst: ip.Everywhere(gateway), Gw: gateway}
 	return ip.OnLink(r, func(hop net.IP) bool {
 		leads := func(r netlink.Route) bool { return !hasGateway(r) && r.Dst.Contains(hop) }
 		return hop.IsLinkLocalUnicast() || slices.ContainsFunc(routes, leads)
