@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"sync"
 
 	"github.com/containernetworking/cni/pkg/skel"
 	"github.com/containernetworking/cni/pkg/types"
@@ -47,19 +46,6 @@ func (v verbs) del(args *skel.CmdArgs) error {
 	}
 	removed := d.Remove(a)
 	return plugin.Join(opened, removed, err, call.Wait())
-}
-
-// Together runs the parts of a Remove at the same time and joins their errors:
-// the deletion of a link and that of a rule each wait for an RCU grace period,
-// and may wait for the same one.
-func Together(parts ...func() error) error {
-	errs := make([]error, len(parts))
-	var running sync.WaitGroup
-	for i, part := range parts {
-		running.Go(func() { errs[i] = part() })
-	}
-	running.Wait()
-	return plugin.Join(errs...)
 }
 
 // openIfThere opens the container's namespace. What is at the path may be a

@@ -1,6 +1,6 @@
-// Package rules keeps a record of what the attachments of a plugin that makes
-// interfaces have in the packet filter of the host, masquerade and anti-spoofing,
-// and makes it again after somebody flushed it.
+// Package rules keeps a record of what the attachments of a plugin that makes veth
+// pairs have in the packet filter of the host, masquerade and anti-spoofing, makes it
+// again after somebody flushed it, and removes it together with the pair.
 package rules
 
 import (
@@ -72,10 +72,8 @@ func (r Records) Keep(kept Record, addresses []*net.IPNet) error {
 	return nil
 }
 
-// Forget removes the attachment's record, if there is one. It must come before the
+// forget removes an attachment's record, if there is one. It must come before the
 // removal of the rules: so that no repair makes them again.
-func (r Records) Forget(a owner.Attachment) error { return r.forget(a.Prefix()) }
-
 func (r Records) forget(prefix string) error {
 	path := r.path(prefix)
 	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
@@ -84,8 +82,8 @@ func (r Records) forget(prefix string) error {
 	return record.Removing(r.directory(), func() error { return record.Remove(path) })
 }
 
-// Collect does the same for the network's attachments that are not valid.
-func (r Records) Collect(network string, valid []owner.Attachment) error {
+// collect does the same for the network's attachments that are not valid.
+func (r Records) collect(network string, valid []owner.Attachment) error {
 	prefixes, err := r.prefixes()
 	errs := []error{err}
 	stale := owner.Stale(network, valid)

@@ -67,7 +67,7 @@ func TestRecords(t *testing.T) {
 	t.Parallel()
 	onHost(t, func() error {
 		none := Record{Attachment: two}
-		if err := errors.Join(records.Forget(one), records.Keep(none, addresses()), records.Collect("net", nil), records.Repair(nil)); err != nil {
+		if err := errors.Join(records.forget(one.Prefix()), records.Keep(none, addresses()), records.collect("net", nil), records.Repair(nil)); err != nil {
 			return err
 		}
 		if _, err := os.Stat(records.directory()); err == nil {
@@ -89,7 +89,7 @@ func TestRecords(t *testing.T) {
 			fmt.Sprint(got.masquerade.Masqueraded(one, got.networks()), got.Addresses, got.Link, got.MAC, got.antiSpoofing)); diff != "" {
 			return errors.New("record (-want +got):\n" + diff)
 		}
-		return left(func() error { return records.Collect("net", []owner.Attachment{one}) }, one, foreign)
+		return left(func() error { return records.collect("net", []owner.Attachment{one}) }, one, foreign)
 	})
 }
 
@@ -151,7 +151,7 @@ func BenchmarkRecord(b *testing.B) {
 	onHost(b, func() error {
 		var errs []error
 		for b.Loop() {
-			errs = append(errs, records.Keep(recordOf(one), addresses()), records.Forget(one))
+			errs = append(errs, records.Keep(recordOf(one), addresses()), records.forget(one.Prefix()))
 		}
 		return errors.Join(errs...)
 	})

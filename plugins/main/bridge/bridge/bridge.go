@@ -11,7 +11,6 @@ import (
 	"github.com/containernetworking/plugins/pkg/iface"
 	"github.com/containernetworking/plugins/pkg/ip"
 	"github.com/containernetworking/plugins/pkg/link"
-	"github.com/containernetworking/plugins/pkg/nat"
 	"github.com/containernetworking/plugins/pkg/owner"
 	"github.com/containernetworking/plugins/pkg/plugin"
 	"github.com/containernetworking/plugins/pkg/rules"
@@ -194,11 +193,8 @@ func (c *Conf) expectPort(a *iface.Attachment) *check.Port {
 // Remove deletes the veth pair, the masquerade, what the container may send and,
 // if so configured, the bridge with its last port.
 func (c *Conf) Remove(a *iface.Attachment) error {
-	forgotten := records.Forget(a.Attachment)
-	err := nat.DelBeside(a.Attachment, a.Host.Do, func() error {
-		return link.DeleteOwnedVeth(a.Host, a.Container, a.Attachment)
-	}, spoof.Removal(a.Attachment))
-	return plugin.Join(forgotten, err, c.removeEmpty(a.Host))
+	err := records.Remove(a.Host, a.Container, a.Attachment, spoof.Removal(a.Attachment))
+	return plugin.Join(err, c.removeEmpty(a.Host))
 }
 
 func (c *Conf) removeEmpty(host *link.Namespace) error {
@@ -210,13 +206,7 @@ func (c *Conf) removeEmpty(host *link.Namespace) error {
 
 // Collect does the same for the network's attachments that are not valid.
 func (c *Conf) Collect(host *link.Namespace, network string, valid []owner.Attachment) error {
-	forgotten := records.Collect(network, valid)
-	err := iface.Together(
-		func() error { return host.CollectOwned(network, valid) },
-		func() error { return host.Do(func() error { return nat.GC(network, valid) }) },
-		func() error { return host.Do(func() error { return spoof.GC(network, valid) }) },
-	)
-	return plugin.Join(forgotten, err, c.removeEmpty(host))
+	return plugin.Join(records.Collect(host, network, valid, spoof.GC), c.removeEmpty(host))
 }
 
 // Available looks whether the bridge, if it is there, is fit for the network,

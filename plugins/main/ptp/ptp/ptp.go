@@ -9,7 +9,6 @@ import (
 	"github.com/containernetworking/plugins/pkg/iface"
 	"github.com/containernetworking/plugins/pkg/ip"
 	"github.com/containernetworking/plugins/pkg/link"
-	"github.com/containernetworking/plugins/pkg/nat"
 	"github.com/containernetworking/plugins/pkg/owner"
 	"github.com/containernetworking/plugins/pkg/plugin"
 	"github.com/containernetworking/plugins/pkg/rules"
@@ -91,19 +90,12 @@ func (c *Conf) Expect(a *iface.Attachment) (container, host []check.Expect, err 
 // Remove deletes the pair, with which addresses and routes go, and the
 // masquerade, whether or not the configuration still asks for one.
 func (c *Conf) Remove(a *iface.Attachment) error {
-	forgotten := records.Forget(a.Attachment)
-	return plugin.Join(forgotten, nat.DelBeside(a.Attachment, a.Host.Do, func() error {
-		return link.DeleteOwnedVeth(a.Host, a.Container, a.Attachment)
-	}))
+	return records.Remove(a.Host, a.Container, a.Attachment)
 }
 
 // Collect does the same for the network's attachments that are not valid.
 func (c *Conf) Collect(host *link.Namespace, network string, valid []owner.Attachment) error {
-	forgotten := records.Collect(network, valid)
-	return plugin.Join(forgotten, iface.Together(
-		func() error { return host.CollectOwned(network, valid) },
-		func() error { return host.Do(func() error { return nat.GC(network, valid) }) },
-	))
+	return records.Collect(host, network, valid)
 }
 
 // Available returns what masquerading would miss.
