@@ -29,8 +29,8 @@ type Connection struct {
 	New bool
 }
 
-// maxRaces is how often a bridge may be deleted by somebody else while a port is
-// being connected to it.
+// maxRaces is how often a bridge may be deleted by somebody else while a port, or an
+// inner pair, is being connected to it.
 const maxRaces = 10
 
 // Connect makes port, which is down, a port of the bridge, and sets both up. It

@@ -64,7 +64,7 @@ func (n *Namespace) deleteOrphans(bridge string) error {
 		if _, err := strconv.Atoi(vlan); !ok || err != nil {
 			continue
 		}
-		if _, port, err := n.Inner(l.Attrs().Name); err == nil && port.Attrs().MasterIndex == 0 {
+		if _, port, err := n.inner(l.Attrs().Name); err == nil && port.Attrs().MasterIndex == 0 {
 			errs = append(errs, n.delete(l))
 		}
 	}

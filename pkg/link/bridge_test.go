@@ -199,20 +199,20 @@ func TestDeleteBridge(t *testing.T) {
 		"with inner pairs": {func(t *testing.T, n *Namespace) {
 			bridge := newBridge(t, n)
 			for _, name := range []string{"br0.7", "br0.8"} {
-				if err := n.AddInner(bridge, name); err != nil {
+				if err := n.addInner(bridge, name); err != nil {
 					t.Fatal(err)
 				}
 			}
 		}, nil},
 		"gone before its inner pair": {func(t *testing.T, n *Namespace) {
 			bridge := newBridge(t, n)
-			if err := errors.Join(n.AddInner(bridge, "br0.7"), n.LinkDel(bridge)); err != nil {
+			if err := errors.Join(n.addInner(bridge, "br0.7"), n.LinkDel(bridge)); err != nil {
 				t.Fatal(err)
 			}
 		}, nil},
 		"gone, and a pair of another": {func(t *testing.T, n *Namespace) {
 			bridge := newBridge(t, n)
-			if err := errors.Join(n.AddInner(bridge, "br1.7"), n.LinkDel(bridge)); err != nil {
+			if err := errors.Join(n.addInner(bridge, "br1.7"), n.LinkDel(bridge)); err != nil {
 				t.Fatal(err)
 			}
 			renamePeer(t, n, "br1.7", "veth0")
@@ -233,7 +233,7 @@ func TestDeleteBridge(t *testing.T) {
 // renamePeer gives the port of an inner pair a name that is known.
 func renamePeer(t *testing.T, n *Namespace, inner, name string) {
 	t.Helper()
-	_, port, err := n.Inner(inner)
+	_, port, err := n.inner(inner)
 	if err == nil {
 		err = n.LinkSetName(port, name)
 	}
@@ -345,7 +345,7 @@ func TestPorts(t *testing.T) {
 	n := newNamespace(t)
 	bridge := newBridge(t, n)
 	newPort(t, n, bridge, "veth0", 0)
-	if err := n.AddInner(bridge, InnerName("br0", 7)); err != nil {
+	if err := n.addInner(bridge, InnerName("br0", 7)); err != nil {
 		t.Fatal(err)
 	}
 	if _, _, err := AddVeth(n, newNamespace(t), Veth{Name: "eth0", HostName: "other"}); err != nil {
@@ -364,28 +364,6 @@ func TestPorts(t *testing.T) {
 	newPort(t, n, bridge, "veth1", 0)
 	if shared, err := n.IsShared(bridge, port); !shared || err != nil {
 		t.Errorf("shared %v, %v", shared, err)
-	}
-}
-
-func TestInner(t *testing.T) {
-	t.Parallel()
-	n := newNamespace(t)
-	bridge := newBridge(t, n)
-	if _, _, err := n.Inner("br0.7"); !IsNotFound(err) {
-		t.Errorf("got %v", err)
-	}
-	if err := n.AddInner(bridge, "br0.7"); err != nil {
-		t.Fatal(err)
-	}
-	l, port, err := n.Inner("br0.7")
-	if err != nil || l.Attrs().Name != "br0.7" || port.Attrs().MasterIndex != bridge.Index || l.Attrs().MTU != bridge.MTU {
-		t.Errorf("got %v, %v, %v", l, port, err)
-	}
-	if err := n.AddInner(bridge, "br0.7"); !errors.Is(err, unix.EEXIST) {
-		t.Errorf("the second: %v", err)
-	}
-	if _, _, err := n.Inner("br0"); err == nil {
-		t.Error("a bridge is taken for an inner pair")
 	}
 }
 

@@ -31,7 +31,7 @@ func (n *Namespace) attach(made Connection, settings PortSettings) error {
 			return fmt.Errorf("failed to set isolated on for %v: %w", name, err)
 		}
 	}
-	return n.JoinVLANs(made, settings.VLANs)
+	return n.joinVLANs(made, settings.VLANs)
 }
 
 // DefaultVLAN returns the VLAN that the kernel puts new ports into, as untagged
@@ -43,8 +43,8 @@ func (c Connection) DefaultVLAN() uint16 {
 	return *c.Bridge.VlanDefaultPVID
 }
 
-// JoinVLANs changes the VLANs of a new port from the kernel's choice.
-func (n *Namespace) JoinVLANs(made Connection, choose func(byDefault uint16) *VLANs) error {
+// joinVLANs changes the VLANs of a new port from the kernel's choice.
+func (n *Namespace) joinVLANs(made Connection, choose func(byDefault uint16) *VLANs) error {
 	name, before := made.Port.Attrs().Name, made.DefaultVLAN()
 	vlans := choose(before)
 	if vlans == nil {

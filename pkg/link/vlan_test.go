@@ -1,7 +1,6 @@
 package link
 
 import (
-	"errors"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -10,14 +9,7 @@ import (
 func TestVLANs(t *testing.T) {
 	t.Parallel()
 	n := newNamespace(t)
-	on := true
-	bridge, err := n.AddBridge("br0", 0, BridgeFlags{VLANFiltering: &on})
-	if errors.Is(err, ErrNoVLANFiltering) {
-		t.Skip("kernel lacks bridge VLAN filtering")
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	bridge := newFilteringBridge(t, n, "br0")
 	port, foreign := newPort(t, n, bridge, "veth0", 0), newPort(t, n, bridge, "veth1", 0)
 	expect := func(want VLANs) {
 		t.Helper()

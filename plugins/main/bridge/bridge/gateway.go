@@ -1,12 +1,9 @@
 package bridge
 
 import (
-	"errors"
 	"fmt"
-	"net"
 
 	"github.com/vishvananda/netlink"
-	"golang.org/x/sys/unix"
 
 	"github.com/containernetworking/plugins/pkg/iface"
 	"github.com/containernetworking/plugins/pkg/ip"
@@ -27,7 +24,12 @@ func (c *Conf) gateway(a *iface.Attachment) (netlink.Link, error) {
 	if c.VLAN == 0 {
 		return c.made.Bridge, nil
 	}
-	l, err := c.vlanGateway(a)
+	l, isNew, err := a.Host.EnsureInner(link.Inner{Bridge: c.made.Bridge, VLAN: c.VLAN, Prepare: prepareGateway})
+	if isNew {
+		a.Undo(func() error {
+			return c.unlessShared(a, func() error { return a.Host.Delete(c.gatewayName(), "veth") })
+		})
+	}
 	if err != nil {
 		return nil, fmt.Errorf("failed to set vlan interface for bridge %q: %w", c.Bridge, err)
 	}
@@ -35,60 +37,10 @@ func (c *Conf) gateway(a *iface.Attachment) (netlink.Link, error) {
 	return l, nil
 }
 
-// maxRaces is how often the interface may be deleted by somebody else meanwhile.
-const maxRaces = 10
-
-// vlanGateway returns the interface of the host in the VLAN. ADDs that make it
-// at the same time are told apart by the kernel (NLM_F_EXCL), and each completes
-// what the other may not have come to yet: the interface is set up last.
-func (c *Conf) vlanGateway(a *iface.Attachment) (netlink.Link, error) {
-	name := c.gatewayName()
-	for range maxRaces {
-		l, port, err := a.Host.Inner(name)
-		switch {
-		case link.IsNotFound(err):
-			err := a.Host.AddInner(c.made.Bridge, name)
-			if err != nil && !errors.Is(err, unix.EEXIST) {
-				return nil, err
-			}
-			if err == nil {
-				a.Undo(func() error { return c.unlessShared(a, func() error { return a.Host.Delete(name, "veth") }) })
-			}
-		case err != nil:
-			return nil, err
-		case port.Attrs().MasterIndex == 0: // of a bridge that is gone
-			if err := a.Host.LinkDel(l); err != nil && !link.IsNotFound(err) {
-				return nil, fmt.Errorf("delete %q: %w", name, err)
-			}
-		case port.Attrs().MasterIndex != c.made.Bridge.Index:
-			return nil, fmt.Errorf("%q exists but belongs to another bridge", name)
-		default:
-			return l, c.completeGateway(a.Host, l, port)
-		}
-	}
-	return nil, fmt.Errorf("%q was deleted again and again by somebody else", name)
-}
-
-// completeGateway takes the port of a VLAN's gateway into that VLAN, and sets it
-// up.
-func (c *Conf) completeGateway(host *link.Namespace, l, port netlink.Link) error {
-	if l.Attrs().Flags&port.Attrs().Flags&net.FlagUp != 0 {
-		return nil
-	}
-	only := Conf{VLAN: c.VLAN}
-	if err := host.JoinVLANs(link.Connection{Bridge: c.made.Bridge, Port: port}, only.vlans); err != nil {
-		return err
-	}
-	if err := ip.IgnoreAdvertisements(l.Attrs().Name); err != nil {
-		return err
-	}
-	ip.SkipDetection(l.Attrs().Name)
-	for _, end := range []netlink.Link{port, l} {
-		if err := host.LinkSetUp(end); err != nil {
-			return fmt.Errorf("set %q up: %w", end.Attrs().Name, err)
-		}
-	}
-	return nil
+// prepareGateway makes the settings of the interface in the VLAN that are sysctls.
+func prepareGateway(name string) error {
+	ip.SkipDetection(name)
+	return ip.IgnoreAdvertisements(name)
 }
 
 // unlessShared takes back what the ADD did for the network as a whole, unless
