@@ -8,6 +8,7 @@ import (
 
 	"github.com/containernetworking/plugins/pkg/iface"
 	"github.com/containernetworking/plugins/pkg/netdev"
+	"github.com/containernetworking/plugins/pkg/sysfs"
 )
 
 // Conf is the network configuration of host-device. Of the keys that say which
@@ -52,11 +53,11 @@ func (c *Conf) Validate() error {
 			return fmt.Errorf("failed to parse MAC address %q: %w", c.HWAddr, err)
 		}
 	}
-	if c.KernelPath != "" && !strings.HasPrefix(filepath.Clean(c.KernelPath), devicesRoot+"/") {
-		return fmt.Errorf("kernel device path %q must be absolute and begin with %s/", c.KernelPath, devicesRoot)
+	if c.KernelPath != "" && !strings.HasPrefix(filepath.Clean(c.KernelPath), sysfs.Root+"/") {
+		return fmt.Errorf("kernel device path %q must be absolute and begin with %s/", c.KernelPath, sysfs.Root)
 	}
 	for key, id := range map[string]string{"pciBusID": c.PCI, "deviceID": c.Runtime.DeviceID} {
-		if strings.ContainsAny(id, `/*?[\`) || id == "." || id == ".." {
+		if id != "" && !sysfs.IsName(id) {
 			return fmt.Errorf("invalid %s %q", key, id)
 		}
 	}

@@ -1,20 +1,51 @@
 package hostdevice
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"slices"
 
+	"github.com/containernetworking/cni/pkg/types"
 	"github.com/vishvananda/netlink"
 
 	"github.com/containernetworking/plugins/pkg/link"
+	"github.com/containernetworking/plugins/pkg/plugin"
+	"github.com/containernetworking/plugins/pkg/sysfs"
 )
+
+// resolve looks the PCI function or auxiliary device up, if one is given, and
+// decides whether anything is to be moved.
+func (c *Conf) resolve() (sysfs.Parent, error) {
+	if !c.hasSelector() {
+		return sysfs.Parent{}, plugin.Errorf(types.ErrInvalidNetworkConfig, `specify either "device", "hwaddr", "kernelpath" or "pciBusID"`)
+	}
+	parent, err := c.parent()
+	if err != nil || parent.PCI == "" {
+		return parent, err
+	}
+	if c.DPDKMode, err = parent.HasUserDriver(); err != nil {
+		err = fmt.Errorf("error with host device: %w", err)
+	}
+	return parent, err
+}
+
+// parent returns the device that the runtime's id or the PCI address names.
+func (c *Conf) parent() (sysfs.Parent, error) {
+	switch {
+	case c.Runtime.DeviceID != "":
+		parent, found := sysfs.Find(c.Runtime.DeviceID)
+		if !found {
+			return parent, fmt.Errorf("runtime config DeviceID %s not found or unsupported", c.Runtime.DeviceID)
+		}
+		return parent, nil
+	case c.PCI != "":
+		return sysfs.Function(c.PCI), nil
+	}
+	return sysfs.Parent{}, nil
+}
 
 // findOrReclaim finds the device, also if the kernel has returned it under the
 // name that it had in a container whose DEL is still to come: it is renamed first.
-func (c *Conf) findOrReclaim(host *link.Namespace, bus bus) (netlink.Link, error) {
-	l, err := c.find(host, bus)
+func (c *Conf) findOrReclaim(host *link.Namespace, parent sysfs.Parent) (netlink.Link, error) {
+	l, err := c.find(host, parent)
 	name := c.Device
 	if err == nil {
 		name = l.Attrs().Alias
@@ -37,15 +68,15 @@ func (c *Conf) findOrReclaim(host *link.Namespace, bus bus) (netlink.Link, error
 	if !reclaimed {
 		return l, err
 	}
-	return c.find(host, bus)
+	return c.find(host, parent)
 }
 
 // find returns the device that the configuration means.
-func (c *Conf) find(host *link.Namespace, bus bus) (netlink.Link, error) {
+func (c *Conf) find(host *link.Namespace, parent sysfs.Parent) (netlink.Link, error) {
 	if c.HWAddr != "" && c.Device == "" {
-		return c.findByMAC(host)
+		return host.LinkByMAC(c.hwAddr)
 	}
-	name, err := c.deviceName(bus)
+	name, err := c.deviceName(parent)
 	if err != nil {
 		return nil, err
 	}
@@ -57,38 +88,12 @@ func (c *Conf) find(host *link.Namespace, bus bus) (netlink.Link, error) {
 }
 
 // deviceName returns the name that is given, or that sysfs has.
-func (c *Conf) deviceName(bus bus) (string, error) {
+func (c *Conf) deviceName(parent sysfs.Parent) (string, error) {
 	switch {
 	case c.Device != "":
 		return c.Device, nil
 	case c.KernelPath != "":
-		return kernelPathDevice(c.KernelPath)
-	default:
-		return bus.netDevice()
+		return sysfs.NetDeviceAt(c.KernelPath)
 	}
-}
-
-// findByMAC prefers the device whose own address that is, and hardware to what
-// was put upon it and took its address over.
-func (c *Conf) findByMAC(host *link.Namespace) (netlink.Link, error) {
-	links, err := host.LinkList()
-	if err != nil {
-		return nil, fmt.Errorf("list links: %w", err)
-	}
-	links = slices.DeleteFunc(links, func(l netlink.Link) bool { return !bytes.Equal(l.Attrs().HardwareAddr, c.hwAddr) })
-	if len(links) == 0 {
-		return nil, errors.New("failed to find physical interface")
-	}
-	rank := func(l netlink.Link) int {
-		switch attrs := l.Attrs(); {
-		case bytes.Equal(attrs.PermHWAddr, c.hwAddr):
-			return 0
-		case l.Type() == "device":
-			return 1
-		case attrs.ParentIndex == 0 && !slices.Contains([]string{"bridge", "bond", "team"}, l.Type()), l.Type() == "veth":
-			return 2
-		}
-		return 3
-	}
-	return slices.MinFunc(links, func(a, b netlink.Link) int { return rank(a) - rank(b) }), nil
+	return parent.NetDevice()
 }

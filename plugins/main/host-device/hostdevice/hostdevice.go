@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/containernetworking/cni/pkg/types"
 	"github.com/vishvananda/netlink"
 
 	"github.com/containernetworking/plugins/pkg/check"
@@ -15,6 +14,7 @@ import (
 	"github.com/containernetworking/plugins/pkg/link"
 	"github.com/containernetworking/plugins/pkg/owner"
 	"github.com/containernetworking/plugins/pkg/plugin"
+	"github.com/containernetworking/plugins/pkg/sysfs"
 )
 
 // Plugin answers the verbs for host-device.
@@ -22,7 +22,7 @@ var Plugin = iface.New("host-device", func() iface.Driver { return new(Conf) })
 
 // Create moves the device into the container.
 func (c *Conf) Create(a *iface.Attachment) error {
-	bus, err := c.resolve()
+	parent, err := c.resolve()
 	if err != nil {
 		return err
 	}
@@ -30,7 +30,7 @@ func (c *Conf) Create(a *iface.Attachment) error {
 		a.Report(&netlink.Device{LinkAttrs: netlink.LinkAttrs{Name: a.IfName}})
 		return nil
 	}
-	device, err := c.findOrReclaim(a.Host, bus)
+	device, err := c.findOrReclaim(a.Host, parent)
 	if err != nil {
 		return fmt.Errorf("failed to find host device: %w", err)
 	}
@@ -42,8 +42,8 @@ func (c *Conf) Create(a *iface.Attachment) error {
 		return err
 	}
 	a.Report(l)
-	if bus.pci != "" {
-		a.ReportPCI(bus.pci)
+	if parent.PCI != "" {
+		a.ReportPCI(parent.PCI)
 	}
 	return c.Prepare(a, c.HasIPAM())
 }
@@ -54,19 +54,6 @@ func setMAC(n *link.Namespace, l netlink.Link, mac net.HardwareAddr) (netlink.Li
 		return nil, fmt.Errorf("set hardware address of %q: %w", l.Attrs().Name, err)
 	}
 	return n.LinkByIndex(l.Attrs().Index)
-}
-
-// resolve looks the PCI function or auxiliary device up, if one is given, and
-// decides whether anything is to be moved.
-func (c *Conf) resolve() (bus, error) {
-	if !c.hasSelector() {
-		return bus{}, plugin.Errorf(types.ErrInvalidNetworkConfig, `specify either "device", "hwaddr", "kernelpath" or "pciBusID"`)
-	}
-	b, err := c.bus()
-	if err == nil && b.pci != "" {
-		c.DPDKMode, err = b.hasDPDKDriver()
-	}
-	return b, err
 }
 
 // Configure gives the device its addresses, unless a program in the container
@@ -179,13 +166,13 @@ func (c *Conf) Available(host *link.Namespace) error {
 	if !c.hasSelector() {
 		return nil // the runtime names it at ADD
 	}
-	bus, err := c.resolve()
+	parent, err := c.resolve()
 	if err != nil || c.DPDKMode {
 		return err
 	}
-	_, missing := c.find(host, bus)
+	_, missing := c.find(host, parent)
 	// What is above a device in sysfs stays while that is away.
-	if missing == nil || exists(bus.path) || exists(c.KernelPath) {
+	if missing == nil || sysfs.Exists(parent.Path) || sysfs.Exists(c.KernelPath) {
 		return nil
 	}
 	lent, err := readLoans(func(string, string) bool { return true })
