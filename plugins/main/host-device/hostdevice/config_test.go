@@ -3,9 +3,6 @@ package hostdevice
 import (
 	"encoding/json"
 	"testing"
-
-	"github.com/containernetworking/plugins/pkg/link"
-	"github.com/containernetworking/plugins/pkg/owner"
 )
 
 func TestValidate(t *testing.T) {
@@ -44,25 +41,6 @@ func TestDPDKMode(t *testing.T) {
 		if err := json.Unmarshal([]byte(`{"`+key+`": true}`), c); err != nil || !c.DPDKMode {
 			t.Errorf("%s: %v, %v", key, c.DPDKMode, err)
 		}
-	}
-}
-
-func TestIsInterfaceName(t *testing.T) {
-	for name, want := range map[string]bool{
-		"eth0": true, "enp3s0f0np0v12.5": false, "enp3s0f0np0v125": true, "a@b": true,
-		"": false, ".": false, "..": false, "a b": false, "a/b": false, "a:b": false, "port 1": false,
-	} {
-		if got := isInterfaceName(name); got != want {
-			t.Errorf("%q: %v", name, got)
-		}
-	}
-}
-
-// The name of a record has both by which it is found.
-func TestLoanPath(t *testing.T) {
-	l := loan{Attachment: owner.Attachment{Network: "net", ContainerID: "c", IfName: "eth0"}, Device: &link.Origin{Name: "a@b"}}
-	if got, want := l.path(), directory+"/"+l.Prefix()+"@a@b.json"; got != want || len(l.Prefix()) != owner.PrefixLen {
-		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
 

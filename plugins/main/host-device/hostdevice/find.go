@@ -7,6 +7,7 @@ import (
 	"github.com/vishvananda/netlink"
 
 	"github.com/containernetworking/plugins/pkg/link"
+	"github.com/containernetworking/plugins/pkg/loan"
 	"github.com/containernetworking/plugins/pkg/plugin"
 	"github.com/containernetworking/plugins/pkg/sysfs"
 )
@@ -53,22 +54,14 @@ func (c *Conf) findOrReclaim(host *link.Namespace, parent sysfs.Parent) (netlink
 	if name == "" {
 		return l, err
 	}
-	loans, readErr := loansOf(name)
-	if readErr != nil {
-		return nil, readErr
+	reclaimed, failed := loan.Reclaim(host, name)
+	switch {
+	case failed != nil:
+		return nil, failed
+	case reclaimed:
+		return c.find(host, parent)
 	}
-	reclaimed := false
-	for _, loan := range loans {
-		back, err := loan.Device.Restore(host)
-		if err != nil {
-			return nil, err
-		}
-		reclaimed = reclaimed || back
-	}
-	if !reclaimed {
-		return l, err
-	}
-	return c.find(host, parent)
+	return l, err
 }
 
 // find returns the device that the configuration means.

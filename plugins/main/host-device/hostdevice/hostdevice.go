@@ -5,13 +5,13 @@ import (
 	"fmt"
 	"net"
 	"slices"
-	"strings"
 
 	"github.com/vishvananda/netlink"
 
 	"github.com/containernetworking/plugins/pkg/check"
 	"github.com/containernetworking/plugins/pkg/iface"
 	"github.com/containernetworking/plugins/pkg/link"
+	"github.com/containernetworking/plugins/pkg/loan"
 	"github.com/containernetworking/plugins/pkg/owner"
 	"github.com/containernetworking/plugins/pkg/plugin"
 	"github.com/containernetworking/plugins/pkg/sysfs"
@@ -48,6 +48,15 @@ func (c *Conf) Create(a *iface.Attachment) error {
 	return c.Prepare(a, c.HasIPAM())
 }
 
+func lend(a *iface.Attachment, device netlink.Link) (netlink.Link, error) {
+	lent, err := loan.New(a.Host, device, a.Attachment, a.Args.Netns)
+	if err != nil {
+		return nil, err
+	}
+	a.Undo(func() error { return lent.End(a.Host, a.Container) })
+	return lent.Begin(a.Host, a.Container)
+}
+
 // setMAC changes the hardware address, which the device gets back with the rest.
 func setMAC(n *link.Namespace, l netlink.Link, mac net.HardwareAddr) (netlink.Link, error) {
 	if err := n.LinkSetHardwareAddr(l, mac); err != nil {
@@ -70,7 +79,7 @@ func (c *Conf) Expect(a *iface.Attachment) (container, host []check.Expect, err 
 	if _, err := c.resolve(); err != nil || c.DPDKMode {
 		return nil, nil, err
 	}
-	loans, err := loansTo(a.Attachment)
+	loans, err := loan.To(a.Attachment)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -83,12 +92,12 @@ func (c *Conf) Expect(a *iface.Attachment) (container, host []check.Expect, err 
 
 // compare tells if the container's interface, if it has one, is another one than
 // ADD has moved there. Those that earlier releases have moved have the alias only.
-func compare(l netlink.Link, loans []*loan) error {
+func compare(l netlink.Link, loans []*loan.Loan) error {
 	if l == nil {
 		return nil
 	}
 	attrs := l.Attrs()
-	same := func(l *loan) bool { return attrs.Index == l.Device.Index && attrs.Alias == l.Device.Name }
+	same := func(l *loan.Loan) bool { return attrs.Index == l.Device.Index && attrs.Alias == l.Device.Name }
 	switch {
 	case len(loans) == 0 && attrs.Alias == "":
 		return fmt.Errorf("interface %s is no device of the host: it has no alias", attrs.Name)
@@ -100,7 +109,7 @@ func compare(l netlink.Link, loans []*loan) error {
 
 // Remove brings the device back.
 func (c *Conf) Remove(a *iface.Attachment) error {
-	loans, err := loansTo(a.Attachment)
+	loans, err := loan.To(a.Attachment)
 	if err != nil {
 		return err
 	}
@@ -108,57 +117,23 @@ func (c *Conf) Remove(a *iface.Attachment) error {
 		return c.removeUnrecorded(a)
 	}
 	var errs []error
-	for _, loan := range loans {
-		errs = append(errs, loan.end(a.Host, a.Container))
+	for _, l := range loans {
+		errs = append(errs, l.End(a.Host, a.Container))
 	}
 	return plugin.Join(errs...)
 }
 
-// removeUnrecorded brings a device back that upstream has moved: its name on the
-// host is its alias, and the rest is unknown.
+// removeUnrecorded brings the device back if upstream has moved one.
 func (c *Conf) removeUnrecorded(a *iface.Attachment) error {
 	if _, err := c.resolve(); err == nil && c.DPDKMode || a.Container == nil {
 		return nil
 	}
-	l, err := a.Container.LinkByName(a.IfName)
-	if link.IsNotFound(err) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("look %q up: %w", a.IfName, err)
-	}
-	attrs := l.Attrs()
-	if !isInterfaceName(attrs.Alias) {
-		return nil
-	}
-	found := &loan{Attachment: a.Attachment, Device: &link.Origin{
-		Name: attrs.Alias, HostIndex: attrs.Index, Index: attrs.Index, MAC: attrs.HardwareAddr.String(),
-	}}
-	// The path of a dead container's namespace may be in use again.
-	if others, err := found.others(); len(others) > 0 || err != nil {
-		return err
-	}
-	_, err = found.Device.Return(a.Host, a.Container)
-	return err
-}
-
-// isInterfaceName applies the kernel's rule (dev_valid_name).
-func isInterfaceName(name string) bool {
-	return name != "" && len(name) < 16 && name != "." && name != ".." && !strings.ContainsAny(name, "/: \t\n\v\f\r")
+	return loan.EndUnrecorded(a.Host, a.Container, a.Attachment)
 }
 
 // Collect does the same for the network's attachments that are not valid.
 func (c *Conf) Collect(host *link.Namespace, network string, valid []owner.Attachment) error {
-	loans, err := readLoans(func(attachment, _ string) bool {
-		return strings.HasPrefix(attachment, owner.NetworkPrefix(network))
-	})
-	errs := []error{err}
-	for _, loan := range loans {
-		if !slices.Contains(valid, loan.Attachment) {
-			errs = append(errs, loan.end(host, nil))
-		}
-	}
-	return plugin.Join(errs...)
+	return loan.Collect(host, network, valid)
 }
 
 // Available looks whether there is such a device, be it in a container.
@@ -175,7 +150,7 @@ func (c *Conf) Available(host *link.Namespace) error {
 	if missing == nil || sysfs.Exists(parent.Path) || sysfs.Exists(c.KernelPath) {
 		return nil
 	}
-	lent, err := readLoans(func(string, string) bool { return true })
+	lent, err := loan.All()
 	if slices.ContainsFunc(lent, c.means) {
 		return nil
 	}
@@ -183,7 +158,7 @@ func (c *Conf) Available(host *link.Namespace) error {
 }
 
 // means reports whether a device that is away is the one.
-func (c *Conf) means(l *loan) bool {
+func (c *Conf) means(l *loan.Loan) bool {
 	if c.Device == "" {
 		return c.HWAddr != "" && l.Device.MAC == c.hwAddr.String()
 	}
