@@ -2,6 +2,7 @@ package link
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
@@ -105,7 +106,23 @@ func (n *Namespace) AwaitOperState(ctx context.Context, l netlink.Link) (state n
 			return false, fmt.Errorf("look %q up: %w", l.Attrs().Name, err)
 		}
 		state = now.Attrs().OperState
+		if state == netlink.OperUnknown {
+			return n.hasConstantCarrier(now)
+		}
 		return state == netlink.OperUp, nil
 	}, unix.RTNLGRP_LINK)
 	return state, err
+}
+
+// hasConstantCarrier reports whether a link has had its carrier from the beginning,
+// as dummy, ipvlan and loopback devices have. It sends as soon as it is set up, and
+// its operational state stays unknown: the kernel sets that when a carrier changes.
+func (n *Namespace) hasConstantCarrier(l netlink.Link) (bool, error) {
+	attrs, err := n.settings(l)
+	for _, attr := range attrs {
+		if attr.Attr.Type == unix.IFLA_CARRIER_CHANGES && len(attr.Value) == 4 {
+			return binary.NativeEndian.Uint32(attr.Value) == 0, nil
+		}
+	}
+	return false, err
 }
