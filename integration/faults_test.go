@@ -75,6 +75,7 @@ func walk(t *testing.T, s subject, kind faults.Kind, step func(*testing.T, *site
 	t.Parallel()
 	at, bad := newSite(t, s), 0
 	count := faults.Walk(t, kind, func(f faults.Fault) *faults.Point {
+		f.Own = s.delegated
 		hit, err := step(t, at, f)
 		if err != nil {
 			t.Errorf("%v at %v: %v", kind, hit, err)

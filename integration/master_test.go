@@ -8,7 +8,6 @@ import (
 
 	"github.com/containernetworking/cni/pkg/types"
 
-	"github.com/containernetworking/plugins/integration/faults"
 	"github.com/containernetworking/plugins/integration/hoststate"
 	"github.com/containernetworking/plugins/integration/node"
 )
@@ -252,25 +251,5 @@ func TestMasterParallel(t *testing.T) {
 			atOnce(t, n, "DEL", calls)
 			expectRestored(t, n, before, "after DEL")
 		})
-	}
-}
-
-// Each step of an ADD and of a DEL fails in turn. The steps of the IPAM plugin are
-// walked with macvlan.
-func TestMasterFaults(t *testing.T) {
-	t.Parallel()
-	for plugin, keys := range map[string]string{"ipvlan": `"mode": "l3"`, "vlan": `"vlanId": 7`} {
-		s := childSubject(plugin, "", keys)
-		s.config = strings.Replace(s.config, dualStack, bare, 1)
-		for _, kind := range []faults.Kind{faults.Fail, faults.Kill} {
-			t.Run(plugin+" ADD "+kind.String(), func(t *testing.T) {
-				s.needs(t, node.New(t))
-				walk(t, s, kind, addStep)
-			})
-			t.Run(plugin+" DEL "+kind.String(), func(t *testing.T) {
-				s.needs(t, node.New(t))
-				walk(t, s, kind, delStep)
-			})
-		}
 	}
 }

@@ -64,8 +64,11 @@ type subject struct {
 	// shared says that the plugin makes state for all attachments together, which
 	// stays on the host.
 	shared bool
-	// unwalked says that another test lets the steps of the plugin fail.
+	// unwalked says that another test, or another subject, lets the steps of the plugin
+	// fail.
 	unwalked bool
+	// delegated says that another subject lets the steps of the IPAM plugin fail.
+	delegated bool
 	// needs skips the test on a node whose kernel lacks what the plugin needs.
 	needs func(*testing.T, *node.Node)
 	// services starts what the plugin needs running on a node.

@@ -44,6 +44,9 @@ type Fault struct {
 	Kind Kind
 	// N is the number of the call, from 1. Nothing goes wrong at 0.
 	N int
+	// Own means that calls of children do not count. They run at full speed, which
+	// matters under User-mode Linux.
+	Own bool
 }
 
 // Point is the call at which a fault happened.
@@ -94,7 +97,7 @@ type Outcome struct {
 func Walk(t *testing.T, kind Kind, step func(Fault) *Point) int {
 	t.Helper()
 	for n := 1; ; n++ {
-		if step(Fault{kind, n}) == nil {
+		if step(Fault{Kind: kind, N: n}) == nil {
 			return n - 1
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -105,6 +106,26 @@ func TestKillChild(t *testing.T) {
 	out := run(t, p, faults.Fault{Kind: faults.KillChild, N: 1})
 	if string(out.Stdout) != "137\n" {
 		t.Errorf("stdout %q, hit %v", out.Stdout, out.Hit)
+	}
+}
+
+// What children do does not count, and is done all the same.
+func TestOwn(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	p := shell(t, dir)
+	p.Stdin = []byte("mkdir $D/child; (echo child >$D/file); cat $D/file; echo own\n")
+	out := run(t, p, faults.Fault{Own: true})
+	if string(out.Stdout) != "child\nown\n" {
+		t.Errorf("status %v, stdout %q", out.Status, out.Stdout)
+	}
+	var calls []string
+	for _, point := range out.Points {
+		calls = append(calls, point.Call)
+	}
+	own := slices.DeleteFunc(slices.Clone(calls), func(call string) bool { return strings.HasPrefix(call, "openat /") && !strings.Contains(call, dir) })
+	if want := []string{"clone new process", "write standard output"}; !slices.Equal(own, want) {
+		t.Errorf("calls: %q", calls)
 	}
 }
 

@@ -23,8 +23,9 @@ type tracer struct {
 	fault Fault
 	kinds map[uint64]callKind
 	root  int
-	// threads that are alive. A new one starts with a SIGSTOP that is ptrace's.
-	threads map[int]bool
+	// threads that are alive, each with its process. A new one starts with a SIGSTOP
+	// that is ptrace's.
+	threads map[int]int
 	// calling are the threads that are in a system call.
 	calling map[int]bool
 	// failing maps a thread to what the call that it is in shall return.
@@ -38,7 +39,7 @@ type tracer struct {
 func Run(p Program, f Fault) (Outcome, error) {
 	runtime.LockOSThread() // ptrace(2): only the thread that traces may ask
 	defer runtime.UnlockOSThread()
-	t := &tracer{fault: f, kinds: callKinds(), threads: map[int]bool{}, calling: map[int]bool{}, failing: map[int]syscall.Errno{}}
+	t := &tracer{fault: f, kinds: callKinds(), threads: map[int]int{}, calling: map[int]bool{}, failing: map[int]syscall.Errno{}}
 	output, err := t.start(p)
 	if err != nil {
 		return Outcome{}, err
@@ -85,7 +86,7 @@ func (t *tracer) start(p Program) (stdio, error) {
 		files.close()
 		return nil, fmt.Errorf("wait for %s: %w", p.Path, err)
 	}
-	t.threads[t.root] = true
+	t.threads[t.root] = t.root
 	options := unix.PTRACE_O_TRACESYSGOOD | unix.PTRACE_O_EXITKILL | unix.PTRACE_O_TRACEEXEC |
 		unix.PTRACE_O_TRACECLONE | unix.PTRACE_O_TRACEFORK | unix.PTRACE_O_TRACEVFORK
 	err = unix.PtraceSetOptions(t.root, options)
@@ -133,7 +134,7 @@ func (t *tracer) follow() error {
 // resume lets a thread go on. Once the fault has happened, and nothing is left to
 // fail, it does so at full speed: each stop costs more than most system calls.
 func (t *tracer) resume(tid int, signal syscall.Signal) error {
-	if t.out.Hit != nil && len(t.failing) == 0 {
+	if t.out.Hit != nil && len(t.failing) == 0 || t.fault.Own && t.threads[tid] != t.root {
 		return unix.PtraceCont(tid, int(signal))
 	}
 	return unix.PtraceSyscall(tid, int(signal))
@@ -141,8 +142,10 @@ func (t *tracer) resume(tid int, signal syscall.Signal) error {
 
 // stopped handles one stop and returns the signal to go on with.
 func (t *tracer) stopped(tid int, status unix.WaitStatus) (syscall.Signal, error) {
-	known := t.threads[tid]
-	t.threads[tid] = true
+	_, known := t.threads[tid]
+	if !known {
+		t.threads[tid] = entry{tid: tid}.process()
+	}
 	switch signal := status.StopSignal(); {
 	case signal == syscallStop:
 		return 0, t.syscall(tid)
@@ -187,7 +190,7 @@ func (t *tracer) enter(e entry, kind callKind) error {
 	if object == "" {
 		return nil
 	}
-	process := e.process()
+	process := t.threads[e.tid]
 	if t.fault.Kind == KillChild && process == t.root {
 		return nil
 	}
