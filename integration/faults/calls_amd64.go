@@ -27,29 +27,32 @@ type callKind struct {
 	object func(entry) string
 }
 
-// callKinds are the calls that count. Go's syscall package uses the *at forms
-// throughout.
-func callKinds() map[uint64]callKind {
-	return map[uint64]callKind{
-		unix.SYS_OPENAT:    {"openat", unix.EMFILE, pathAt(1)},
-		unix.SYS_MKDIRAT:   {"mkdirat", unix.ENOSPC, pathAt(1)},
-		unix.SYS_LINKAT:    {"linkat", unix.ENOSPC, pathAt(3)},
-		unix.SYS_RENAMEAT:  {"renameat", unix.ENOSPC, pathAt(3)},
-		unix.SYS_RENAMEAT2: {"renameat2", unix.ENOSPC, pathAt(3)},
-		unix.SYS_UNLINKAT:  {"unlinkat", unix.EIO, pathAt(1)},
-		unix.SYS_WRITE:     {"write", unix.ENOSPC, written},
-		unix.SYS_PWRITE64:  {"pwrite64", unix.ENOSPC, written},
-		unix.SYS_FTRUNCATE: {"ftruncate", unix.ENOSPC, file},
-		unix.SYS_FSYNC:     {"fsync", unix.EIO, file},
-		unix.SYS_FDATASYNC: {"fdatasync", unix.EIO, file},
-		unix.SYS_FLOCK:     {"flock", unix.ENOLCK, file},
-		unix.SYS_SETNS:     {"setns", unix.EPERM, file},
-		unix.SYS_CLONE:     {"clone", unix.EAGAIN, forked},
-		unix.SYS_EXECVE:    {"execve", unix.ENOMEM, pathAt(0)},
-		unix.SYS_SOCKET:    {"socket", unix.EMFILE, netlinkFamily},
-		unix.SYS_SENDTO:    {"sendto", unix.ENOBUFS, netlinkMessage},
-		unix.SYS_SENDMSG:   {"sendmsg", unix.ENOBUFS, netlinkMessage},
-		unix.SYS_IOCTL:     {"ioctl", unix.ENOMEM, deviceRequest},
+// callKinds are the calls that count, each as the first of its kinds that has an
+// object. Go's syscall package uses the *at forms throughout. Reading does not count:
+// who sent what is read has done its work by then, and how often a program asks for
+// it is chance.
+func callKinds() map[uint64][]callKind {
+	return map[uint64][]callKind{
+		unix.SYS_OPENAT:    {{"openat", unix.EMFILE, pathAt(1)}},
+		unix.SYS_MKDIRAT:   {{"mkdirat", unix.ENOSPC, pathAt(1)}},
+		unix.SYS_LINKAT:    {{"linkat", unix.ENOSPC, pathAt(3)}},
+		unix.SYS_RENAMEAT:  {{"renameat", unix.ENOSPC, pathAt(3)}},
+		unix.SYS_RENAMEAT2: {{"renameat2", unix.ENOSPC, pathAt(3)}},
+		unix.SYS_UNLINKAT:  {{"unlinkat", unix.EIO, pathAt(1)}},
+		unix.SYS_WRITE:     {{"write", unix.ENOSPC, written}, {"write", unix.EPIPE, unixMessage}},
+		unix.SYS_PWRITE64:  {{"pwrite64", unix.ENOSPC, written}},
+		unix.SYS_FTRUNCATE: {{"ftruncate", unix.ENOSPC, file}},
+		unix.SYS_FSYNC:     {{"fsync", unix.EIO, file}},
+		unix.SYS_FDATASYNC: {{"fdatasync", unix.EIO, file}},
+		unix.SYS_FLOCK:     {{"flock", unix.ENOLCK, file}},
+		unix.SYS_SETNS:     {{"setns", unix.EPERM, file}},
+		unix.SYS_CLONE:     {{"clone", unix.EAGAIN, forked}},
+		unix.SYS_EXECVE:    {{"execve", unix.ENOMEM, pathAt(0)}},
+		unix.SYS_SOCKET:    {{"socket", unix.EMFILE, socketFamily}},
+		unix.SYS_CONNECT:   {{"connect", unix.EAGAIN, unixAddress}},
+		unix.SYS_SENDTO:    {{"sendto", unix.ENOBUFS, netlinkMessage}, {"sendto", unix.EPIPE, unixMessage}},
+		unix.SYS_SENDMSG:   {{"sendmsg", unix.ENOBUFS, netlinkMessage}, {"sendmsg", unix.EPIPE, unixMessage}},
+		unix.SYS_IOCTL:     {{"ioctl", unix.ENOMEM, deviceRequest}},
 	}
 }
 
@@ -99,11 +102,32 @@ func forked(e entry) string {
 	return "new process"
 }
 
-func netlinkFamily(e entry) string {
-	if e.args[0] != unix.AF_NETLINK {
+// socketFamily describes a socket by which a program changes what is not its own.
+func socketFamily(e entry) string {
+	switch e.args[0] {
+	case unix.AF_NETLINK:
+		return fmt.Sprintf("netlink protocol %d", e.args[2])
+	case unix.AF_UNIX:
+		return "unix"
+	}
+	return ""
+}
+
+// unixAddress describes a connection by the path of the socket of the service.
+func unixAddress(e entry) string {
+	if e.domain() != unix.AF_UNIX {
 		return ""
 	}
-	return fmt.Sprintf("netlink protocol %d", e.args[2])
+	const pathOffset = 2 // of sun_path in struct sockaddr_un
+	return e.text(e.args[1] + pathOffset)
+}
+
+// unixMessage describes a part of what a service is told.
+func unixMessage(e entry) string {
+	if e.domain() != unix.AF_UNIX {
+		return ""
+	}
+	return "to a service"
 }
 
 // deviceRequest describes a request about an interface, of linux/sockios.h.
@@ -118,7 +142,7 @@ func deviceRequest(e entry) string {
 // Both calls have the message's address in their second argument, sendmsg in
 // the first vector of a struct msghdr.
 func netlinkMessage(e entry) string {
-	if !e.isNetlink() {
+	if e.domain() != unix.AF_NETLINK {
 		return ""
 	}
 	address := e.args[1]
@@ -130,20 +154,24 @@ func netlinkMessage(e entry) string {
 	return fmt.Sprintf("netlink message type %#x", e.word(address+typeOffset)&0xffff)
 }
 
-// isNetlink looks at a copy of the socket in the first argument.
-func (e entry) isNetlink() bool {
+// domain returns the family of the socket in the first argument, of which it looks
+// at a copy, or AF_UNSPEC if that is none.
+func (e entry) domain() int {
 	process, err := unix.PidfdOpen(e.process(), 0)
 	if err != nil {
-		return false
+		return unix.AF_UNSPEC
 	}
 	defer unix.Close(process)
 	socket, err := unix.PidfdGetfd(process, int(e.args[0]), 0)
 	if err != nil {
-		return false
+		return unix.AF_UNSPEC
 	}
 	defer unix.Close(socket)
 	domain, err := unix.GetsockoptInt(socket, unix.SOL_SOCKET, unix.SO_DOMAIN)
-	return err == nil && domain == unix.AF_NETLINK
+	if err != nil {
+		return unix.AF_UNSPEC
+	}
+	return domain
 }
 
 // process returns the id of the process that the thread belongs to.

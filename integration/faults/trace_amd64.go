@@ -21,7 +21,7 @@ const syscallStop = unix.SIGTRAP | 0x80
 // tracer follows a program and its descendants.
 type tracer struct {
 	fault Fault
-	kinds map[uint64]callKind
+	kinds map[uint64][]callKind
 	root  int
 	// threads that are alive, each with its process. A new one starts with a SIGSTOP
 	// that is ptrace's.
@@ -171,8 +171,8 @@ func (t *tracer) syscall(tid int) error {
 	if err != nil {
 		return err
 	}
-	kind, counts := t.kinds[nr]
-	if !counts || t.out.Hit != nil {
+	kinds := t.kinds[nr]
+	if len(kinds) == 0 || t.out.Hit != nil {
 		return nil
 	}
 	e := entry{tid: tid, nr: nr}
@@ -181,15 +181,16 @@ func (t *tracer) syscall(tid int) error {
 			return err
 		}
 	}
-	return t.enter(e, kind)
+	for _, kind := range kinds {
+		if object := kind.object(e); object != "" {
+			return t.enter(e, kind, object)
+		}
+	}
+	return nil
 }
 
 // enter counts the call and lets the fault happen if it is the N-th.
-func (t *tracer) enter(e entry, kind callKind) error {
-	object := kind.object(e)
-	if object == "" {
-		return nil
-	}
+func (t *tracer) enter(e entry, kind callKind, object string) error {
 	process := t.threads[e.tid]
 	if t.fault.Kind == KillChild && process == t.root {
 		return nil
