@@ -42,6 +42,15 @@ func firewallSubject(backend string) subject {
 	}
 }
 
+// firewalldSubject is firewall where firewalld runs, and iptables has the policy. A
+// second family would only make iptables do the same twice.
+func firewalldSubject() subject {
+	s := firewallSubject("firewalld")
+	s.prevResult = strings.Replace(s.prevResult, "fd00:1:2::3/64", "10.1.2.4/24", 1)
+	s.services = func(t testing.TB, n *node.Node) { fakeFirewalld(t, n, map[string]string{}) }
+	return s
+}
+
 // firewallCall is a call of firewall, of the network "net" with the keys, for a
 // container of the name on the bridge cni0.
 func firewallCall(name, keys string, addresses ...string) node.Call {

@@ -2,8 +2,10 @@ package integration
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"maps"
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -20,7 +22,7 @@ import (
 )
 
 // daemon starts a program on the node that ends, with its children, with the test.
-func daemon(t *testing.T, n *node.Node, name string, args ...string) {
+func daemon(t testing.TB, n *node.Node, name string, args ...string) {
 	t.Helper()
 	cmd := exec.Command(name, args...)
 	var output bytes.Buffer
@@ -39,7 +41,7 @@ func daemon(t *testing.T, n *node.Node, name string, args ...string) {
 }
 
 // until waits until the command succeeds on the node.
-func until(t *testing.T, n *node.Node, command string) {
+func until(t testing.TB, n *node.Node, command string) {
 	t.Helper()
 	for end := time.Now().Add(30 * time.Second); n.Exec(t, "sh", "-c", command+" >/dev/null 2>&1 && echo yes || true") == ""; {
 		if time.Now().After(end) {
@@ -50,7 +52,7 @@ func until(t *testing.T, n *node.Node, command string) {
 }
 
 // systemBus starts a system bus on the node.
-func systemBus(t *testing.T, n *node.Node) {
+func systemBus(t testing.TB, n *node.Node) {
 	t.Helper()
 	if _, err := exec.LookPath("dbus-daemon"); err != nil {
 		t.Skipf("dbus is not installed: %v", err)
@@ -69,14 +71,43 @@ func systemBus(t *testing.T, n *node.Node) {
 // fakeZones stands for firewalld's interface. It knows one zone of each source.
 type fakeZones struct {
 	sync.Mutex
+	node  *node.Node
 	zones map[string]string
 	calls []string
+	// turn is taken by the call that is answered: like firewalld, it does one after
+	// the other, as they come.
+	turn chan struct{}
+}
+
+// next lets a message in when the call before it has been answered.
+func (f *fakeZones) next(m *dbus.Message) {
+	if m.Type == dbus.TypeMethodCall {
+		f.turn <- struct{}{}
+	}
+}
+
+// keep writes the zones down on the node, so that they are part of its state.
+func (f *fakeZones) keep() *dbus.Error {
+	err := f.node.Do(func() error {
+		text, err := json.Marshal(f.zones)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile("/run/dbus/zones", text, 0o644)
+	})
+	if err != nil {
+		return dbus.MakeFailedError(err)
+	}
+	return nil
 }
 
 func (f *fakeZones) called(method, zone, source string) func() {
 	f.Lock()
 	f.calls = append(f.calls, strings.Join([]string{method, zone, source}, " "))
-	return f.Unlock
+	return func() {
+		f.Unlock()
+		<-f.turn
+	}
 }
 
 func exception(text string) *dbus.Error {
@@ -89,7 +120,7 @@ func (f *fakeZones) AddSource(zone, source string) (string, *dbus.Error) {
 		return "", exception("ZONE_ALREADY_SET: " + source) // releases differ in whether that is about other zones too
 	}
 	f.zones[source] = zone
-	return zone, nil
+	return zone, f.keep()
 }
 
 func (f *fakeZones) RemoveSource(zone, source string) (string, *dbus.Error) {
@@ -99,7 +130,7 @@ func (f *fakeZones) RemoveSource(zone, source string) (string, *dbus.Error) {
 		return "", exception("UNKNOWN_SOURCE: " + source)
 	case zone:
 		delete(f.zones, source)
-		return zone, nil
+		return zone, f.keep()
 	}
 	return "", exception("ZONE_CONFLICT: " + source)
 }
@@ -126,12 +157,15 @@ func (f *fakeZones) left() map[string]string {
 }
 
 // fakeFirewalld puts a firewalld on the node's bus, with sources in zones.
-func fakeFirewalld(t *testing.T, n *node.Node, zones map[string]string) *fakeZones {
+func fakeFirewalld(t testing.TB, n *node.Node, zones map[string]string) *fakeZones {
 	t.Helper()
 	systemBus(t, n)
-	f := &fakeZones{zones: zones}
+	f := &fakeZones{node: n, zones: zones, turn: make(chan struct{}, 1)}
+	if err := f.keep(); err != nil {
+		t.Fatal(err)
+	}
 	err := n.Do(func() error {
-		conn, err := dbus.Connect("unix:path=/run/dbus/system_bus_socket")
+		conn, err := dbus.Connect("unix:path=/run/dbus/system_bus_socket", dbus.WithIncomingInterceptor(f.next))
 		if err != nil {
 			return err
 		}

@@ -148,6 +148,7 @@ var subjects = []subject{
 	bandwidthSubject("macvlan"),
 	firewallSubject("iptables"),
 	firewallSubject("nftables"),
+	firewalldSubject(),
 	portmapSubject("iptables"),
 	portmapSubject("nftables"),
 	tuningSubject(),

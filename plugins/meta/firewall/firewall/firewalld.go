@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/godbus/dbus/v5"
@@ -48,11 +51,14 @@ type session struct {
 }
 
 // dial connects to firewalld. Without a bus or without firewalld on it, the error
-// is errAbsent; firewalld is not started.
+// is errAbsent; firewalld is not started. A bus that cannot be reached may have one.
 func dial(ctx context.Context) (*session, error) {
-	conn, err := dbus.ConnectSystemBus()
-	if err != nil {
+	conn, err := dbus.Connect(busAddress())
+	if isAbsent(err) {
 		return nil, fmt.Errorf("%w: %w", errAbsent, err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("connect to the system bus: %w", err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	s := &session{ctx, cancel, conn}
@@ -67,6 +73,21 @@ func dial(ctx context.Context) (*session, error) {
 		return nil, errAbsent
 	}
 	return nil, fmt.Errorf("look for firewalld: %w", err)
+}
+
+// busAddress returns where the system bus is, as D-Bus says. (The one that package dbus
+// finds by itself it has looked for, and does not tell why it has not found any.)
+func busAddress() string {
+	if address := os.Getenv("DBUS_SYSTEM_BUS_ADDRESS"); address != "" {
+		return address
+	}
+	return "unix:path=/run/dbus/system_bus_socket;unix:path=/var/run/dbus/system_bus_socket"
+}
+
+// isAbsent reports whether an attempt to connect failed as nobody listens: there is
+// no socket, or only that of a bus that has gone.
+func isAbsent(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED)
 }
 
 func (s *session) close() {
