@@ -37,6 +37,28 @@ func programs(t *testing.T, n *node.Node, verb string, call node.Call) []string 
 	return names
 }
 
+// expectPrograms makes a call that may start, for each family of addresses, one program
+// of iptables that reads and one that writes, and none at all with nftables. It returns
+// how many read. The delegate for addresses does not count.
+func expectPrograms(t *testing.T, n *node.Node, verb string, call node.Call, backend string) int {
+	t.Helper()
+	counts, reading := map[string]int{}, 0
+	for _, name := range programs(t, n, verb, call) {
+		if name == "static" {
+			continue
+		}
+		tool, suffix, _ := strings.Cut(name, "-")
+		if suffix != "restore" {
+			tool += " that reads"
+			reading++
+		}
+		if counts[tool]++; counts[tool] > 1 || backend == "nftables" {
+			t.Errorf("%s of %s%s starts %s for the %d. time", verb, call.ContainerID, call.Command, name, counts[tool])
+		}
+	}
+	return reading
+}
+
 // Each verb starts, for each family of addresses, one program of iptables that
 // reads and one that writes at most, and with nftables none at all.
 func TestPrograms(t *testing.T) {
@@ -77,16 +99,67 @@ func TestPrograms(t *testing.T) {
 						continue
 					}
 					step.call.Env = []string{"PATH=" + path}
-					counts := map[string]int{}
-					for _, name := range programs(t, n, step.verb, step.call) {
-						tool, suffix, _ := strings.Cut(name, "-")
-						if suffix != "restore" {
-							tool += " that reads"
-						}
-						if counts[tool]++; counts[tool] > 1 || backend == "nftables" {
-							t.Errorf("%s of %s%s starts %s for the %d. time", step.verb, step.call.ContainerID, step.call.Command, name, counts[tool])
-						}
+					expectPrograms(t, n, step.verb, step.call, backend)
+				}
+			})
+		}
+	}
+}
+
+// So does masquerading, also in an ADD after which no DEL came, of another interface of
+// the container and after a flush. Where nothing of the attachment is there, nothing is
+// read.
+func TestProgramsOfMasquerade(t *testing.T) {
+	t.Parallel()
+	for _, variant := range []string{"iptables", "iptables-legacy", "nftables"} {
+		for _, plugin := range []string{"bridge", "ptp"} {
+			t.Run(plugin+" "+variant, func(t *testing.T) {
+				t.Parallel()
+				n := node.New(t)
+				backend, path := variant, os.Getenv("PATH")
+				if variant == "iptables-legacy" {
+					backend, path = "iptables", toolsOf(t, n, "legacy")+":"+path
+				}
+				c := n.Container(t, "c")
+				call := func(ifName string, subnet, last int) node.Call {
+					call := bridgeCall(c, fmt.Sprintf(`"isGateway": true, "ipMasq": true, "ipMasqBackend": %q, "ipam": {"type": "static", "addresses": [
+						{"address": "10.1.%d.%d/24", "gateway": "10.1.%d.1"}, {"address": "fd00:1:%d::%d/64", "gateway": "fd00:1:%d::1"}]}`,
+						backend, subnet, last, subnet, subnet, last, subnet)).With("type", fmt.Appendf(nil, "%q", plugin))
+					call.Plugin, call.IfName, call.Env = plugin, ifName, []string{"PATH=" + path}
+					return call.With("bridge", fmt.Appendf(nil, `"br%d"`, subnet))
+				}
+				first, moved, second := call("eth0", 2, 2), call("eth0", 2, 3), call("eth1", 3, 4)
+				emptied, removed := node.Call{Command: flushes[backend][0]}, node.Call{Command: flushes[backend][1]}
+				for _, step := range []struct {
+					verb  string
+					call  node.Call
+					fresh bool
+				}{
+					{"STATUS", first, true}, {"ADD", first, true}, {"ADD", first, false}, {"ADD", moved, false}, {"ADD", second, false},
+					{"ADD", first, false}, {"ADD", second, false}, {"DEL", second, false}, {"DEL", second, false},
+					{flushed, emptied, false}, {"ADD", first, false}, {flushed, emptied, false}, {"DEL", first, false},
+					{"ADD", first, true}, {flushed, removed, false}, {"ADD", moved, true}, {"DEL", first, false}, {"DEL", first, true},
+					{"ADD", first, true}, {flushed, removed, false}, {"DEL", first, true}, {"ADD", moved, true}, {flushed, emptied, false},
+					{"", node.Call{Plugin: plugin, Command: "repair", Env: first.Env}, false}, {"ADD", second, false},
+					{"GC", first.With("cni.dev/valid-attachments", []byte("[]")), false},
+				} {
+					switch step.verb {
+					case flushed:
+						n.Exec(t, "sh", "-ec", "PATH="+path+"; "+step.call.Command)
+						continue
+					case "ADD": // a container that has the interface already gets no other one
+						n.Exec(t, "sh", "-c", "ip -n c link del "+step.call.IfName+" 2>/dev/null || true")
 					}
+					if reading := expectPrograms(t, n, step.verb, step.call, backend); step.fresh && reading > 0 {
+						t.Errorf("%s starts %d programs that read", step.verb, reading)
+					}
+				}
+				result := n.Must(t, "ADD", first)
+				expectPrograms(t, n, "CHECK", first.With("prevResult", result), backend)
+				n.Must(t, "DEL", first)
+				n.Must(t, "DEL", second)
+				if rules := n.Exec(t, "sh", "-ec", "PATH="+path+"; iptables-save -t nat; ip6tables-save -t nat; nft list ruleset"); strings.Contains(rules, "CNI-") {
+					t.Errorf("after the last DEL:\n%s", rules)
 				}
 			})
 		}

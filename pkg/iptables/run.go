@@ -95,9 +95,9 @@ func (t *Transaction) start() (*process, error) {
 }
 
 // List returns the rules of a chain in their order, and whether it exists. If
-// netlink and /proc show that it does not, no process is started.
+// MayHave says that it does not, no process is started.
 func List(f Family, table, chain string) ([]Listed, bool, error) {
-	possible, err := mayHave(f, table, func(c *nft.Conn) (bool, error) { return c.HasChain(f.nft(table), chain) })
+	possible, err := MayHave(f, table, chain)
 	if err != nil || !possible {
 		return nil, false, err
 	}
@@ -123,25 +123,14 @@ func Save(f Family, table string) ([]Listed, error) {
 	return contents.Rules, err
 }
 
-// mayHave reports whether what inNFT looks for is there, or may be there in the
-// legacy variant, whose tables only its tools can look into.
-func mayHave(f Family, table string, inNFT func(*nft.Conn) (bool, error)) (bool, error) {
-	if legacy, err := f.isLegacy(table); err != nil || legacy {
-		return legacy, err
-	}
-	c, err := nft.Dial()
-	if err != nil {
-		return false, ignoreNotSupported(err)
-	}
-	defer c.Close()
-	found, err := inNFT(c)
-	return found, ignoreNotSupported(err)
-}
-
-// MayHave reports whether any of the chains may be there. It starts no process, and
-// so says yes where only one could see, in the legacy variant.
+// MayHave reports whether any of the chains may be there, without a process. It errs
+// only where a table of the legacy variant cannot be read, or has a chain's name in
+// something else: then it says yes.
 func MayHave(f Family, table string, chains ...string) (bool, error) {
-	return mayHave(f, table, func(c *nft.Conn) (bool, error) {
+	if legacy, err := f.isLegacy(table); err != nil || legacy && f.mayHaveInLegacy(table, chains) {
+		return err == nil, err
+	}
+	return inNFT(func(c *nft.Conn) (bool, error) {
 		for _, chain := range chains {
 			if found, err := c.HasChain(f.nft(table), chain); err != nil || found {
 				return found, err
@@ -149,6 +138,17 @@ func MayHave(f Family, table string, chains ...string) (bool, error) {
 		}
 		return false, nil
 	})
+}
+
+// inNFT asks the kernel, which may have nothing of what the nft variant uses.
+func inNFT(ask func(*nft.Conn) (bool, error)) (bool, error) {
+	c, err := nft.Dial()
+	if err != nil {
+		return false, ignoreNotSupported(err)
+	}
+	defer c.Close()
+	found, err := ask(c)
+	return found, ignoreNotSupported(err)
 }
 
 // Jump is a rule that leads from a chain to another one.
@@ -165,7 +165,7 @@ func MayJump(f Family, table string, jumps ...Jump) (bool, error) {
 	if legacy, err := f.isLegacy(table); err != nil || legacy {
 		return err == nil && f.mayJumpInLegacy(table, jumps), err
 	}
-	return mayHave(f, table, func(c *nft.Conn) (bool, error) {
+	return inNFT(func(c *nft.Conn) (bool, error) {
 		for _, j := range jumps {
 			found, err := c.MayJump(f.nft(table), j.From, j.To, maxLooked)
 			if err != nil || !found {

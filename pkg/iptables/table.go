@@ -24,8 +24,11 @@ type Contents struct {
 // Read returns the chains and rules of a table. Of one that nobody used it
 // returns none, without starting a process.
 func Read(f Family, table string) (Contents, error) {
-	possible, err := mayHave(f, table, func(c *nft.Conn) (bool, error) { return c.HasTable(f.nft(table)) })
-	if err != nil || !possible {
+	used, err := f.isLegacy(table)
+	if err == nil && !used {
+		used, err = inNFT(func(c *nft.Conn) (bool, error) { return c.HasTable(f.nft(table)) })
+	}
+	if err != nil || !used {
 		return Contents{}, err
 	}
 	p, err := start(f.command("-save"), "", "-t", table)

@@ -32,51 +32,54 @@ func (viaIPTables) Add(a owner.Attachment, addresses []*net.IPNet, o Options) er
 		if len(m.addresses) == 0 {
 			continue
 		}
-		// Nearly always the chain is new. If not, nothing of this is made.
-		wanted, txs = append(wanted, m), append(txs, m.anew())
+		tx, err := m.addition(readState)
+		if err != nil {
+			return fmt.Errorf("masquerade: %w", err)
+		}
+		wanted, txs = append(wanted, m), append(txs, tx)
 	}
 	errs := iptables.Apply(txs...)
 	for i, err := range errs {
 		if err == nil {
 			continue
 		}
-		if errs[i] = wanted[i].join(err); errs[i] != nil {
+		if errs[i] = wanted[i].addAgain(err); errs[i] != nil {
 			errs[i] = fmt.Errorf("masquerade: %w", errs[i])
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// anew returns the changes for a chain that is not there.
-func (m masqueraded) anew() *iptables.Transaction {
+// addition returns the changes that the chain needs. Nearly always there is none,
+// which is seen without a process. Otherwise it is of another interface of the
+// container or of an earlier ADD.
+func (m masqueraded) addition(read func(iptables.Family, string) (*chainState, error)) (*iptables.Transaction, error) {
 	tx := newTransaction(m.family)
-	tx.NewChain(m.chain())
-	m.fill(tx, false)
-	return tx
+	st, err := read(m.family, m.chain())
+	switch {
+	case err != nil:
+		return nil, err
+	case st.exists:
+		st.replace(tx, []masqueraded{m})
+	default:
+		tx.NewChain(m.chain())
+		m.fill(tx, false)
+	}
+	return tx, nil
 }
 
-// join adds the rules to a chain that there is already, of another interface of
-// the container or of an earlier ADD. If there is none, the first attempt failed
-// with reason, which may be that somebody flushed the table beside it.
-func (m masqueraded) join(reason error) error {
-	for n := 1; ; n++ {
-		st, err := readState(m.family, m.chain(), listJumps)
+// addAgain adds the rules after an attempt that failed with reason: the chain may have
+// come or gone since it was looked at, or its jumps not be what was assumed.
+func (m masqueraded) addAgain(reason error) error {
+	for n := 2; ; n++ {
+		tx, err := m.addition(readExactly)
 		if err != nil {
 			return errors.Join(reason, err)
 		}
-		if !st.exists && n > 1 {
+		reason = errors.Join(iptables.Apply(tx)...)
+		if reason == nil || n == attempts {
 			return reason
 		}
-		tx := m.anew()
-		if st.exists {
-			tx = newTransaction(m.family)
-			st.replace(tx, []masqueraded{m})
-		}
-		err = errors.Join(iptables.Apply(tx)...)
-		if err == nil || n == attempts {
-			return err
-		}
-		reason = err
 	}
 }
 
@@ -89,7 +92,7 @@ func (viaIPTables) Del(a owner.Attachment) error {
 		txs  []*iptables.Transaction
 	)
 	for _, f := range families() {
-		tx, err := removal(f, a, knownJumps)
+		tx, err := removal(f, a, readState)
 		errs, txs = append(errs, err), append(txs, tx)
 	}
 	// Both at once: each waits for an RCU grace period.
@@ -105,9 +108,9 @@ func (viaIPTables) Del(a owner.Attachment) error {
 }
 
 // removal returns the changes that remove what the attachment has.
-func removal(f iptables.Family, a owner.Attachment, jumps jumpsFrom) (*iptables.Transaction, error) {
+func removal(f iptables.Family, a owner.Attachment, read func(iptables.Family, string) (*chainState, error)) (*iptables.Transaction, error) {
 	tx := newTransaction(f)
-	st, err := readState(f, a.ChainName(""), jumps)
+	st, err := read(f, a.ChainName(""))
 	if err == nil {
 		st.remove(tx, st.of(a))
 	}
@@ -118,7 +121,7 @@ func removal(f iptables.Family, a owner.Attachment, jumps jumpsFrom) (*iptables.
 // have been there: a jump may be missing, or there is one more.
 func delAgain(f iptables.Family, a owner.Attachment) error {
 	for n := 2; ; n++ {
-		tx, err := removal(f, a, listJumps)
+		tx, err := removal(f, a, readExactly)
 		if err != nil {
 			return err
 		}
@@ -173,7 +176,7 @@ func (viaIPTables) Check(a owner.Attachment, addresses []*net.IPNet) error {
 		if len(wanted) == 0 {
 			continue
 		}
-		st, err := readState(f, a.ChainName(""), listJumps)
+		st, err := readExactly(f, a.ChainName(""))
 		if err != nil {
 			return fmt.Errorf("check masquerade: %w", err)
 		}

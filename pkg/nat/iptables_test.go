@@ -3,13 +3,16 @@ package nat_test
 import (
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/containernetworking/plugins/pkg/nat"
+	"github.com/containernetworking/plugins/pkg/ns"
 	"github.com/containernetworking/plugins/pkg/owner"
 )
 
@@ -130,6 +133,53 @@ func TestIPTablesShared(t *testing.T) {
 					return errors.Join(m.Del(second), expectEmpty())
 				})
 			}
+		})
+	}
+}
+
+// Interfaces of a container that are added at once, and again with other addresses,
+// take nothing from each other.
+func TestIPTablesSharedParallel(t *testing.T) {
+	for _, variant := range []string{"nft", "legacy"} {
+		withVariant(t, variant, func(t *testing.T) {
+			within(t, func() error {
+				m := mustOpen("iptables")
+				here, err := ns.GetCurrentNS()
+				if err != nil {
+					return err
+				}
+				defer here.Close()
+				all := func(f func(a owner.Attachment, i int) error) error {
+					errs := make([]error, 8)
+					var running sync.WaitGroup
+					for i := range errs {
+						a := one
+						a.IfName = fmt.Sprint("net", i)
+						running.Go(func() { errs[i] = here.Do(func(ns.NetNS) error { return f(a, i) }) })
+					}
+					running.Wait()
+					return errors.Join(errs...)
+				}
+				address := func(i, round int) []*net.IPNet { return cidrs(fmt.Sprintf("10.%d.%d.5/24", i, round)) }
+				for range 3 {
+					err := errors.Join(
+						all(func(a owner.Attachment, i int) error {
+							var errs []error
+							for round := range 3 {
+								errs = append(errs, m.Add(a, address(i, round), nat.Options{RandomFully: round == 1}), m.Check(a, address(i, round)))
+							}
+							return errors.Join(errs...)
+						}),
+						all(func(a owner.Attachment, i int) error { return m.Check(a, address(i, 2)) }),
+						all(func(a owner.Attachment, _ int) error { return m.Del(a) }),
+						expectEmptyIPv4(),
+					)
+					if err != nil {
+						return err
+					}
+				}
+				return nil
+			})
 		})
 	}
 }

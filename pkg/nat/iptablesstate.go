@@ -92,19 +92,10 @@ type chainState struct {
 	jumps []iptables.Rule
 }
 
-// jumpsFrom says where to get the jumps to a chain from.
-type jumpsFrom int
-
-const (
-	// knownJumps takes them from the chain's records, if all of its addresses
-	// have one. That saves a process.
-	knownJumps jumpsFrom = iota
-	// listJumps lists them.
-	listJumps
-)
-
-func readState(f iptables.Family, chain string, from jumpsFrom) (chainState, error) {
-	st := chainState{chain: chain}
+// readState looks at a chain, with one process if its jumps are known. It takes its
+// jumps from its records, and is wrong where somebody took one of them away.
+func readState(f iptables.Family, chain string) (*chainState, error) {
+	st := &chainState{chain: chain}
 	rules, exists, err := iptables.List(f, table, chain)
 	if err != nil || !exists {
 		return st, err
@@ -113,8 +104,9 @@ func readState(f iptables.Family, chain string, from jumpsFrom) (chainState, err
 	for _, r := range rules {
 		st.rules = append(st.rules, r.Rule)
 	}
-	if from == knownJumps && st.deriveJumps() {
-		return st, nil
+	may, err := iptables.MayJump(f, table, iptables.Jump{From: sources, To: chain})
+	if err != nil || !may || st.deriveJumps() {
+		return st, err
 	}
 	others, _, err := iptables.List(f, table, sources)
 	for _, r := range others {
@@ -123,6 +115,13 @@ func readState(f iptables.Family, chain string, from jumpsFrom) (chainState, err
 		}
 	}
 	return st, err
+}
+
+// readExactly looks at a chain and its jumps as they are, with one process, which
+// reads the whole table.
+func readExactly(f iptables.Family, chain string) (*chainState, error) {
+	contents, err := iptables.Read(f, table)
+	return stateIn(contents, chain), err
 }
 
 // deriveJumps makes the jumps up that belong to the records, and returns false
@@ -148,7 +147,7 @@ func (st *chainState) addresses() []iptables.Rule {
 
 // of reports which addresses belong to the attachment: those that have a record
 // of it or, if none has, those of upstream, which have no record at all.
-func (st chainState) of(a owner.Attachment) func(iptables.Rule) bool {
+func (st *chainState) of(a owner.Attachment) func(iptables.Rule) bool {
 	recorded := func(r iptables.Rule) bool {
 		ifName, _, ok := parseRecord(r.Comment())
 		return ok && ifName == a.IfName
@@ -202,7 +201,10 @@ func isAbout(jump iptables.Rule, rules []iptables.Rule) bool {
 	})
 }
 
-// remove removes the addresses that are mine, and with the last of all the chain.
+// remove removes the addresses that are mine, and with the last of all the chain. A
+// rule of somebody else is put anew: if that is removed at the same time, one of both
+// fails, and finds itself the last. (To require it is not enough: nft's variant does
+// not look again for what it required after others' changes.)
 func (st *chainState) remove(tx *iptables.Transaction, mine func(iptables.Rule) bool) {
 	remove, others, jumps := st.split(mine)
 	switch {
@@ -212,7 +214,9 @@ func (st *chainState) remove(tx *iptables.Transaction, mine func(iptables.Rule) 
 			tx.Delete(sources, j)
 		}
 		tx.DeleteChain(st.chain)
-	default:
+	case len(remove) > 0:
+		tx.Delete(st.chain, others[0])
+		tx.Insert(st.chain, others[0])
 		for _, j := range jumps {
 			tx.Delete(sources, j)
 		}
@@ -223,7 +227,8 @@ func (st *chainState) remove(tx *iptables.Transaction, mine func(iptables.Rule) 
 }
 
 // replace puts what has to be of all, who share the chain, in the place of what
-// there is of it.
+// there is of it. It takes away only what it knows: an ADD for another interface may
+// put its own into the chain since it was read.
 func (st *chainState) replace(tx *iptables.Transaction, all []masqueraded) {
 	again := slices.ContainsFunc(st.jumps, func(j iptables.Rule) bool {
 		return slices.ContainsFunc(all, func(m masqueraded) bool { return m.hasSource(j) })
@@ -234,8 +239,7 @@ func (st *chainState) replace(tx *iptables.Transaction, all []masqueraded) {
 	}
 	remove, others, jumps := st.split(mine)
 	if len(others) == 0 {
-		remove, jumps = nil, st.jumps
-		tx.Flush(st.chain)
+		remove, jumps = st.rules, st.jumps
 	}
 	for _, j := range jumps {
 		tx.Delete(sources, j)
