@@ -26,7 +26,13 @@ const base = "/run/cni"
 
 // Records are those of one plugin: a directory of its name, in which each
 // attachment has a file called by its prefix. Nothing but a repair needs them.
-type Records string
+type Records struct {
+	// Plugin is its name.
+	Plugin string
+	// Restrict is spoof.Repair for plugins that have it in their binary: others
+	// have no use for the rules, and would be larger by them.
+	Restrict func([]spoof.Restricted) error
+}
 
 // Record is what an attachment has, in the words of its configuration.
 type Record struct {
@@ -52,7 +58,7 @@ func New(a owner.Attachment, link string, mac net.HardwareAddr, m nat.Conf, s sp
 	return Record{Attachment: a, Link: link, MAC: mac.String(), masquerade: m, antiSpoofing: s}
 }
 
-func (r Records) directory() string { return filepath.Join(base, string(r)) }
+func (r Records) directory() string { return filepath.Join(base, r.Plugin) }
 
 func (r Records) path(prefix string) string { return filepath.Join(r.directory(), prefix) }
 
@@ -114,7 +120,7 @@ func (r Records) Repair(args []string) error {
 	defer host.Close()
 	return record.Repairing(r.directory(), func() error {
 		alive, err := r.alive(host)
-		return plugin.Join(err, repair(alive))
+		return plugin.Join(err, r.repair(alive))
 	})
 }
 
@@ -148,20 +154,20 @@ func (r Records) alive(host *link.Namespace) ([]Record, error) {
 }
 
 // repair repairs the rules of all.
-func repair(all []Record) error {
+func (r Records) repair(all []Record) error {
 	var (
 		masqueraded = map[string][]nat.Masqueraded{}
 		restricted  []spoof.Restricted
 		errs        []error
 	)
-	for _, r := range all {
-		addresses := r.networks()
-		if r.masquerade.Wanted(addresses) && r.IPMasqBackend != nil {
-			masqueraded[*r.IPMasqBackend] = append(masqueraded[*r.IPMasqBackend], r.Masqueraded(r.Attachment, addresses))
+	for _, kept := range all {
+		addresses := kept.networks()
+		if kept.masquerade.Wanted(addresses) && kept.IPMasqBackend != nil {
+			masqueraded[*kept.IPMasqBackend] = append(masqueraded[*kept.IPMasqBackend], kept.Masqueraded(kept.Attachment, addresses))
 		}
-		mac, err := net.ParseMAC(r.MAC)
-		if r.antiSpoofing.Wanted() && err == nil {
-			restricted = append(restricted, spoof.Restricted{Attachment: r.Attachment, Port: r.Port(r.Link, mac, addresses)})
+		mac, err := net.ParseMAC(kept.MAC)
+		if kept.antiSpoofing.Wanted() && err == nil {
+			restricted = append(restricted, spoof.Restricted{Attachment: kept.Attachment, Port: kept.Port(kept.Link, mac, addresses)})
 		}
 	}
 	for _, backend := range slices.Sorted(maps.Keys(masqueraded)) {
@@ -171,7 +177,10 @@ func repair(all []Record) error {
 		}
 		errs = append(errs, err)
 	}
-	return plugin.Join(append(errs, spoof.Repair(restricted))...)
+	if r.Restrict != nil {
+		errs = append(errs, r.Restrict(restricted))
+	}
+	return plugin.Join(errs...)
 }
 
 // networks returns the addresses of the record, which somebody may have written by

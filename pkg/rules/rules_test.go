@@ -18,7 +18,7 @@ import (
 	"github.com/containernetworking/plugins/pkg/spoof"
 )
 
-const records = Records("unit-test")
+var records = Records{Plugin: "unit-test", Restrict: spoof.Repair}
 
 var (
 	one     = owner.Attachment{Network: "net", ContainerID: "one", IfName: "eth0"}

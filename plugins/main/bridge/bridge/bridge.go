@@ -21,7 +21,7 @@ import (
 var Plugin = iface.New("bridge", func() iface.Driver { return new(Conf) }).With("repair", records.Repair)
 
 // records are for the command repair.
-const records = rules.Records("bridge")
+var records = rules.Records{Plugin: "bridge", Restrict: spoof.Repair}
 
 // Create makes the veth pair and connects it to the bridge, which it makes if
 // there is none.

@@ -19,7 +19,7 @@ import (
 var Plugin = iface.New("ptp", func() iface.Driver { return new(Conf) }).With("repair", records.Repair)
 
 // records are for the command repair.
-const records = rules.Records("ptp")
+var records = rules.Records{Plugin: "ptp"}
 
 // Create makes the veth pair.
 func (c *Conf) Create(a *iface.Attachment) error {
