@@ -170,7 +170,10 @@ func (s *site) clear(devices []netlink.Link) error {
 		if devices, err = unshared(s.Namespace, s.link, devices); err != nil {
 			return err
 		}
-		if err := plugin.Join(removeBucket(s.Namespace, s.link), unredirect(s.Namespace, s.link, devices)); err != nil {
+		// The link may go meanwhile, with all that it has, as when the kernel takes the
+		// container's namespace apart.
+		bucket, redirection := removeBucket(s.Namespace, s.link), unredirect(s.Namespace, s.link, devices)
+		if err := plugin.Join(unlessGone(bucket), unlessGone(redirection)); err != nil {
 			return err
 		}
 	}
@@ -180,4 +183,11 @@ func (s *site) clear(devices []netlink.Link) error {
 		}
 	}
 	return nil
+}
+
+func unlessGone(err error) error {
+	if link.IsNotFound(err) {
+		return nil
+	}
+	return err
 }
