@@ -46,12 +46,17 @@ func compile(tests []testName, work string) (map[string]string, error) {
 	return binaries, nil
 }
 
-// deal gives each of at most n shares as many of the tests. Those that stand beside each
-// other in the list take about as long.
+// deal gives each of at most n shares as many of the tests, to and fro. Those that stand
+// beside each other in the list take about as long, and who is the first in one round is
+// the last in the next.
 func deal(tests []testName, n int) [][]testName {
 	shares := make([][]testName, min(n, len(tests)))
 	for i, test := range tests {
-		shares[i%len(shares)] = append(shares[i%len(shares)], test)
+		to := i % len(shares)
+		if i/len(shares)%2 == 1 {
+			to = len(shares) - 1 - to
+		}
+		shares[to] = append(shares[to], test)
 	}
 	return shares
 }
