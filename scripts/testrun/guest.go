@@ -15,6 +15,10 @@ import (
 // guestSeconds bounds each run under User-mode Linux.
 const guestSeconds = "900"
 
+// partsPerGuest is how many parts of the tests a guest runs, one after the other, if all
+// take as long. With more, guests end closer to each other, but fewer tests run at once.
+const partsPerGuest = 5
+
 // runInGuests runs the tests under User-mode Linux, in one boot for each processor, as a
 // guest uses no more than one. The binaries are compiled here, in work, where the guests
 // see them.
@@ -23,11 +27,20 @@ func runInGuests(r *report, tests []testName, work string) error {
 	if err != nil {
 		return err
 	}
-	shares := deal(tests, runtime.NumCPU())
-	errs := make([]error, len(shares))
+	claims := filepath.Join(work, "claims")
+	if err := os.MkdirAll(claims, 0o755); err != nil {
+		return err
+	}
+	errs := make([]error, runtime.NumCPU())
+	script, err := guestScript(deal(tests, partsPerGuest*len(errs)), binaries, claims)
+	if err != nil {
+		return err
+	}
 	var running sync.WaitGroup
-	for i, share := range shares {
-		running.Go(func() { errs[i] = runInGuest(r, share, binaries) })
+	for i := range errs {
+		running.Go(func() {
+			errs[i] = readFrom(exec.Command("scripts/uml.sh", "-s", claims, "-t", guestSeconds, "sh", "-c", script), r)
+		})
 	}
 	running.Wait()
 	return errors.Join(errs...)
@@ -46,38 +59,38 @@ func compile(tests []testName, work string) (map[string]string, error) {
 	return binaries, nil
 }
 
-// deal gives each of at most n shares as many of the tests, to and fro. Those that stand
-// beside each other in the list take about as long, and who is the first in one round is
-// the last in the next.
+// deal splits the tests into at most n parts. Those that stand beside each other in the
+// list, which often take about as long, get into different ones.
 func deal(tests []testName, n int) [][]testName {
-	shares := make([][]testName, min(n, len(tests)))
+	parts := make([][]testName, min(n, len(tests)))
 	for i, test := range tests {
-		to := i % len(shares)
-		if i/len(shares)%2 == 1 {
-			to = len(shares) - 1 - to
-		}
-		shares[to] = append(shares[to], test)
+		parts[i%len(parts)] = append(parts[i%len(parts)], test)
 	}
-	return shares
+	return parts
 }
 
-// runInGuest runs the tests in one boot.
-func runInGuest(r *report, tests []testName, binaries map[string]string) error {
+// guestScript returns what each guest runs: those parts of the tests that no other one
+// has claimed before, by making a directory.
+func guestScript(parts [][]testName, binaries map[string]string, claims string) (string, error) {
 	converter, err := output("go", "tool", "-n", "test2json")
 	if err != nil {
-		return err
+		return "", err
 	}
 	var script strings.Builder
-	for _, pkg := range byPackage(tests) {
-		folder, err := output("go", "list", "-f", "{{.Dir}}", pkg.path)
-		if err != nil {
-			return err
+	for i, part := range parts {
+		fmt.Fprintf(&script, "if mkdir %s 2>/dev/null; then\n", quote(filepath.Join(claims, fmt.Sprint(i))))
+		for _, pkg := range byPackage(part) {
+			folder, err := output("go", "list", "-f", "{{.Dir}}", pkg.path)
+			if err != nil {
+				return "", err
+			}
+			fmt.Fprintf(&script, "cd %s && %s -t -p %s %s -test.v=test2json -test.timeout=15m -test.parallel=%d -test.run=%s\n",
+				quote(folder), quote(converter), quote(pkg.path), quote(binaries[pkg.path]), testsPerProcessor, quote(pkg.pattern()))
 		}
-		fmt.Fprintf(&script, "cd %s && %s -t -p %s %s -test.v=test2json -test.timeout=15m -test.parallel=%d -test.run=%s\n",
-			quote(folder), quote(converter), quote(pkg.path), quote(binaries[pkg.path]), testsPerProcessor, quote(pkg.pattern()))
+		script.WriteString("fi\n")
 	}
 	script.WriteString("exit 0\n")
-	return readFrom(exec.Command("scripts/uml.sh", "-t", guestSeconds, "sh", "-c", script.String()), r)
+	return script.String(), nil
 }
 
 // packageTests are the tests to run of one package.
