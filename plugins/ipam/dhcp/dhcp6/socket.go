@@ -59,7 +59,13 @@ func listen(n *link.Namespace, kind, protocol int, setup func(fd int) error) (*s
 	return s, err
 }
 
-func (s *socket) close() { s.file.Close() }
+// close frees the port at once: while the program starts a process, that has a copy of
+// the descriptor until it is another program.
+func (s *socket) close() {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	s.file.Close()
+}
 
 // interrupt makes receive return when ctx ends, until stop is called.
 func (s *socket) interrupt(ctx context.Context) (stop func() bool) {
