@@ -4,6 +4,7 @@
 package unpolled
 
 import (
+	"errors"
 	"io"
 	"os"
 
@@ -28,4 +29,14 @@ func ReadFile(path string) ([]byte, error) {
 	}
 	defer file.Close()
 	return io.ReadAll(file)
+}
+
+// WriteFile is like os.WriteFile. A file that it makes is for root alone.
+func WriteFile(path string, content []byte) error {
+	file, err := Open(path, unix.O_WRONLY|unix.O_CREAT|unix.O_TRUNC)
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(content)
+	return errors.Join(err, file.Close())
 }

@@ -249,13 +249,7 @@ func (s *state) setMade(backend string, c change) error {
 }
 
 // mark makes an empty file.
-func mark(path string) error {
-	file, err := unpolled.Open(path, unix.O_CREAT|unix.O_WRONLY)
-	if err != nil {
-		return err
-	}
-	return file.Close()
-}
+func mark(path string) error { return unpolled.WriteFile(path, nil) }
 
 // write makes a file of a value in JSON.
 func write(path string, value any) error {

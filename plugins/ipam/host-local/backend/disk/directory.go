@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/containernetworking/plugins/pkg/unpolled"
 )
 
 // tempName is the file that becomes a lease or another file when it is
@@ -123,7 +125,7 @@ func (d directory) prepare(content string, modified time.Time) error {
 	if err := os.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	err := d.overwrite(tempName, []byte(content), nil)
+	err := unpolled.WriteFile(temp, []byte(content))
 	if err == nil && !modified.IsZero() {
 		err = os.Chtimes(temp, time.Time{}, modified)
 	}
