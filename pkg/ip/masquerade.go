@@ -3,7 +3,6 @@
 package ip
 
 import (
-	"errors"
 	"net"
 	"slices"
 
@@ -27,9 +26,10 @@ func SetupIPMasqForNetworks(backend *string, ipns []*net.IPNet, network, ifname,
 }
 
 // TeardownIPMasqForNetworks removes what SetupIPMasqForNetworks made, by
-// whichever backend. The addresses are not needed.
-func TeardownIPMasqForNetworks(_ []*net.IPNet, network, ifname, containerID string) error {
-	return nat.Del(owner.Attachment{Network: network, ContainerID: containerID, IfName: ifname})
+// whichever backend. The addresses are needed only where somebody took the comments of
+// iptables away and interfaces share a chain.
+func TeardownIPMasqForNetworks(ipns []*net.IPNet, network, ifname, containerID string) error {
+	return nat.Del(owner.Attachment{Network: network, ContainerID: containerID, IfName: ifname}, ipns...)
 }
 
 // GCIPMasqForNetwork removes what SetupIPMasqForNetworks made for attachments of
@@ -49,27 +49,20 @@ func GCIPMasqForNetwork(network string, attachments []types.GCAttachment) error 
 // Deprecated: use SetupIPMasqForNetworks.
 func SetupIPMasq(ipn *net.IPNet, chain string, comment string) error {
 	m := newMasqChain(ipn, chain, comment)
-	tx := m.transaction()
-	rules, exists, err := iptables.List(m.family, masqTable, chain)
-	if err != nil {
-		return err
-	}
-	if !exists {
-		tx.NewChain(chain)
-	}
-	jumps, _, err := iptables.List(m.family, masqTable, masqHook)
-	if err != nil {
-		return err
-	}
-	for _, r := range m.rules {
-		if !contains(rules, r) {
-			tx.Append(chain, r)
+	return iptables.Change(masqTable, []iptables.Family{m.family}, func(t *iptables.Table) error {
+		if !t.HasChain(chain) {
+			t.NewChain(chain)
 		}
-	}
-	if !contains(jumps, m.jump(HostNet(ipn.IP))) {
-		tx.Append(masqHook, m.jump(HostNet(ipn.IP)))
-	}
-	return errors.Join(iptables.Apply(tx)...)
+		for _, r := range m.rules {
+			if !t.Has(chain, r) {
+				t.Append(chain, r)
+			}
+		}
+		if jump := m.jump(HostNet(ipn.IP)); !t.Has(masqHook, jump) {
+			t.Append(masqHook, jump)
+		}
+		return nil
+	})
 }
 
 // TeardownIPMasq removes the chain, with its jumps from the address and, as older
@@ -78,22 +71,16 @@ func SetupIPMasq(ipn *net.IPNet, chain string, comment string) error {
 // Deprecated: use TeardownIPMasqForNetworks.
 func TeardownIPMasq(ipn *net.IPNet, chain string, comment string) error {
 	m := newMasqChain(ipn, chain, comment)
-	_, exists, err := iptables.List(m.family, masqTable, chain)
-	if err != nil || !exists {
-		return err
-	}
-	jumps, _, err := iptables.List(m.family, masqTable, masqHook)
-	if err != nil {
-		return err
-	}
-	tx := m.transaction()
-	for _, source := range []*net.IPNet{HostNet(ipn.IP), Network(ipn)} {
-		if contains(jumps, m.jump(source)) {
-			tx.Delete(masqHook, m.jump(source))
+	return iptables.Remove(masqTable, func(t *iptables.Table) error {
+		if t.Family != m.family || !t.HasChain(chain) {
+			return nil
 		}
-	}
-	tx.DeleteChain(chain)
-	return errors.Join(iptables.Apply(tx)...)
+		for _, source := range []*net.IPNet{HostNet(ipn.IP), Network(ipn)} {
+			t.Delete(masqHook, t.Like(masqHook, m.jump(source))...)
+		}
+		t.DeleteChain(chain)
+		return nil
+	}).Run()
 }
 
 // The table and chain that iptables has for it.
@@ -122,14 +109,6 @@ func newMasqChain(ipn *net.IPNet, name, comment string) masqChain {
 	return m
 }
 
-func (m masqChain) transaction() *iptables.Transaction {
-	return &iptables.Transaction{Family: m.family, Table: masqTable}
-}
-
 func (m masqChain) jump(source *net.IPNet) iptables.Rule {
 	return slices.Concat([]string{"-s", source.String()}, iptables.Comment(m.comment), []string{"-j", m.name})
-}
-
-func contains(rules []iptables.Listed, rule iptables.Rule) bool {
-	return slices.ContainsFunc(rules, func(l iptables.Listed) bool { return slices.Equal(l.Rule, rule) })
 }

@@ -2,20 +2,143 @@ package iptables
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
+// viaLegacy is a table of the legacy variant. Its tool reads it once, and only if the
+// kernel has anything of that name.
+type viaLegacy struct {
+	family Family
+	name   string
+	chains map[string][]Rule // as read
+	// byNumber deletes rules by their number in the chain. A rule that another
+	// release of iptables made, with another revision of a match, is listed like
+	// one of this release, but not deleted by the same text.
+	byNumber  bool
+	deletions []deletion
+}
+
+// deletion is a line for iptables-restore, of a rule if that has a number.
+type deletion struct {
+	chain  string
+	number int
+	lines  []string
+}
+
+func newLegacy(f Family, name string, byNumber bool) *Table {
+	return newTable(f, name, &viaLegacy{family: f, name: name, byNumber: byNumber})
+}
+
+func (v *viaLegacy) hasChain(chain string) (bool, error) {
+	if v.chains == nil {
+		if used, err := v.family.isLegacy(v.name); err != nil || !used || !v.family.mayHaveInLegacy(v.name, chain) {
+			return false, err
+		}
+	}
+	err := v.read()
+	_, exists := v.chains[chain]
+	return exists, err
+}
+
+func (v *viaLegacy) rules(chain string, _ []byte) ([]Listed, error) {
+	if exists, err := v.hasChain(chain); !exists {
+		return nil, err
+	}
+	var rules []Listed
+	for i, r := range v.chains[chain] {
+		rules = append(rules, Listed{r, place{number: i + 1}})
+	}
+	return rules, nil
+}
+
+// until returns all rules, since the tool read them together.
+func (v *viaLegacy) until(chain string, _ func(Rule) bool) ([]Listed, error) {
+	return v.rules(chain, nil)
+}
+
+func (v *viaLegacy) read() error {
+	if v.chains != nil {
+		return nil
+	}
+	path, err := v.family.legacyTool("-save")
+	if err != nil {
+		return err
+	}
+	p, err := start(path, "", "-t", v.name)
+	if err == nil {
+		err = p.wait()
+	}
+	if err != nil {
+		return err
+	}
+	v.chains, err = parse(p.stdout.String())
+	return err
+}
+
+func (v *viaLegacy) deleteRule(chain string, r Listed) {
+	args := append([]string{"-D", chain}, r.Rule...)
+	if v.byNumber {
+		args = []string{"-D", chain, strconv.Itoa(r.number)}
+	}
+	line, err := join(args)
+	if err != nil { // what was listed is a line
+		return
+	}
+	v.deletions = append(v.deletions, deletion{chain, r.number, []string{line}})
+}
+
+func (v *viaLegacy) deleteChain(chain string) {
+	v.deletions = append(v.deletions, deletion{chain: chain, lines: []string{"-F " + chain, "-X " + chain}})
+}
+
+// lines returns the deletions. Rules go before chains, and the last one of a chain
+// first, so that the numbers of others stay.
+func (v *viaLegacy) lines() []string {
+	slices.SortStableFunc(v.deletions, func(a, b deletion) int { return b.number - a.number })
+	var lines []string
+	for _, d := range v.deletions {
+		lines = append(lines, d.lines...)
+	}
+	return lines
+}
+
+// legacyTool returns the path of a tool of the legacy variant.
+func (f Family) legacyTool(suffix string) (string, error) {
+	isDefault, err := f.writesLegacy()
+	if err == nil && isDefault {
+		return find(f.tool(suffix))
+	}
+	path, err := find(f.tool("-legacy" + suffix))
+	if err != nil {
+		return "", fmt.Errorf("rules of the legacy variant: %w", err)
+	}
+	return path, nil
+}
+
+// legacyNames lists the tables that the namespace of the thread has in the
+// legacy variant. One that nobody used is not in it.
+func (f Family) legacyNames() string {
+	if f == IPv6 {
+		return "/proc/thread-self/net/ip6_tables_names"
+	}
+	return "/proc/thread-self/net/ip_tables_names"
+}
+
 // isLegacy reports whether the legacy variant has the table in use. It is not made
-// by asking.
+// by asking. In a user namespace that was made together with that of the network the
+// list may not be read; neither may the tools use the variant there.
 func (f Family) isLegacy(table string) (bool, error) {
 	names, err := os.ReadFile(f.legacyNames())
-	if err != nil && !os.IsNotExist(err) {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) {
 		return false, fmt.Errorf("list iptables tables: %w", err)
 	}
 	return slices.Contains(strings.Fields(string(names)), table), nil
@@ -45,13 +168,16 @@ type legacyEntries struct {
 	entries [0]uint64
 }
 
-// mayHaveInLegacy reports whether a table of the legacy variant may have any of the
-// chains. A chain begins with an entry that has its name (struct xt_error_target in
-// linux/netfilter/x_tables.h).
-func (f Family) mayHaveInLegacy(table string, chains []string) bool {
+// mayHaveInLegacy reports whether a table of the legacy variant may have the chain: no
+// if it certainly has not. A built-in one is always there. Others begin with an entry
+// that has their name (struct xt_error_target in linux/netfilter/x_tables.h).
+func (f Family) mayHaveInLegacy(table, chain string) bool {
 	entries, err := f.readLegacy(table)
-	return err != nil || slices.ContainsFunc(chains, func(chain string) bool { return bytes.Contains(entries, append([]byte(chain), 0)) })
+	return err != nil || slices.Contains(builtin(), chain) || bytes.Contains(entries, append([]byte(chain), 0))
 }
+
+// builtin returns the names of the chains that the kernel enters tables by.
+func builtin() []string { return []string{"PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"} }
 
 // readLegacy returns all entries of a table. If somebody changes the table between
 // the look at its size and the one at its entries, that is an error.
@@ -93,27 +219,4 @@ func (f Family) askLegacy(what int, request unsafe.Pointer, size uintptr) error 
 		return fmt.Errorf("look at an iptables table: %w", errno)
 	}
 	return nil
-}
-
-// mayJumpInLegacy reports whether all of the jumps may be there, as far as can be
-// seen.
-func (f Family) mayJumpInLegacy(table string, jumps []Jump) bool {
-	return !slices.ContainsFunc(jumps, func(j Jump) bool {
-		empty, err := f.isLegacyEmpty(table, j.From)
-		return err == nil && empty
-	})
-}
-
-// isLegacyEmpty reports whether a built-in chain has no rules, in a table of the
-// legacy variant. Of other chains the kernel does not tell.
-func (f Family) isLegacyEmpty(table, chain string) (bool, error) {
-	hook := slices.Index([]string{"PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"}, chain)
-	if hook < 0 {
-		return false, nil
-	}
-	info := legacyInfo{name: legacyName(table)}
-	if err := f.askLegacy(getInfo, unsafe.Pointer(&info), unsafe.Sizeof(info)); err != nil {
-		return false, err
-	}
-	return info.hookEntry[hook] == info.underflow[hook], nil
 }

@@ -1,9 +1,8 @@
 package iptables
 
 import (
-	"errors"
-	"fmt"
 	"net"
+	"slices"
 	"strings"
 )
 
@@ -40,6 +39,19 @@ func (r Rule) network(option string) *net.IPNet {
 	return network
 }
 
+// host returns the address that the rule is about, in the form of the kernel, or nil.
+func (r Rule) host() []byte {
+	for _, n := range []*net.IPNet{r.Source(), r.Destination()} {
+		if n == nil {
+			continue
+		}
+		if ones, bits := n.Mask.Size(); ones == bits {
+			return n.IP
+		}
+	}
+	return nil
+}
+
 // Value returns the argument behind an option, or "".
 func (r Rule) Value(option string) string {
 	for i := 0; i+1 < len(r); i++ {
@@ -50,80 +62,53 @@ func (r Rule) Value(option string) string {
 	return ""
 }
 
-// Listed is a rule in its chain.
-type Listed struct {
-	Chain string
-	Rule  Rule
+// IsLike reports whether a rule that was found does the same as another one, in
+// whatever order and words: those of iptables(8) of any release, or those that nft(8)
+// makes of them when it writes a ruleset and reads it back. That takes comments away, so
+// that one without is like any.
+func (r Rule) IsLike(other Rule) bool {
+	return r.words() == other.words() && (r.Comment() == "" || r.Comment() == other.Comment())
 }
 
-// parse reads the rules out of what iptables-save and iptables -S print. Other
-// lines, of chains and policies, are passed over.
-func parse(output string) ([]Listed, error) {
-	var rules []Listed
-	for line := range strings.Lines(output) {
-		line = strings.TrimSuffix(line, "\n")
-		if !strings.HasPrefix(line, "-A ") {
-			continue
-		}
-		args, err := split(line)
-		if err != nil {
-			return nil, fmt.Errorf("read rule %q: %w", line, err)
-		}
-		if len(args) < 2 {
-			return nil, fmt.Errorf("read rule %q: no chain", line)
-		}
-		rules = append(rules, Listed{Chain: args[1], Rule: args[2:]})
-	}
-	return rules, nil
+// Extends reports whether a rule that was found is like another one, but for further
+// options that may be in any form.
+func (r Rule) Extends(other Rule) bool {
+	have := r.options()
+	lacks := func(option string) bool { return !slices.Contains(have, option) }
+	return !slices.ContainsFunc(other.options(), lacks) && (r.Comment() == "" || r.Comment() == other.Comment())
 }
 
-// split splits a line into arguments. Those with blanks stand in double quotes;
-// a backslash within takes the next byte literally.
-func split(line string) ([]string, error) {
-	var (
-		args            []string
-		arg             strings.Builder
-		inArg, inQuotes bool
-	)
-	for i := 0; i < len(line); i++ {
-		c := line[i]
-		switch {
-		case c == '"':
-			inQuotes, inArg = !inQuotes, true
-		case inQuotes && c == '\\' && i+1 < len(line):
-			i++
-			arg.WriteByte(line[i])
-		case c == ' ' && !inQuotes:
-			if inArg {
-				args = append(args, arg.String())
-			}
-			arg.Reset()
-			inArg = false
-		default:
-			arg.WriteByte(c)
-			inArg = true
+// words returns the options of a rule with their arguments, sorted, but for comments. It
+// leaves out which modules are loaded for matches, and writes ports like the match for
+// several of them.
+func (r Rule) words() string { return strings.Join(r.options(), " ") }
+
+func (r Rule) options() []string {
+	var options []string
+	option := ""
+	end := func() {
+		if option != "" && !strings.HasPrefix(option, "-m ") && !strings.HasPrefix(option, "--comment ") {
+			options = append(options, strings.Replace(option, "--dport ", "--dports ", 1))
+		}
+		option = ""
+	}
+	for i, word := range r {
+		if word == "!" || strings.HasPrefix(word, "-") && (i == 0 || r[i-1] != "!" && r[i-1] != "--comment") {
+			end()
+			option = word
+		} else {
+			option += " " + word
 		}
 	}
-	if inQuotes {
-		return nil, errors.New("quote without end")
-	}
-	if inArg {
-		args = append(args, arg.String())
-	}
-	return args, nil
+	end()
+	slices.Sort(options)
+	return options
 }
 
-// join is the opposite of split. A line cannot hold control characters.
-func join(args []string) (string, error) {
-	quoted := make([]string, len(args))
-	for i, a := range args {
-		if strings.ContainsFunc(a, func(c rune) bool { return c < ' ' || c == 0x7f }) {
-			return "", fmt.Errorf("control character in %q", a)
-		}
-		if a == "" || strings.ContainsAny(a, ` "'\#`) {
-			a = `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(a) + `"`
-		}
-		quoted[i] = a
-	}
-	return strings.Join(quoted, " "), nil
+// IsUnconditional reports whether a rule is about all packets: it has a target, of
+// whatever kind, and a comment at most.
+func (r Rule) IsUnconditional() bool {
+	return !slices.ContainsFunc(r.options(), func(option string) bool {
+		return !strings.HasPrefix(option, "-j ") && !strings.HasPrefix(option, "--reject-with ")
+	})
 }

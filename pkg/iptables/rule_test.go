@@ -21,9 +21,9 @@ COMMIT
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []Listed{
-		{"CNI-X", Rule{"!", "-d", "224.0.0.0/4", "-m", "comment", "--comment", `name: "n" id: "c"`, "-j", "MASQUERADE"}},
-		{"POSTROUTING", Rule{"-s", "192.0.2.1/32", "-m", "comment", "--comment", "plain", "-j", "CNI-X"}},
+	want := map[string][]Rule{
+		"CNI-X":       {{"!", "-d", "224.0.0.0/4", "-m", "comment", "--comment", `name: "n" id: "c"`, "-j", "MASQUERADE"}},
+		"POSTROUTING": {{"-s", "192.0.2.1/32", "-m", "comment", "--comment", "plain", "-j", "CNI-X"}},
 	}
 	if diff := cmp.Diff(want, have); diff != "" {
 		t.Errorf("(-want +have):\n%s", diff)
@@ -55,10 +55,44 @@ func FuzzJoin(f *testing.F) {
 
 func FuzzParse(f *testing.F) {
 	f.Add("-A X -s 192.0.2.1/32 -j Y\n")
-	f.Fuzz(func(_ *testing.T, output string) {
-		rules, _ := parse(output)
-		for _, r := range rules {
-			_, _, _ = r.Rule.Comment(), r.Rule.Source(), r.Rule.Target()
+	f.Fuzz(func(t *testing.T, output string) {
+		chains, _ := parse(output)
+		for _, rules := range chains {
+			for _, r := range rules {
+				_, _, _ = r.Comment(), r.Source(), r.Target()
+				if !r.IsLike(r) || !r.Extends(r) {
+					t.Errorf("%q is not like itself", r)
+				}
+			}
 		}
 	})
+}
+
+func TestIsLike(t *testing.T) {
+	rule := func(line string) Rule {
+		words, err := split(line)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return words
+	}
+	for _, test := range []struct {
+		found, other string
+		want         bool
+	}{
+		{"-s 10.0.0.1/32 -j ACCEPT", "-s 10.0.0.1/32 -j ACCEPT", true},
+		{"-p tcp -d 10.0.0.1/32 -m tcp --dport 80 -j X", "-d 10.0.0.1/32 -p tcp -m multiport --dports 80 -j X", true},
+		{"-i br0 ! -o br0 -j X", "! -o br0 -i br0 -j X", true},
+		{"-i br0 ! -o br0 -j X", "! -i br0 -o br0 -j X", false},
+		{"-j X", `-m comment --comment "a b" -j X`, true},
+		{`-m comment --comment "a b" -j X`, "-j X", false},
+		{`-m comment --comment -j -j X`, `-m comment --comment -j -j X`, true},
+		{`-m comment --comment a -j X`, `-m comment --comment b -j X`, false},
+		{"-j X", "-j Y", false},
+		{"-j X ?", "-j X", false},
+	} {
+		if have := rule(test.found).IsLike(rule(test.other)); have != test.want {
+			t.Errorf("%s is like %s: %v", test.found, test.other, have)
+		}
+	}
 }

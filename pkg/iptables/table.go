@@ -1,59 +1,199 @@
 package iptables
 
 import (
-	"strconv"
+	"fmt"
+	"slices"
 	"strings"
-
-	"github.com/containernetworking/plugins/pkg/nft"
 )
 
-// Require makes the whole transaction fail if the chain has no rule like r. So a
-// transaction can rely on what it does not make itself, without a process that
-// looks first.
-func (t *Transaction) Require(chain string, r Rule) { t.add(append([]string{"-C", chain}, r...)...) }
-
-// DeleteNumber deletes the rule with the number, from 1, whatever it is by then.
-func (t *Transaction) DeleteNumber(chain string, n int) { t.add("-D", chain, strconv.Itoa(n)) }
-
-// Contents is all that a table has.
-type Contents struct {
-	Chains []string
-	Rules  []Listed
+// variant is one of the two that a table can be in.
+type variant interface {
+	hasChain(chain string) (bool, error)
+	// rules returns the rules of a chain in their order, none if it does not exist. If
+	// about is not empty, it may leave those out that do not have it, as the kernel
+	// writes it: an address or the name of a chain.
+	rules(chain string, about []byte) ([]Listed, error)
+	// until returns the rules up to the first one that stop accepts, or all.
+	until(chain string, stop func(Rule) bool) ([]Listed, error)
+	// deleteRule and deleteChain take note of what is to go.
+	deleteRule(chain string, r Listed)
+	deleteChain(chain string)
 }
 
-// Read returns the chains and rules of a table. Of one that nobody used it
-// returns none, without starting a process.
-func Read(f Family, table string) (Contents, error) {
-	used, err := f.isLegacy(table)
-	if err == nil && !used {
-		used, err = inNFT(func(c *nft.Conn) (bool, error) { return c.HasTable(f.nft(table)) })
+// Listed is a rule that was found in a chain.
+type Listed struct {
+	Rule
+	place
+}
+
+// place identifies a rule in its chain. New ones have none.
+type place struct {
+	handle uint64 // the kernel's number for it, in the nf_tables variant
+	number int    // its number in the chain, from 1, in the legacy variant
+}
+
+// Is reports whether both are one rule of a chain.
+func (l Listed) Is(other Listed) bool { return l.place == other.place }
+
+// Table is a table of one family in one variant, and changes that are to be made to
+// it. It is read as far as it is asked for, and what it answers is with the changes.
+// It keeps the first error of all, after which answers mean nothing.
+type Table struct {
+	Family Family
+	Name   string
+
+	variant variant
+	chains  map[string]*chain
+	// lines are for iptables-restore.
+	lines []string
+	err   error
+}
+
+func newTable(f Family, name string, v variant) *Table {
+	return &Table{Family: f, Name: name, variant: v, chains: map[string]*chain{}}
+}
+
+// Err returns the first error of all.
+func (t *Table) Err() error { return t.err }
+
+func (t *Table) fail(err error) {
+	if t.err == nil && err != nil {
+		t.err = fmt.Errorf("table %s: %w", t.Name, err)
 	}
-	if err != nil || !used {
-		return Contents{}, err
+}
+
+// HasChain reports whether there is the chain. Its cost does not grow with the table.
+func (t *Table) HasChain(name string) bool {
+	c := t.chain(name)
+	if !c.looked {
+		exists, err := t.variant.hasChain(name)
+		t.fail(err)
+		c.exists, c.looked = exists, true
 	}
-	p, err := start(f.command("-save"), "", "-t", table)
+	return c.exists
+}
+
+// Rules returns the rules of a chain in their order, none if it does not exist.
+func (t *Table) Rules(name string) []Listed {
+	c := t.chain(name)
+	if !c.read {
+		rules, err := t.variant.rules(name, nil)
+		t.fail(err)
+		c.set(rules)
+	}
+	return c.all()
+}
+
+// about returns at least those rules of a chain that were there and have some data in
+// the form of the kernel: an address, or the name of a chain. It costs less than Rules.
+func (t *Table) about(name string, data []byte) []Listed {
+	c := t.chain(name)
+	if c.read {
+		return slices.Clone(c.rules)
+	}
+	rules, err := t.variant.rules(name, data)
+	t.fail(err)
+	return c.left(rules)
+}
+
+// Jumps returns those rules of a chain that were there and lead to another one.
+func (t *Table) Jumps(name, target string) []Listed {
+	c := t.chain(name)
+	if c.read {
+		return slices.Clone(c.index().byTarget[target])
+	}
+	return slices.DeleteFunc(t.about(name, append([]byte(target), 0)), func(l Listed) bool { return l.Target() != target })
+}
+
+// Like returns those rules of a chain that were there and are like r.
+func (t *Table) Like(name string, r Rule) []Listed {
+	c, host := t.chain(name), r.host()
+	var rules []Listed
+	if c.read || host == nil {
+		t.Rules(name)
+		rules = slices.Clone(c.index().byWords[r.words()])
+	} else {
+		rules = t.about(name, host)
+	}
+	return slices.DeleteFunc(rules, func(l Listed) bool { return !l.IsLike(r) })
+}
+
+// Has reports whether a chain has a rule like r. It reads until it finds one.
+func (t *Table) Has(name string, r Rule) bool {
+	c := t.chain(name)
+	like := func(l Listed) bool { return l.IsLike(r) }
+	if slices.ContainsFunc(c.front, like) || slices.ContainsFunc(c.back, like) {
+		return true
+	}
+	if c.read || r.host() != nil {
+		return len(t.Like(name, r)) > 0
+	}
+	return slices.ContainsFunc(t.Until(name, func(have Rule) bool { return have.IsLike(r) }), like)
+}
+
+// Until returns those rules of a chain that were there up to the first one that stop
+// accepts, or all. It reads no more than about that.
+func (t *Table) Until(name string, stop func(Rule) bool) []Listed {
+	c := t.chain(name)
+	rules := slices.Clone(c.rules)
+	if !c.read {
+		var err error
+		rules, err = t.variant.until(name, stop)
+		t.fail(err)
+		rules = c.left(rules)
+	}
+	if i := slices.IndexFunc(rules, func(l Listed) bool { return stop(l.Rule) }); i >= 0 {
+		return rules[:i+1]
+	}
+	return rules
+}
+
+// NewChain makes a chain, which must not exist.
+func (t *Table) NewChain(name string) {
+	t.line("-N", name)
+	c := t.chain(name)
+	c.exists, c.looked, c.read = true, true, true
+}
+
+// Append puts a rule at the end of a chain.
+func (t *Table) Append(name string, r Rule) {
+	t.line(append([]string{"-A", name}, r...)...)
+	c := t.chain(name)
+	c.back = append(c.back, Listed{Rule: r})
+}
+
+// Insert puts a rule at the start of a chain.
+func (t *Table) Insert(name string, r Rule) {
+	t.line(append([]string{"-I", name}, r...)...)
+	c := t.chain(name)
+	c.front = slices.Insert(c.front, 0, Listed{Rule: r})
+}
+
+func (t *Table) line(args ...string) {
+	line, err := join(args)
 	if err != nil {
-		return Contents{}, err
+		t.fail(fmt.Errorf("change chain %s: %w", args[1], err))
 	}
-	if err := p.wait(); err != nil {
-		return Contents{}, err
-	}
-	return parseContents(p.stdout.String())
+	t.lines = append(t.lines, line)
 }
 
-// parseContents reads what iptables-save prints, where a chain is a line like
-// ":FORWARD ACCEPT [0:0]".
-func parseContents(output string) (Contents, error) {
-	rules, err := parse(output)
-	contents := Contents{Rules: rules}
-	for line := range strings.Lines(output) {
-		if chain, ok := strings.CutPrefix(line, ":"); ok {
-			chain, _, _ = strings.Cut(chain, " ")
-			contents.Chains = append(contents.Chains, chain)
+// Delete deletes rules that were found in the chain. New rules are made before old ones
+// go.
+func (t *Table) Delete(name string, rules ...Listed) {
+	c := t.chain(name)
+	for _, r := range rules {
+		if c.remove(r) {
+			t.variant.deleteRule(name, r)
 		}
 	}
-	return contents, err
 }
 
-// String returns the changes, one on each line, as iptables-restore reads them.
-func (t *Transaction) String() string { return strings.Join(t.lines, "\n") }
+// DeleteChain deletes a chain with its rules. No rule may jump to it any longer; else
+// nothing at all changes.
+func (t *Table) DeleteChain(name string) {
+	t.chains[name] = &chain{looked: true, read: true}
+	t.variant.deleteChain(name)
+}
+
+// String returns what is new, as iptables-restore reads it.
+func (t *Table) String() string { return strings.Join(t.lines, "\n") }

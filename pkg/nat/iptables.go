@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 
 	"github.com/containernetworking/plugins/pkg/iptables"
 	"github.com/containernetworking/plugins/pkg/owner"
@@ -18,148 +19,78 @@ import (
 // The rules are upstream's but for the end of the second comment. The chain's
 // name lacks the interface, so that all attachments of a container to one
 // network share it; the comment tells whose address each is, and so makes DEL
-// find them, and leave those of others alone. Upstream's DEL takes the jump by
-// its text, which is the same, and the chain with whatever it has.
+// find them, and leave those of others alone. Where the ruleset was written and
+// read back by nft(8), which takes comments away, the addresses tell it. Upstream's
+// DEL takes the jump by its text, which is the same, and the chain with whatever it
+// has.
 type viaIPTables struct{}
 
 func (viaIPTables) Add(a owner.Attachment, addresses []*net.IPNet, o Options) error {
-	var (
-		wanted []masqueraded
-		txs    []*iptables.Transaction
-	)
-	for _, f := range families() {
-		m := masqueraded{Attachment: a, family: f, addresses: ofFamily(addresses, f), options: o}
-		if len(m.addresses) == 0 {
-			continue
-		}
-		tx, err := m.addition(readState)
-		if err != nil {
-			return fmt.Errorf("masquerade: %w", err)
-		}
-		wanted, txs = append(wanted, m), append(txs, tx)
+	families := slices.DeleteFunc(iptables.Families(), func(f iptables.Family) bool { return len(ofFamily(addresses, f)) == 0 })
+	err := iptables.Change(table, families, func(t *iptables.Table) error {
+		m := masqueraded{Attachment: a, family: t.Family, addresses: ofFamily(addresses, t.Family), options: o}
+		readState(t, m.chain()).replace([]masqueraded{m})
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("masquerade: %w", err)
 	}
-	errs := iptables.Apply(txs...)
-	for i, err := range errs {
-		if err == nil {
-			continue
-		}
-		if errs[i] = wanted[i].addAgain(err); errs[i] != nil {
-			errs[i] = fmt.Errorf("masquerade: %w", errs[i])
-		}
-	}
-	return errors.Join(errs...)
+	return nil
 }
 
-// addition returns the changes that the chain needs. Nearly always there is none,
-// which is seen without a process. Otherwise it is of another interface of the
-// container or of an earlier ADD.
-func (m masqueraded) addition(read func(iptables.Family, string) (*chainState, error)) (*iptables.Transaction, error) {
-	tx := newTransaction(m.family)
-	st, err := read(m.family, m.chain())
-	switch {
-	case err != nil:
-		return nil, err
-	case st.exists:
-		st.replace(tx, []masqueraded{m})
-	default:
-		tx.NewChain(m.chain())
-		m.fill(tx, false)
-	}
-	return tx, nil
+// removal is what Del removes. Interfaces of a container share a chain, and of those
+// that go at once each finds the other one still there: who has left others looks once
+// more, with settle.
+type removal struct {
+	iptables.Removal
+	shared bool
 }
 
-// addAgain adds the rules after an attempt that failed with reason: the chain may have
-// come or gone since it was looked at, or its jumps not be what was assumed.
-func (m masqueraded) addAgain(reason error) error {
-	for n := 2; ; n++ {
-		tx, err := m.addition(readExactly)
-		if err != nil {
-			return errors.Join(reason, err)
-		}
-		reason = errors.Join(iptables.Apply(tx)...)
-		if reason == nil || n == attempts {
-			return reason
-		}
-	}
+func newRemoval(a owner.Attachment, addresses []*net.IPNet) *removal {
+	r := &removal{}
+	r.Removal = iptables.Remove(table, func(t *iptables.Table) error {
+		st := readState(t, a.ChainName(""))
+		r.shared = st.remove(st.of(a, addresses)) || r.shared
+		return nil
+	})
+	return r
 }
 
-func (viaIPTables) Del(a owner.Attachment) error {
-	if !iptables.Installed() {
+// settle removes the chain if the others have gone meanwhile.
+func (r *removal) settle() error {
+	if !r.shared {
 		return nil
 	}
-	var (
-		errs []error
-		txs  []*iptables.Transaction
-	)
-	for _, f := range families() {
-		tx, err := removal(f, a, readState)
-		errs, txs = append(errs, err), append(txs, tx)
-	}
-	// Both at once: each waits for an RCU grace period.
-	for i, err := range iptables.Apply(txs...) {
-		if err != nil {
-			errs[i] = delAgain(txs[i].Family, a)
-		}
-	}
-	if err := errors.Join(errs...); err != nil {
+	return r.Run()
+}
+
+func (viaIPTables) Del(a owner.Attachment, addresses ...*net.IPNet) error {
+	r := newRemoval(a, addresses)
+	if err := errors.Join(r.Run(), r.settle()); err != nil {
 		return fmt.Errorf("remove masquerade: %w", err)
 	}
 	return nil
 }
 
-// removal returns the changes that remove what the attachment has.
-func removal(f iptables.Family, a owner.Attachment, read func(iptables.Family, string) (*chainState, error)) (*iptables.Transaction, error) {
-	tx := newTransaction(f)
-	st, err := read(f, a.ChainName(""))
-	if err == nil {
-		st.remove(tx, st.of(a))
-	}
-	return tx, err
-}
-
-// delAgain removes what is really there, after an attempt to remove what should
-// have been there: a jump may be missing, or there is one more.
-func delAgain(f iptables.Family, a owner.Attachment) error {
-	for n := 2; ; n++ {
-		tx, err := removal(f, a, readExactly)
-		if err != nil {
-			return err
+// GC knows the network's attachments by the comments of jumps, and by the records of
+// those that are to go.
+func (viaIPTables) GC(network string, valid []owner.Attachment, recorded ...Masqueraded) error {
+	r := iptables.Remove(table, func(t *iptables.Table) error {
+		containers := containersOf(t, network)
+		for _, m := range recorded {
+			st := readState(t, m.ChainName(""))
+			st.remove(st.of(m.Attachment, m.Addresses))
 		}
-		err = errors.Join(iptables.Apply(tx)...)
-		if err == nil || n == attempts {
-			return err
+		for _, id := range containers {
+			st := readState(t, owner.Attachment{Network: network, ContainerID: id}.ChainName(""))
+			st.remove(st.notOf(id, valid))
 		}
-	}
-}
-
-func (viaIPTables) GC(network string, valid []owner.Attachment) error {
-	if !iptables.Installed() {
 		return nil
+	})
+	if err := r.Run(); err != nil {
+		return fmt.Errorf("remove masquerade: %w", err)
 	}
-	var errs []error
-	for _, f := range families() {
-		if err := collect(f, network, valid); err != nil {
-			errs = append(errs, fmt.Errorf("remove masquerade: %w", err))
-		}
-	}
-	return errors.Join(errs...)
-}
-
-func collect(f iptables.Family, network string, valid []owner.Attachment) error {
-	for n := 1; ; n++ {
-		rules, err := iptables.Save(f, table)
-		if err != nil {
-			return err
-		}
-		tx := newTransaction(f)
-		for containerID, st := range statesOf(network, rules) {
-			st.remove(tx, notOf(containerID, valid))
-		}
-		err = errors.Join(iptables.Apply(tx)...)
-		if err == nil || n == attempts {
-			return err
-		}
-	}
+	return nil
 }
 
 func (viaIPTables) Available() error {
@@ -171,20 +102,53 @@ func (viaIPTables) Available() error {
 
 func (viaIPTables) Check(a owner.Attachment, addresses []*net.IPNet) error {
 	var missing []*net.IPNet
-	for _, f := range families() {
-		wanted := ofFamily(addresses, f)
-		if len(wanted) == 0 {
-			continue
-		}
-		st, err := readExactly(f, a.ChainName(""))
-		if err != nil {
+	for _, f := range iptables.Families() {
+		var missed []*net.IPNet
+		err := iptables.Check(table, f, func(t *iptables.Table) error {
+			st := readState(t, a.ChainName(""))
+			missed = slices.DeleteFunc(ofFamily(addresses, f), st.masquerades)
+			return errors.Join(notMasqueraded(missed), t.Err())
+		})
+		switch {
+		case err == nil:
+		case len(missed) > 0:
+			missing = append(missing, missed...)
+		default:
 			return fmt.Errorf("check masquerade: %w", err)
-		}
-		for _, address := range wanted {
-			if !st.masquerades(address) {
-				missing = append(missing, address)
-			}
 		}
 	}
 	return notMasqueraded(missing)
+}
+
+// Repair fills chains of which something is missing anew, with what all who share them
+// have.
+func (viaIPTables) Repair(all []Masqueraded) error {
+	sharing := map[string][]Masqueraded{}
+	var chains []string
+	for _, m := range all {
+		chain := m.ChainName("")
+		if sharing[chain] == nil {
+			chains = append(chains, chain)
+		}
+		sharing[chain] = append(sharing[chain], m)
+	}
+	err := iptables.Change(table, iptables.Families(), func(t *iptables.Table) error {
+		t.Rules(sources) // once for all
+		for _, chain := range chains {
+			var wanted []masqueraded
+			for _, m := range sharing[chain] {
+				if addresses := ofFamily(m.Addresses, t.Family); len(addresses) > 0 {
+					wanted = append(wanted, masqueraded{m.Attachment, t.Family, addresses, m.Options})
+				}
+			}
+			if st := readState(t, chain); slices.ContainsFunc(wanted, func(m masqueraded) bool { return !st.has(m) }) {
+				st.replace(wanted)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("repair masquerade: %w", err)
+	}
+	return nil
 }

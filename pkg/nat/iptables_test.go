@@ -236,7 +236,9 @@ func TestIPTablesDamaged(t *testing.T) {
 	} {
 		for _, clean := range []func(nat.Masquerade) error{
 			func(m nat.Masquerade) error { return m.Del(one) },
-			func(m nat.Masquerade) error { return m.GC(one.Network, []owner.Attachment{two}) },
+			func(m nat.Masquerade) error {
+				return m.GC(one.Network, []owner.Attachment{two}, nat.Masqueraded{Attachment: one})
+			},
 		} {
 			within(t, func() error {
 				m := mustOpen("iptables")

@@ -30,12 +30,15 @@ type Masquerade interface {
 	// multicast. What the attachment had before is replaced.
 	Add(a owner.Attachment, addresses []*net.IPNet, o Options) error
 	// Del removes all that the attachment has. It is no error if that is
-	// nothing, or if the tools or the kernel's part for it are missing.
-	Del(a owner.Attachment) error
+	// nothing, or if the tools or the kernel's part for it are missing. The
+	// addresses that Add got, if they are known, tell what is whose where
+	// interfaces of the container share something and comments are gone.
+	Del(a owner.Attachment, addresses ...*net.IPNet) error
 	// Check returns one error for all that Add made and that is not there.
 	Check(a owner.Attachment, addresses []*net.IPNet) error
 	// GC does what Del does for all attachments of the network but the valid ones.
-	GC(network string, valid []owner.Attachment) error
+	// recorded are those of them of which a record is known.
+	GC(network string, valid []owner.Attachment, recorded ...Masqueraded) error
 	// Repair makes what Add made for all of them and somebody took away. What is
 	// there stays as it is.
 	Repair(all []Masqueraded) error
@@ -83,44 +86,43 @@ func defaultBackend(configured *string) string {
 
 // Del removes what the attachment has in any backend. The default may have
 // changed since.
-func Del(a owner.Attachment) error {
-	return errors.Join(viaNFTables{}.Del(a), viaIPTables{}.Del(a))
+func Del(a owner.Attachment, addresses ...*net.IPNet) error {
+	byIPTables := newRemoval(a, addresses)
+	release, err := viaNFTables{}.begin(a, []nft.Removal{byIPTables.NFT})
+	release()
+	return errors.Join(err, byIPTables.Legacy(), byIPTables.settle())
 }
 
 // DelBeside does what Del does while deleteLink deletes the attachment's link.
 // Each of them waits for an RCU grace period, and they may wait for the same
-// one: the nftables transaction comes before the deletion and what it used is
+// one: the transaction, of both backends, comes before the deletion and what it used is
 // released after it, since the release keeps others from deleting links (Linux
-// 6.18: both take the commit mutex of nftables); iptables runs beside it. Other
-// things that the attachment has in nftables go in the same transaction. inside
-// runs a function in the namespace that the rules are in.
-func DelBeside(a owner.Attachment, inside func(func() error) error, deleteLink func() error, others ...nft.Removal) error {
+// 6.18: both take the commit mutex of nftables); iptables' legacy variant runs beside
+// it. Other things that the attachment has in nftables go in the same transaction.
+// inside runs a function in the namespace that the rules are in.
+func DelBeside(m Masqueraded, inside func(func() error) error, deleteLink func() error, others ...nft.Removal) error {
 	release := func() {}
+	byIPTables := newRemoval(m.Attachment, m.Addresses)
 	begun := inside(func() (err error) {
-		release, err = viaNFTables{}.begin(a, others)
+		release, err = viaNFTables{}.begin(m.Attachment, append(others, byIPTables.NFT))
 		return err
 	})
 	var (
-		running    sync.WaitGroup
-		byIPTables error
+		running sync.WaitGroup
+		legacy  error
 	)
-	running.Go(func() { byIPTables = inside(func() error { return viaIPTables{}.Del(a) }) })
+	running.Go(func() { legacy = inside(byIPTables.Legacy) })
 	deleted := deleteLink()
 	running.Wait()
 	release()
-	return errors.Join(deleted, begun, byIPTables)
+	return errors.Join(deleted, begun, legacy, inside(byIPTables.settle))
 }
 
 // GC removes, from all backends, what attachments of the network have that are
-// not among the valid ones.
-func GC(network string, valid []owner.Attachment) error {
-	return errors.Join(viaNFTables{}.GC(network, valid), viaIPTables{}.GC(network, valid))
+// not among the valid ones. recorded are those of them of which a record is known.
+func GC(network string, valid []owner.Attachment, recorded ...Masqueraded) error {
+	return errors.Join(viaNFTables{}.GC(network, valid), viaIPTables{}.GC(network, valid, recorded...))
 }
-
-// attempts is how often a change is tried anew after others changed the same
-// things between the look and the change. Each failure means that somebody else
-// got on, and of what can collide there are only few steps.
-const attempts = 10
 
 // notMasqueraded is the error about addresses that Check misses, nil for none.
 func notMasqueraded(addresses []*net.IPNet) error {

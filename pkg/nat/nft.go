@@ -94,7 +94,7 @@ func addEntries(c *nft.Conn, tx *nft.Transaction, a owner.Attachment, wanted, re
 	return nil
 }
 
-func (m viaNFTables) Del(a owner.Attachment) error {
+func (m viaNFTables) Del(a owner.Attachment, _ ...*net.IPNet) error {
 	release, err := m.begin(a, nil)
 	release()
 	return err
@@ -138,7 +138,7 @@ func (viaNFTables) begin(a owner.Attachment, others []nft.Removal) (release func
 	})
 }
 
-func (viaNFTables) GC(network string, valid []owner.Attachment) error {
+func (viaNFTables) GC(network string, valid []owner.Attachment, _ ...Masqueraded) error {
 	stale := owner.Stale(network, valid)
 	release, err := connectToRemove(func(c *nft.Conn, exists bool) error {
 		if !exists {

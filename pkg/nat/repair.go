@@ -1,11 +1,9 @@
 package nat
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 
-	"github.com/containernetworking/plugins/pkg/iptables"
 	"github.com/containernetworking/plugins/pkg/nft"
 )
 
@@ -135,60 +133,4 @@ func repairPostrouting(c *nft.Conn, tx *nft.Transaction) error {
 	}
 	addPostroutingRules(tx)
 	return nil
-}
-
-func (viaIPTables) Repair(all []Masqueraded) error {
-	var errs []error
-	for _, f := range families() {
-		var wanted []masqueraded
-		for _, m := range all {
-			if addresses := ofFamily(m.Addresses, f); len(addresses) > 0 {
-				wanted = append(wanted, masqueraded{m.Attachment, f, addresses, m.Options})
-			}
-		}
-		if err := repairFamily(f, wanted); err != nil {
-			errs = append(errs, fmt.Errorf("repair masquerade: %w", err))
-		}
-	}
-	return errors.Join(errs...)
-}
-
-func repairFamily(f iptables.Family, wanted []masqueraded) error {
-	for n := 1; len(wanted) > 0; n++ {
-		contents, err := iptables.Read(f, table)
-		if err != nil {
-			return err
-		}
-		err = errors.Join(iptables.Apply(repairs(f, contents, wanted))...)
-		if err == nil || n == attempts {
-			return err
-		}
-	}
-	return nil
-}
-
-// repairs returns the changes that what there is needs. A chain of which something
-// is missing is filled anew, with what all who share it have.
-func repairs(f iptables.Family, contents iptables.Contents, wanted []masqueraded) *iptables.Transaction {
-	tx := newTransaction(f)
-	var chains []string
-	sharing := map[string][]masqueraded{}
-	for _, m := range wanted {
-		chain := m.chain()
-		if sharing[chain] == nil {
-			chains = append(chains, chain)
-		}
-		sharing[chain] = append(sharing[chain], m)
-	}
-	for _, chain := range chains {
-		st, all := stateIn(contents, chain), sharing[chain]
-		if !slices.ContainsFunc(all, func(m masqueraded) bool { return !st.has(m) }) {
-			continue
-		}
-		if !st.exists {
-			tx.NewChain(chain)
-		}
-		st.replace(tx, all)
-	}
-	return tx
 }

@@ -55,7 +55,7 @@ func (c *Conn) CompleteChain(tx *Transaction, t Table, chain Chain, rules []Rule
 }
 
 // IsStale reports whether a transaction failed since something was not, any
-// longer, as it was looked at.
+// longer, as it was looked at: gone, there already, in use.
 func IsStale(err error) bool {
-	return errors.Is(err, unix.ENOENT) || errors.Is(err, unix.EEXIST) || errors.Is(err, unix.ERESTART)
+	return errors.Is(err, unix.ENOENT) || errors.Is(err, unix.EEXIST) || errors.Is(err, unix.EBUSY) || errors.Is(err, unix.ERESTART)
 }

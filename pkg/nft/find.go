@@ -3,7 +3,6 @@ package nft
 import (
 	"errors"
 	"fmt"
-	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -103,11 +102,15 @@ func (c *Conn) SomeElements(t Table, set string, enough int) ([]Element, error) 
 		all = append(all, decodeElements(body)...)
 		return len(all) <= enough
 	})
+	if errors.Is(err, unix.EINTR) {
+		return c.Elements(t, set)
+	}
 	return all, err
 }
 
 // readSome hands the replies to a question that lists something to more, until that
-// returns false. What does not exist has none.
+// returns false. What does not exist has none. If the list changes meanwhile, the error
+// is EINTR.
 func (c *Conn) readSome(m message, more func(attributes) bool) error {
 	// A list that is not read to its end leaves its connection unusable.
 	other, err := Dial()
@@ -125,6 +128,9 @@ func (c *Conn) readSome(m message, more func(attributes) bool) error {
 			return fmt.Errorf("%s: %w", m.what, err)
 		}
 		for _, r := range replies {
+			if r.interrupted {
+				r.errno = unix.EINTR
+			}
 			if r.errno != 0 && r.errno != unix.ENOENT {
 				return fmt.Errorf("%s: %w", m.what, r.errno)
 			}
@@ -135,61 +141,21 @@ func (c *Conn) readSome(m message, more func(attributes) bool) error {
 	}
 }
 
-// MayJump reports whether a chain has a rule that jumps to another one, whoever made
-// it. It looks at so many rules only, and answers yes if there are more.
-func (c *Conn) MayJump(t Table, chain, target string, most int) (bool, error) {
-	found := false
-	err := c.readSome(listRules(t, chain), func(body attributes) bool {
-		most--
-		found = most < 0 || jumpsTo(body, target)
-		return !found
-	})
-	return found, err
-}
-
-// jumpsTo reports whether a rule, or an expression of it, has the chain in a
-// verdict.
-func jumpsTo(rule attributes, chain string) bool {
-	for kind, expressions := range rule.all() {
-		if kind != unix.NFTA_RULE_EXPRESSIONS {
-			continue
-		}
-		for _, expression := range expressions.all() {
-			if verdictOf(expression) == chain {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// verdictOf returns the chain that an expression sends packets to, or "".
-func verdictOf(expression attributes) string {
-	data := expression
-	for _, kind := range []uint16{unix.NFTA_EXPR_DATA, unix.NFTA_IMMEDIATE_DATA, unix.NFTA_DATA_VERDICT, unix.NFTA_VERDICT_CHAIN} {
-		data = data.first(kind)
-	}
-	return strings.TrimRight(string(data), "\x00")
-}
-
 // Rules returns the rules of a chain in their order, none if it does not exist.
 // Its cost grows with their number.
 func (c *Conn) Rules(t Table, chain string) ([]FoundRule, error) {
 	replies, err := c.ask(listRules(t, chain))
-	var found []FoundRule
-	for _, reply := range replies {
-		var r FoundRule
-		for kind, data := range reply.all() {
-			switch kind {
-			case unix.NFTA_RULE_HANDLE:
-				r.Handle = data.number()
-			case unix.NFTA_RULE_USERDATA:
-				r.Comment = commentOf(data)
-			}
-		}
-		found = append(found, r)
+	found := make([]FoundRule, len(replies))
+	for i, reply := range replies {
+		found[i] = decodeRule(reply)
 	}
 	return found, err
+}
+
+// SomeRules hands the rules of a chain to yield, in their order, until that returns
+// false. If they change meanwhile, the error is EINTR.
+func (c *Conn) SomeRules(t Table, chain string, yield func(FoundRule) bool) error {
+	return c.readSome(listRules(t, chain), func(body attributes) bool { return body == nil || yield(decodeRule(body)) })
 }
 
 func listRules(t Table, chain string) message {

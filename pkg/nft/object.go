@@ -65,12 +65,6 @@ type Rule struct {
 	Comment string // cut after MaxComment bytes
 }
 
-// FoundRule is a rule that exists.
-type FoundRule struct {
-	Handle  uint64
-	Comment string
-}
-
 // MaxComment is the length that comments are cut to, in bytes. nft(8) takes no
 // longer ones when it reads back what it listed; the kernel would keep 251.
 const MaxComment = 128
@@ -112,6 +106,9 @@ type Element struct {
 	Value   []byte
 	Verdict *Verdict
 	Comment string // cut after MaxComment bytes
+	// EndsRange says, in a set of ranges, that the key is the first one behind a range
+	// that begins with the last smaller key. Only of elements that are found.
+	EndsRange bool
 }
 
 // Concat returns the key, or value, that consists of the parts.

@@ -155,6 +155,8 @@ func decodeElement(element attributes) Element {
 			x.Value = decodeValue(data)
 		case unix.NFTA_SET_ELEM_USERDATA:
 			x.Comment = commentOf(data)
+		case unix.NFTA_SET_ELEM_FLAGS:
+			x.EndsRange = data.number()&unix.NFT_SET_ELEM_INTERVAL_END != 0
 		}
 	}
 	return x

@@ -14,8 +14,9 @@ import (
 // configuration still asks for one, and others of its rules that are in nftables.
 // container may be nil if its namespace is gone.
 func (r Records) Remove(host, container *link.Namespace, a owner.Attachment, others ...nft.Removal) error {
-	forgotten := r.forget(a.Prefix())
-	return plugin.Join(forgotten, nat.DelBeside(a, host.Do, func() error {
+	kept, forgotten := r.forget(a.Prefix())
+	masqueraded := nat.Masqueraded{Attachment: a, Addresses: kept.networks()}
+	return plugin.Join(forgotten, nat.DelBeside(masqueraded, host.Do, func() error {
 		return link.DeleteOwnedVeth(host, container, a)
 	}, others...))
 }
@@ -23,9 +24,10 @@ func (r Records) Remove(host, container *link.Namespace, a owner.Attachment, oth
 // Collect does the same for the network's attachments that are not among the valid
 // ones. others are the GCs of other rules, and run in the host's namespace.
 func (r Records) Collect(host *link.Namespace, network string, valid []owner.Attachment, others ...func(string, []owner.Attachment) error) error {
-	forgotten := r.collect(network, valid)
+	stale, forgotten := r.collect(network, valid)
 	parts := []func() error{func() error { return host.CollectOwned(network, valid) }}
-	for _, gc := range append(others, nat.GC) {
+	masquerade := func(network string, valid []owner.Attachment) error { return nat.GC(network, valid, stale...) }
+	for _, gc := range append(others, masquerade) {
 		parts = append(parts, func() error {
 			return host.Do(func() error { return gc(network, valid) })
 		})

@@ -78,27 +78,32 @@ func (r Records) Keep(kept Record, addresses []*net.IPNet) error {
 	return nil
 }
 
-// forget removes an attachment's record, if there is one. It must come before the
-// removal of the rules: so that no repair makes them again.
-func (r Records) forget(prefix string) error {
+// forget removes an attachment's record, if there is one, and returns it. It must come
+// before the removal of the rules: so that no repair makes them again.
+func (r Records) forget(prefix string) (Record, error) {
 	path := r.path(prefix)
 	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
-		return nil
+		return Record{}, nil
 	}
-	return record.Removing(r.directory(), func() error { return record.Remove(path) })
+	// Whatever it says, it goes.
+	var kept Record
+	_, _ = record.Read(path, &kept)
+	return kept, record.Removing(r.directory(), func() error { return record.Remove(path) })
 }
 
 // collect does the same for the network's attachments that are not valid.
-func (r Records) collect(network string, valid []owner.Attachment) error {
+func (r Records) collect(network string, valid []owner.Attachment) ([]nat.Masqueraded, error) {
 	prefixes, err := r.prefixes()
 	errs := []error{err}
-	stale := owner.Stale(network, valid)
+	isStale := owner.Stale(network, valid)
+	var stale []nat.Masqueraded
 	for _, prefix := range prefixes {
-		if stale(prefix) {
-			errs = append(errs, r.forget(prefix))
+		if isStale(prefix) {
+			kept, err := r.forget(prefix)
+			stale, errs = append(stale, nat.Masqueraded{Attachment: kept.Attachment, Addresses: kept.networks()}), append(errs, err)
 		}
 	}
-	return errors.Join(errs...)
+	return stale, errors.Join(errs...)
 }
 
 // prefixes returns the names of the records, the oldest first.

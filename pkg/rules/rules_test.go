@@ -62,12 +62,22 @@ func recordOf(a owner.Attachment) Record {
 	return New(a, "veth0", mac, nat.Conf{IPMasq: nat.Families{IPv4: true}, IPMasqBackend: &backend}, spoof.Conf{MACSpoofChk: true})
 }
 
+func forget(a owner.Attachment) error {
+	_, err := records.forget(a.Prefix())
+	return err
+}
+
+func collect(valid ...owner.Attachment) error {
+	_, err := records.collect("net", valid)
+	return err
+}
+
 // A record is there as long as it is needed, and says what it was made from.
 func TestRecords(t *testing.T) {
 	t.Parallel()
 	onHost(t, func() error {
 		none := Record{Attachment: two}
-		if err := errors.Join(records.forget(one.Prefix()), records.Keep(none, addresses()), records.collect("net", nil), records.Repair(nil)); err != nil {
+		if err := errors.Join(forget(one), records.Keep(none, addresses()), collect(), records.Repair(nil)); err != nil {
 			return err
 		}
 		if _, err := os.Stat(records.directory()); err == nil {
@@ -89,7 +99,7 @@ func TestRecords(t *testing.T) {
 			fmt.Sprint(got.masquerade.Masqueraded(one, got.networks()), got.Addresses, got.Link, got.MAC, got.antiSpoofing)); diff != "" {
 			return errors.New("record (-want +got):\n" + diff)
 		}
-		return left(func() error { return records.collect("net", []owner.Attachment{one}) }, one, foreign)
+		return left(func() error { return collect(one) }, one, foreign)
 	})
 }
 
@@ -151,7 +161,7 @@ func BenchmarkRecord(b *testing.B) {
 	onHost(b, func() error {
 		var errs []error
 		for b.Loop() {
-			errs = append(errs, records.Keep(recordOf(one), addresses()), records.forget(one.Prefix()))
+			errs = append(errs, records.Keep(recordOf(one), addresses()), forget(one))
 		}
 		return errors.Join(errs...)
 	})

@@ -40,7 +40,6 @@ func newAdmission(s *state, backend string, c change) (*admission, error) {
 			x.change.held = append(x.change.held, a)
 		}
 	}
-	x.change.settled = s.made(backend, x.change)
 	x.record = entry{
 		Network: c.owner.Network, ContainerID: c.owner.ContainerID, IfName: c.owner.IfName,
 		Backend: backend, Addresses: c.addresses, Admin: c.admin, Zone: c.zone,
@@ -77,9 +76,6 @@ func (x *admission) succeed() error {
 // setBefore makes the new policy one for all families that have had the old one.
 func (x *admission) setBefore(before isolation) {
 	x.before = &before
-	if before.Backend == x.isolation {
-		x.change.was = before.Policy
-	}
 	x.change.ipv4 = x.change.ipv4 || before.IPv4
 	x.change.ipv6 = x.change.ipv6 || before.IPv6
 }
@@ -107,10 +103,7 @@ func (x *admission) run(ctx context.Context) error {
 			return err
 		}
 	}
-	if x.change.settled {
-		return nil
-	}
-	return x.state.setMade(x.record.Backend, x.change)
+	return nil
 }
 
 // after is the policy of the bridge from now on.
@@ -170,7 +163,7 @@ func (x *admission) restore(s *state) error {
 		return err
 	}
 	c := x.before.on(x.record.Bridge)
-	c.policy, c.settled = x.before.Policy, false
+	c.policy = x.before.Policy
 	if err := b.apply(context.Background(), c); err != nil {
 		return fmt.Errorf("restore policy %q of bridge %q: %w", c.policy, c.bridge, err)
 	}
@@ -179,5 +172,5 @@ func (x *admission) restore(s *state) error {
 
 // on is the change that ends the policy on a bridge.
 func (i isolation) on(bridge string) change {
-	return change{bridge: bridge, policy: open, was: i.Policy, ipv4: i.IPv4, ipv6: i.IPv6, settled: true}
+	return change{bridge: bridge, policy: open, ipv4: i.IPv4, ipv6: i.IPv6}
 }

@@ -40,19 +40,13 @@ type change struct {
 	owner owner.Attachment
 	// addresses to let through, or not any longer.
 	addresses []netip.Addr
-	// held are those of them that are let through for another attachment.
+	// held are those of them that may be let through already, for another attachment.
 	held []netip.Addr
 	// admin is the chain of iptables that decides first, zone that of firewalld.
 	admin, zone string
-	// settled says that the rest of the firewall is as this plugin left it, as far
-	// as is known: what all attachments have in common is there and, in remove,
-	// what is to be removed. It is tried without a look.
-	settled bool
 	// bridge is the one that the policy is about, or "".
 	bridge string
 	policy policy
-	// was is the policy before, "" if it is not known.
-	was policy
 	// ipv4 and ipv6 are the families that the policy is about.
 	ipv4, ipv6 bool
 }
@@ -70,7 +64,7 @@ func (c change) withoutAddresses() change {
 
 // withoutBridge is the part of the change that is about the addresses.
 func (c change) withoutBridge() change {
-	c.bridge, c.policy, c.was = "", open, open
+	c.bridge, c.policy = "", open
 	return c
 }
 

@@ -132,7 +132,7 @@ func (c *Conf) removeUnrecorded(s *state, a *chained.Attachment) error {
 		}
 		b, err := byName(name)
 		if err == nil {
-			err = b.remove(change{addresses: free, zone: c.Zone, policy: open, was: open})
+			err = b.remove(change{addresses: free, zone: c.Zone, policy: open})
 		}
 		errs = append(errs, err)
 	}

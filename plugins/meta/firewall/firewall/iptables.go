@@ -24,93 +24,30 @@ import (
 //	-A CNI-ISOLATION-STAGE-2 -j RETURN
 //
 // (with comments, which are left out here). As nothing tells whose a rule is, the
-// state does. A change usually is one process per family: it goes by what the
-// state says is there, and requires it. Only where that turns out wrong, or is
-// not known, the table is read.
+// state does.
 type viaIPTables struct{}
 
 const filter = "filter"
 
-// attempts is how often a change is tried anew after somebody else changed the
-// table between the look and the change.
-const attempts = 10
-
 func (viaIPTables) apply(_ context.Context, c change) error {
-	var plans []*plan
-	for _, f := range []iptables.Family{iptables.IPv4, iptables.IPv6} {
-		p, err := planApply(f, c)
-		if err != nil {
-			return err
+	plans := map[iptables.Family]*plan{}
+	var families []iptables.Family
+	for _, f := range iptables.Families() {
+		if p := planWanted(f, c); !p.empty() {
+			plans[f], families = p, append(families, f)
 		}
-		plans = append(plans, p)
 	}
-	return run(plans)
+	return iptables.Change(filter, families, func(t *iptables.Table) error {
+		plans[t.Family].change(t)
+		return nil
+	})
 }
 
 func (viaIPTables) remove(c change) error {
-	if !iptables.Installed() {
+	return iptables.Remove(filter, func(t *iptables.Table) error {
+		planRemove(t.Family, c).change(t)
 		return nil
-	}
-	return run([]*plan{planRemove(iptables.IPv4, c), planRemove(iptables.IPv6, c)})
-}
-
-// run makes the changes, of both families at once.
-func run(plans []*plan) error {
-	var (
-		txs  = make([]*iptables.Transaction, len(plans))
-		errs = make([]error, len(plans))
-	)
-	for i, p := range plans {
-		p.certain = p.certain && p.mayHaveJumps()
-		txs[i] = p.transaction(assumed{})
-		if !p.certain {
-			txs[i] = &iptables.Transaction{Family: p.family, Table: filter}
-		}
-	}
-	for i, err := range iptables.Apply(txs...) {
-		if p := plans[i]; err != nil || !p.certain {
-			errs[i] = p.runLooking(err)
-		}
-	}
-	return plugin.Join(errs...)
-}
-
-// mayHaveJumps reports whether the jumps that are assumed, and that lead to other
-// rules, may be there. They are not after a flush. If they cannot be looked for, it
-// is tried without.
-func (p *plan) mayHaveJumps() bool {
-	var jumps []iptables.Jump
-	for _, r := range slices.Concat(p.wanted, p.stale) {
-		jump := iptables.Jump{From: r.chain, To: r.rule.Target()}
-		if r.ofAddress {
-			jump = iptables.Jump{From: builtin, To: forwardChain}
-		}
-		isVerdict := slices.Contains([]string{"ACCEPT", "DROP", "RETURN"}, jump.To)
-		if r.assumed && !isVerdict && !slices.Contains(jumps, jump) {
-			jumps = append(jumps, jump)
-		}
-	}
-	may, err := iptables.MayJump(p.family, filter, jumps...)
-	return may || err != nil
-}
-
-// runLooking makes the changes that the table needs as it is. reason is why an
-// attempt without a look failed.
-func (p *plan) runLooking(reason error) error {
-	for n := 1; ; n++ {
-		if p.empty() {
-			return nil
-		}
-		contents, err := iptables.Read(p.family, filter)
-		if err != nil {
-			return errors.Join(reason, err)
-		}
-		err = errors.Join(iptables.Apply(p.transaction(found{contents, n > 2}))...)
-		if err == nil || n == attempts {
-			return err
-		}
-		reason = err
-	}
+	}).Run()
 }
 
 func (viaIPTables) available() error {
@@ -122,69 +59,58 @@ func (viaIPTables) available() error {
 
 func (viaIPTables) check(c change) error {
 	var errs []error
-	for _, f := range []iptables.Family{iptables.IPv4, iptables.IPv6} {
+	for _, f := range iptables.Families() {
 		p := planWanted(f, c)
 		if len(p.wanted) == 0 {
 			continue
 		}
-		contents, err := iptables.Read(f, filter)
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		errs = append(errs, p.missing(found{Contents: contents})...)
+		errs = append(errs, iptables.Check(filter, f, func(t *iptables.Table) error { return plugin.Join(p.missing(t)...) }))
 	}
 	return plugin.Join(errs...)
 }
 
-// transaction returns the changes that what there is needs. It requires what it
-// does not add.
-func (p *plan) transaction(v view) *iptables.Transaction {
-	tx := &iptables.Transaction{Family: p.family, Table: filter}
+// change makes of what there is what there has to be.
+func (p *plan) change(t *iptables.Table) {
+	moved := p.misplaced(t)
+	for _, m := range moved {
+		t.Delete(m.chain, m.in(t)...)
+	}
+	for _, s := range p.stale {
+		t.Delete(s.chain, p.unwanted(s.in(t), s.chain)...)
+	}
 	for _, chain := range p.chains {
-		if !v.has(chain) {
-			tx.NewChain(chain)
+		if !t.HasChain(chain) {
+			t.NewChain(chain)
 		}
 	}
-	moved := p.misplaced(v)
-	v.remove(tx, slices.Concat(p.stale, moved))
 	for _, w := range p.wanted {
-		switch there := v.like(w); {
-		case slices.ContainsFunc(moved, w.same):
-		case len(there) > 0:
-			tx.Require(w.chain, there[0])
+		switch {
+		case slices.ContainsFunc(moved, w.same), !w.fresh && w.isIn(t):
 		case w.top:
-			tx.Insert(w.chain, w.rule)
+			t.Insert(w.chain, w.rule)
 		default:
-			tx.Append(w.chain, w.rule)
+			t.Append(w.chain, w.rule)
 		}
 	}
-	for _, w := range moved {
-		tx.Insert(w.chain, w.rule)
+	for _, m := range moved {
+		t.Insert(m.chain, m.rule)
 	}
-	return tx
 }
 
-// misplaced returns the jumps that have to be at the start of their chain to have an
-// effect, the first one last.
-func (p *plan) misplaced(v view) []placed {
-	wants := func(w placed) bool { return slices.ContainsFunc(p.wanted, w.same) }
-	var moved []placed
-	if wants(jumpForward()) && v.blocked() {
-		moved = append(moved, jumpForward())
-	}
-	newJump := wants(jumpForward()) && (len(moved) > 0 || len(v.like(jumpForward())) == 0)
-	if v.misplaced(newJump) || len(moved) > 0 && wants(jumpIsolation()) {
-		moved = append(moved, jumpIsolation())
-	}
-	return moved
+// unwanted returns those of the rules of a chain that are not wanted. Where comments are
+// gone, some that are stale cannot be told from those.
+func (p *plan) unwanted(rules []iptables.Listed, chain string) []iptables.Listed {
+	return slices.DeleteFunc(rules, func(r iptables.Listed) bool {
+		return slices.ContainsFunc(p.wanted, func(w placed) bool { return w.chain == chain && w.is(r.Rule) })
+	})
 }
 
-// missing returns an error for each rule that is not there, with upstream's text.
-func (p *plan) missing(t found) []error {
+// missing returns an error for each rule that is not as it has to be, with upstream's
+// text.
+func (p *plan) missing(t *iptables.Table) []error {
 	var errs []error
 	for _, w := range p.wanted {
-		if len(t.like(w)) > 0 {
+		if w.isIn(t) {
 			continue
 		}
 		chain := w.chain + " "
@@ -194,14 +120,15 @@ func (p *plan) missing(t found) []error {
 		errs = append(errs, fmt.Errorf("expected %srule %v not found", chain, []string(w.rule)))
 	}
 	for _, s := range p.stale {
-		if len(t.like(s)) > 0 {
+		if len(p.unwanted(s.in(t), s.chain)) > 0 {
 			errs = append(errs, fmt.Errorf("unexpected %s rule %v", s.chain, []string(s.rule)))
 		}
 	}
-	if t.misplaced(false) {
+	o := lookAtOrder(t)
+	if o.isolationMisplaced {
 		errs = append(errs, fmt.Errorf("%s comes after %s, or what lets all packets through, in %s", stage1, forwardChain, builtin))
 	}
-	if t.blocked() {
+	if o.forwardBlocked {
 		errs = append(errs, fmt.Errorf("%s comes after what drops all packets in %s", forwardChain, builtin))
 	}
 	return errs

@@ -84,7 +84,7 @@ func (s *state) changes() (map[string][]change, error) {
 		i, known, err := isolationOf(name)
 		if known && i.Policy != open {
 			c := i.on(name)
-			c.policy, c.settled = i.Policy, false
+			c.policy = i.Policy
 			all[i.Backend] = append(all[i.Backend], c)
 		}
 		errs = append(errs, err)
@@ -93,19 +93,20 @@ func (s *state) changes() (map[string][]change, error) {
 }
 
 func (viaIPTables) repair(all []change) error {
-	var errs []error
-	for _, f := range []iptables.Family{iptables.IPv4, iptables.IPv6} {
-		p, seen := &plan{family: f}, map[netip.Addr]bool{}
+	return iptables.Change(filter, iptables.Families(), func(t *iptables.Table) error {
+		p, seen := &plan{family: t.Family}, map[netip.Addr]bool{}
 		for _, c := range all {
 			c.addresses = slices.DeleteFunc(slices.Clone(c.addresses), func(a netip.Addr) bool { return seen[a] })
 			for _, a := range c.addresses {
 				seen[a] = true
 			}
-			p.add(planWanted(f, c))
+			c.held = c.addresses
+			p.add(planWanted(t.Family, c))
 		}
-		errs = append(errs, p.repair())
-	}
-	return plugin.Join(errs...)
+		t.Rules(forwardChain) // once for all
+		p.change(t)
+		return nil
+	})
 }
 
 // add adds what another plan wants, which is about other addresses.
@@ -120,29 +121,6 @@ func (p *plan) add(other *plan) {
 			p.wanted = append(p.wanted, w)
 		}
 	}
-}
-
-// repair adds what is missing.
-func (p *plan) repair() error {
-	for n := 1; !p.empty(); n++ {
-		contents, err := iptables.Read(p.family, filter)
-		if err != nil {
-			return err
-		}
-		have := found{Contents: contents}
-		lack := *p
-		lack.wanted = slices.DeleteFunc(slices.Clone(p.wanted), func(w placed) bool {
-			return len(have.like(w)) > 0 && w.chain != builtin // of which the order matters
-		})
-		if !slices.ContainsFunc(lack.wanted, func(w placed) bool { return len(have.like(w)) == 0 }) && len(p.misplaced(have)) == 0 {
-			return nil
-		}
-		err = errors.Join(iptables.Apply(lack.transaction(have))...)
-		if err == nil || n == attempts {
-			return err
-		}
-	}
-	return nil
 }
 
 func (viaNFTables) repair(all []change) error {

@@ -27,10 +27,9 @@ type placed struct {
 	rule  iptables.Rule
 	// top says that a new rule goes to the start of the chain, not its end.
 	top bool
-	// assumed says that the rule is there, as far as the state tells.
-	assumed bool
-	// ofAddress says that the rule is about an address.
-	ofAddress bool
+	// ofAddress says that the rule is about an address, fresh that nobody else has that,
+	// so that the rule is not there.
+	ofAddress, fresh bool
 }
 
 func rule(comment string, rest ...string) iptables.Rule {
@@ -57,37 +56,31 @@ func (p placed) same(other placed) bool {
 	return p.chain == other.chain && slices.Equal(p.rule, other.rule)
 }
 
-// assuming returns the rule as one that is there, or not.
-func (p placed) assuming(there bool) placed {
-	p.assumed = there
-	return p
-}
-
 // host is the network of one address.
 func host(a netip.Addr) string { return netip.PrefixFrom(a, a.BitLen()).String() }
 
 // ofAddress returns the rules that let an address through.
-func ofAddress(a netip.Addr, assumed bool) []placed {
+func ofAddress(a netip.Addr, fresh bool) []placed {
 	return []placed{
-		{chain: forwardChain, rule: iptables.Rule{"-d", host(a), "-m", "conntrack", "--ctstate", "RELATED,ESTABLISHED", "-j", "ACCEPT"}, ofAddress: true, assumed: assumed},
-		{chain: forwardChain, rule: iptables.Rule{"-s", host(a), "-j", "ACCEPT"}, ofAddress: true, assumed: assumed},
+		{chain: forwardChain, rule: iptables.Rule{"-d", host(a), "-m", "conntrack", "--ctstate", "RELATED,ESTABLISHED", "-j", "ACCEPT"}, ofAddress: true, fresh: fresh},
+		{chain: forwardChain, rule: iptables.Rule{"-s", host(a), "-j", "ACCEPT"}, ofAddress: true, fresh: fresh},
 	}
 }
 
 // ofPolicy returns the rules of a policy on a bridge, the one that comes first
-// in its chain last. They are assumed to be there if the bridge has had it.
-func ofPolicy(p policy, bridge string, was policy) []placed {
+// in its chain last.
+func ofPolicy(p policy, bridge string) []placed {
 	if p == open {
 		return nil
 	}
 	between := iptables.Rule{"-i", bridge, "!", "-o", bridge}
 	rules := []placed{
-		arriving(bridge).assuming(was == sameBridge || was == isolated),
-		{chain: stage1, rule: slices.Concat(between, rule(policyComment(p), "-j", stage2)), top: true, assumed: was == p},
+		arriving(bridge),
+		{chain: stage1, rule: slices.Concat(between, rule(policyComment(p), "-j", stage2)), top: true},
 	}
 	if p == isolated {
 		within := iptables.Rule{"-i", bridge, "-o", bridge}
-		rules = append(rules, placed{chain: stage1, rule: slices.Concat(within, rule(policyComment(p), "-j", "DROP")), top: true, assumed: was == p})
+		rules = append(rules, placed{chain: stage1, rule: slices.Concat(within, rule(policyComment(p), "-j", "DROP")), top: true})
 	}
 	return rules
 }
@@ -105,8 +98,6 @@ type plan struct {
 	chains []string
 	// wanted rules are to be there, stale ones not.
 	wanted, stale []placed
-	// certain says that what is assumed may be tried without a look.
-	certain bool
 }
 
 func (p *plan) empty() bool { return len(p.wanted) == 0 && len(p.stale) == 0 }
@@ -125,12 +116,12 @@ func (c change) concerns(f iptables.Family) bool {
 // planWanted returns what is to be there after apply, and what of other policies
 // is not.
 func planWanted(f iptables.Family, c change) *plan {
-	p := &plan{family: f, certain: c.settled}
+	p := &plan{family: f}
 	if all := c.of(f); len(all) > 0 {
 		p.chains = append(p.chains, forwardChain, c.admin)
-		p.wanted = append(p.wanted, jumpForward().assuming(c.settled), jumpAdmin(c.admin).assuming(c.settled))
+		p.wanted = append(p.wanted, jumpForward(), jumpAdmin(c.admin))
 		for _, a := range all {
-			p.wanted = append(p.wanted, ofAddress(a, slices.Contains(c.held, a))...)
+			p.wanted = append(p.wanted, ofAddress(a, !slices.Contains(c.held, a))...)
 		}
 	}
 	if !c.concerns(f) {
@@ -138,22 +129,21 @@ func planWanted(f iptables.Family, c change) *plan {
 	}
 	if c.policy != open {
 		p.chains = append(p.chains, stage1, stage2)
-		p.wanted = append(p.wanted, returnFrom(stage1).assuming(c.settled), returnFrom(stage2).assuming(c.settled))
-		p.wanted = append(p.wanted, ofPolicy(c.policy, c.bridge, c.was)...)
-		p.wanted = append(p.wanted, jumpIsolation().assuming(c.settled))
+		p.wanted = append(p.wanted, returnFrom(stage1), returnFrom(stage2))
+		p.wanted = append(p.wanted, ofPolicy(c.policy, c.bridge)...)
+		p.wanted = append(p.wanted, jumpIsolation())
 	}
 	p.stale = stalePolicies(c)
-	p.certain = p.certain && c.was != ""
 	return p
 }
 
 // stalePolicies returns the rules that other policies than the wanted one have on
 // the bridge.
 func stalePolicies(c change) []placed {
-	wanted := ofPolicy(c.policy, c.bridge, c.was)
+	wanted := ofPolicy(c.policy, c.bridge)
 	var stale []placed
 	for _, other := range []policy{sameBridge, isolated} {
-		for _, r := range ofPolicy(other, c.bridge, c.was) {
+		for _, r := range ofPolicy(other, c.bridge) {
 			if !slices.ContainsFunc(wanted, r.same) && !slices.ContainsFunc(stale, r.same) {
 				stale = append(stale, r)
 			}
@@ -162,26 +152,11 @@ func stalePolicies(c change) []placed {
 	return stale
 }
 
-// planApply is planWanted, without a look at what an unknown bridge may have if
-// there are no policies at all.
-func planApply(f iptables.Family, c change) (*plan, error) {
-	if c.policy == open && c.bridge != "" && c.was == "" {
-		rules, _, err := iptables.List(f, filter, stage1)
-		if err != nil {
-			return nil, err
-		}
-		if !slices.ContainsFunc(rules, func(r iptables.Listed) bool { return slices.Contains(r.Rule, c.bridge) }) {
-			c.bridge = ""
-		}
-	}
-	return planWanted(f, c), nil
-}
-
 // planRemove returns what takes a change back.
 func planRemove(f iptables.Family, c change) *plan {
-	p := &plan{family: f, certain: c.settled}
+	p := &plan{family: f}
 	for _, a := range c.of(f) {
-		p.stale = append(p.stale, ofAddress(a, true)...)
+		p.stale = append(p.stale, ofAddress(a, false)...)
 	}
 	if c.concerns(f) {
 		p.stale = append(p.stale, stalePolicies(c)...)

@@ -9,7 +9,6 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -27,7 +26,6 @@ import (
 //	claims/address,BACKEND,IP/      an empty file PREFIX for each attachment that has the address
 //	claims/bridge,NAME/             the same for a bridge, and its policy in JSON,
 //	                                which stays when the last attachment has gone
-//	made/BACKEND,…                  what all attachments have in common has been made
 //
 // PREFIX is owner.Attachment.Prefix. A claim is made before the rule and taken
 // back after it, and the record lasts from before the first claim until after
@@ -44,7 +42,7 @@ type state struct{ lock *os.File }
 // openState waits for the lock. Who holds it works for milliseconds, or waits
 // for firewalld, which has a deadline.
 func openState() (*state, error) {
-	for _, dir := range []string{"attachments", "claims", "made"} {
+	for _, dir := range []string{"attachments", "claims"} {
 		if err := os.MkdirAll(filepath.Join(stateDir, dir), 0o755); err != nil {
 			return nil, fmt.Errorf("keep state: %w", err)
 		}
@@ -220,32 +218,6 @@ func isolationOf(bridge string) (isolation, bool, error) {
 // setIsolation notes the policy of a bridge that somebody claims or has claimed.
 func (s *state) setIsolation(bridge string, i isolation) error {
 	return write(filepath.Join(claimDir(bridgeKey(bridge)), policyName), i)
-}
-
-// madePath is the file that says that what all changes alike have in common has
-// been made.
-func madePath(backend string, c change) string {
-	name := []string{backend, strings.ReplaceAll(c.admin, "/", "_")}
-	if c.policy != open {
-		name = append(name, "policies")
-	}
-	if c.ipv4 {
-		name = append(name, "ipv4")
-	}
-	if c.ipv6 {
-		name = append(name, "ipv6")
-	}
-	return filepath.Join(stateDir, "made", strings.Join(name, ","))
-}
-
-// made reports whether setMade was called for a change alike.
-func (s *state) made(backend string, c change) bool {
-	_, err := os.Stat(madePath(backend, c))
-	return err == nil
-}
-
-func (s *state) setMade(backend string, c change) error {
-	return mark(madePath(backend, c))
 }
 
 // mark makes an empty file.

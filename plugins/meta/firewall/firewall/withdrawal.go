@@ -53,7 +53,7 @@ func withdraw(s *state, r entry) error {
 // the attachment with the prefix is the last one on it. Otherwise the change is
 // about no bridge.
 func lastOn(s *state, bridge, prefix string) (change, string, error) {
-	none := change{policy: open, was: open, settled: true}
+	none := change{policy: open}
 	if bridge == "" {
 		return none, "", nil
 	}
@@ -86,7 +86,7 @@ func handOver(s *state, r entry, free []netip.Addr) error {
 		if err != nil || heir == nil {
 			return err
 		}
-		c := change{owner: heir.owner(), addresses: []netip.Addr{a}, policy: open, was: open}
+		c := change{owner: heir.owner(), addresses: []netip.Addr{a}, policy: open}
 		if err := (viaNFTables{}).apply(context.Background(), c); err != nil {
 			return err
 		}

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 
@@ -29,12 +28,6 @@ const (
 )
 
 func claimsPath() string { return filepath.Join(directory, claimsName) }
-
-// hasClaims reports whether there has been any attachment.
-func hasClaims() bool {
-	_, err := os.Stat(claimsPath())
-	return err == nil
-}
 
 func openClaims() (claims, error) {
 	file, err := unpolled.Open(claimsPath(), unix.O_CREAT|unix.O_RDWR)

@@ -181,7 +181,7 @@ func FuzzRecord(f *testing.F) {
 		r.entries()
 		for _, x := range r.targets() {
 			x.jumps()
-			x.addition()
+			wanted{target: x}.rules()
 			x.script()
 		}
 	})

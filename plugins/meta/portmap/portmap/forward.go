@@ -30,9 +30,6 @@ type forward struct {
 	// ConditionsV4 and ConditionsV6 as in the configuration.
 	ConditionsV4 []string `json:"conditionsV4,omitempty"`
 	ConditionsV6 []string `json:"conditionsV6,omitempty"`
-
-	// first says that there has been no other attachment.
-	first bool
 }
 
 // newForward returns what the configuration asks for.

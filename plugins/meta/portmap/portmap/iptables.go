@@ -32,152 +32,45 @@ type viaIPTables struct{}
 
 const natTable = "nat"
 
-func allFamilies() []iptables.Family { return []iptables.Family{iptables.IPv4, iptables.IPv6} }
-
 func (t target) protocolFamily() iptables.Family { return iptables.Family(t.isIPv6()) }
 
+// inFamily returns the container in the family of the table, if it has an address of it.
+func (f *forward) inFamily(family iptables.Family) (target, bool) {
+	for _, t := range f.targets() {
+		if t.protocolFamily() == family {
+			return t, true
+		}
+	}
+	return target{}, false
+}
+
 func (viaIPTables) add(f, old *forward, _ []*forward) error {
-	targets := f.targets()
-	// Nearly always the chain is new, and what it needs is there.
-	if old == nil && !f.first {
-		targets = addAssuming(targets)
-	}
-	var txs []*iptables.Transaction
-	for _, t := range targets {
-		tx, err := t.correction()
-		if err != nil {
-			return err
+	families := slices.DeleteFunc(iptables.Families(), func(family iptables.Family) bool {
+		_, has := f.inFamily(family)
+		had := false
+		if old != nil {
+			_, had = old.inFamily(family)
 		}
-		txs = append(txs, tx)
-	}
-	if old != nil {
-		txs = append(txs, goneFamilies(f, old)...)
-	}
-	return errors.Join(iptables.Apply(txs...)...)
-}
-
-// addAssuming adds the chains of those targets that may have all that they need
-// there, and returns those that it has not added.
-func addAssuming(targets []target) []target {
-	var (
-		txs    []*iptables.Transaction
-		tried  []target
-		failed []target
-	)
-	for _, t := range targets {
-		if t.mayHaveTop() {
-			txs, tried = append(txs, t.addition()), append(tried, t)
+		return !has && !had
+	})
+	return iptables.Change(natTable, families, func(table *iptables.Table) error {
+		if t, has := f.inFamily(table.Family); has {
+			t.wanted(table).correct()
 		} else {
-			failed = append(failed, t)
+			removeChain(table, old.Chain)
 		}
-	}
-	for i, err := range iptables.Apply(txs...) {
-		if err != nil {
-			failed = append(failed, tried[i])
-		}
-	}
-	return failed
-}
-
-// mayHaveTop reports whether the jumps from the table's own chains may be there. They
-// are not after a flush. If they cannot be looked for, it is tried without.
-func (t target) mayHaveTop() bool {
-	var jumps []iptables.Jump
-	for _, r := range t.wanted(iptables.Contents{}).top() {
-		if strings.HasPrefix(r.Rule.Target(), "CNI-") {
-			jumps = append(jumps, iptables.Jump{From: r.Chain, To: r.Rule.Target()})
-		}
-	}
-	may, err := iptables.MayJump(t.protocolFamily(), natTable, jumps...)
-	return may || err != nil
-}
-
-// mayBeThere reports whether the target's own chain may be in use.
-func (t target) mayBeThere() bool {
-	may, err := iptables.MayJump(t.protocolFamily(), natTable,
-		iptables.Jump{From: "PREROUTING", To: dnatChain}, iptables.Jump{From: dnatChain, To: t.Chain})
-	return may || err != nil
-}
-
-// addition adds the target's chain, if all that it needs is there, and fails
-// otherwise.
-func (t target) addition() *iptables.Transaction {
-	d := newDraft(t.protocolFamily(), iptables.Contents{})
-	w := t.wanted(d.Contents)
-	for _, r := range w.top() {
-		d.tx.Require(r.Chain, r.Rule)
-	}
-	w.addChain(d)
-	return d.tx
-}
-
-// correction makes of what there is what there has to be.
-func (t target) correction() (*iptables.Transaction, error) {
-	have, err := iptables.Read(t.protocolFamily(), natTable)
-	if err != nil {
-		return nil, err
-	}
-	d := newDraft(t.protocolFamily(), have)
-	t.correct(d)
-	return d.tx, nil
-}
-
-// goneFamilies removes what an attachment had in a family that it has no longer.
-func goneFamilies(f, old *forward) []*iptables.Transaction {
-	var txs []*iptables.Transaction
-	for _, t := range old.targets() {
-		if !slices.ContainsFunc(f.targets(), func(u target) bool { return u.isIPv6() == t.isIPv6() }) {
-			txs = append(txs, t.removal())
-		}
-	}
-	return txs
-}
-
-// removal removes what the record says.
-func (t target) removal() *iptables.Transaction {
-	tx := &iptables.Transaction{Family: t.protocolFamily(), Table: natTable}
-	for _, jump := range t.jumps() {
-		tx.Delete(dnatChain, jump)
-	}
-	tx.DeleteChain(t.Chain)
-	return tx
+		return nil
+	})
 }
 
 // remove removes what the record says, as far as it is there.
 func (viaIPTables) remove(f *forward) error {
-	if !iptables.Installed() {
-		return nil
-	}
-	var (
-		txs  []*iptables.Transaction
-		look []iptables.Family
-		errs []error
-	)
-	for _, t := range f.targets() {
-		if t.mayBeThere() {
-			txs = append(txs, t.removal())
-		} else {
-			look = append(look, t.protocolFamily())
-		}
-	}
-	// Both at once: each waits for an RCU grace period.
-	for i, err := range iptables.Apply(txs...) {
-		if err != nil {
-			look = append(look, txs[i].Family)
-		}
-	}
-	for _, family := range look {
-		errs = append(errs, removeChains(family, []string{f.Chain}))
-	}
-	return errors.Join(errs...)
+	return removeChains(f.Chain)
 }
 
 // removeUnrecorded removes what upstream made, also in a form that it has given
 // up: chains that masquerade.
 func (viaIPTables) removeUnrecorded(a owner.Attachment) error {
-	if !iptables.Installed() {
-		return nil
-	}
 	names := []string{a.ChainName("SN-")}
 	for _, chain := range chains(a) {
 		taken, err := readFile(chain)
@@ -188,68 +81,49 @@ func (viaIPTables) removeUnrecorded(a owner.Attachment) error {
 			names = append(names, chain)
 		}
 	}
-	var errs []error
-	for _, f := range allFamilies() {
-		may, err := iptables.MayHave(f, natTable, names...)
-		if err == nil && may {
-			err = removeChains(f, names)
-		}
-		errs = append(errs, err)
-	}
-	return errors.Join(errs...)
+	return removeChains(names...)
 }
-
-// attempts is how often a change is tried anew after somebody, who knows no lock,
-// changed the same things between the look and the change.
-const attempts = 10
 
 // removeChains removes the chains, as far as they are there, and what leads to
 // them.
-func removeChains(f iptables.Family, chains []string) error {
-	for n := 1; ; n++ {
-		have, err := iptables.Read(f, natTable)
-		if err != nil {
-			return err
-		}
-		d := newDraft(f, have)
+func removeChains(chains ...string) error {
+	return iptables.Remove(natTable, func(t *iptables.Table) error {
 		for _, chain := range chains {
-			d.removeChain(chain)
+			removeChain(t, chain)
 		}
-		err = errors.Join(iptables.Apply(d.tx)...)
-		if err == nil || n == attempts {
-			return err
-		}
-	}
+		return nil
+	}).Run()
 }
 
-func (viaIPTables) collect(network string, valid []owner.Attachment) error {
-	if !iptables.Installed() {
-		return nil
+func removeChain(t *iptables.Table, chain string) {
+	if !t.HasChain(chain) {
+		return
 	}
+	for _, from := range []string{dnatChain, oldMasqChain} {
+		t.Delete(from, t.Jumps(from, chain)...)
+	}
+	t.DeleteChain(chain)
+}
+
+func (viaIPTables) collect(network string, valid []owner.Attachment, stale []*forward) error {
 	keep := map[string]bool{}
 	for _, a := range valid {
 		for _, chain := range chains(a) {
 			keep[chain] = true
 		}
 	}
-	var errs []error
-	for _, f := range allFamilies() {
-		rules, _, err := iptables.List(f, natTable, dnatChain)
-		var stale []string
-		for _, r := range rules {
-			chain := r.Rule.Target()
-			if isOfNetwork(r.Rule.Comment(), network) && strings.HasPrefix(chain, "CNI-"+chainInfix) && !keep[chain] {
-				stale = append(stale, chain)
+	return iptables.Remove(natTable, func(t *iptables.Table) error {
+		for _, r := range t.Rules(dnatChain) {
+			chain := r.Target()
+			if isOfNetwork(r.Comment(), network) && strings.HasPrefix(chain, "CNI-"+chainInfix) && !keep[chain] {
+				removeChain(t, chain)
 			}
 		}
-		if len(stale) > 0 {
-			// For each protocol there is a rule that leads to the chain.
-			slices.Sort(stale)
-			err = errors.Join(err, removeChains(f, slices.Compact(stale)))
+		for _, f := range stale {
+			removeChain(t, f.Chain)
 		}
-		errs = append(errs, err)
-	}
-	return errors.Join(errs...)
+		return nil
+	}).Run()
 }
 
 // isOfNetwork reports whether a comment names the network.

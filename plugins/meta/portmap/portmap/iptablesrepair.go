@@ -1,9 +1,7 @@
 package portmap
 
 import (
-	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/containernetworking/plugins/pkg/iptables"
 	"github.com/containernetworking/plugins/pkg/plugin"
@@ -15,13 +13,11 @@ func (viaIPTables) repair(all []*forward) ([]*forward, error) {
 		errs   []error
 	)
 	all = ofBackend(all, backendIPTables)
-	for _, family := range allFamilies() {
+	for _, family := range iptables.Families() {
 		var targets []target
 		for _, f := range all {
-			for _, t := range f.targets() {
-				if t.protocolFamily() == family {
-					targets = append(targets, t)
-				}
+			if t, has := f.inFamily(family); has {
+				targets = append(targets, t)
 			}
 		}
 		if len(targets) > 0 {
@@ -36,58 +32,57 @@ func (viaIPTables) repair(all []*forward) ([]*forward, error) {
 // If that does not go through, one of them may be the reason, and each gets one of
 // its own.
 func repairTargets(family iptables.Family, targets []target) ([]*forward, error) {
-	have, err := iptables.Read(family, natTable)
-	if err != nil {
-		return nil, err
-	}
-	d := newDraft(family, have)
-	var (
-		mended []*forward
-		errs   []error
-	)
-	for _, t := range targets {
-		if err := t.externalChain(have); err != nil {
-			errs = append(errs, t.lost(err))
-		} else if t.repair(d, mended) {
-			mended = append(mended, t.forward)
-		}
-	}
-	if err := errors.Join(iptables.Apply(d.tx)...); err == nil {
+	mended, errs, err := mend(family, targets)
+	if err == nil {
 		return mended, plugin.Join(errs...)
 	}
 	mended, errs = nil, nil
 	for _, t := range targets {
-		tx, err := t.correction()
-		if err == nil && !tx.Empty() {
-			mended = append(mended, t.forward)
-			err = errors.Join(iptables.Apply(tx)...)
-		}
-		errs = append(errs, t.lost(err))
+		made, lost, err := mend(family, []target{t})
+		mended, errs = append(mended, made...), append(append(errs, lost...), t.lost(err))
 	}
 	return mended, plugin.Join(errs...)
 }
 
+// mend repairs the targets, all of them or none if err says why. It returns those that
+// lacked anything, and errors for those that cannot be repaired.
+func mend(family iptables.Family, targets []target) (mended []*forward, errs []error, err error) {
+	err = iptables.Change(natTable, []iptables.Family{family}, func(table *iptables.Table) error {
+		mended, errs = nil, nil
+		table.Rules(dnatChain) // once for all
+		for _, t := range targets {
+			w := t.wanted(table)
+			if err := w.externalChain(); err != nil {
+				errs = append(errs, t.lost(err))
+			} else if w.repair(mended) {
+				mended = append(mended, t.forward)
+			}
+		}
+		return nil
+	})
+	return mended, errs, err
+}
+
 // externalChain returns an error if the chain that somebody else makes is missing.
-func (t target) externalChain(have iptables.Contents) error {
-	if t.MarkChain == "" || !t.SNAT || slices.Contains(have.Chains, t.MarkChain) {
+func (w wanted) externalChain() error {
+	if w.MarkChain == "" || !w.SNAT || w.table.HasChain(w.MarkChain) {
 		return nil
 	}
-	return fmt.Errorf("chain %s, to mark packets with, does not exist", t.MarkChain)
+	return fmt.Errorf("chain %s, to mark packets with, does not exist", w.MarkChain)
 }
 
 // repair adds what the target lacks, and reports whether that was anything. What is
 // there of it comes behind the older attachments that were mended, if these want
 // any of its ports.
-func (t target) repair(d *draft, mended []*forward) bool {
-	if t.wanted(d.Contents).has(d.Contents) {
+func (w wanted) repair(mended []*forward) bool {
+	if w.has() {
 		for _, older := range mended {
-			if t.meets(older) != nil {
-				d.removeChain(t.Chain)
-				break
+			if w.meets(older) != nil {
+				w.addTop()
+				w.replaceChain()
+				return true
 			}
 		}
 	}
-	before := d.tx.Len()
-	t.correct(d)
-	return d.tx.Len() > before
+	return w.correct()
 }

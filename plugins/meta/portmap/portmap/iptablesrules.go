@@ -15,29 +15,32 @@ const (
 	dnatChain = "CNI-HOSTPORT-DNAT"
 	markChain = "CNI-HOSTPORT-SETMARK"
 	masqChain = "CNI-HOSTPORT-MASQ"
+	// oldMasqChain leads to chains of attachments in a form that upstream has given up.
+	oldMasqChain = "CNI-HOSTPORT-SNAT"
 )
 
 // maxMultiport is how many ports the match multiport takes, a range counting as
 // two (linux/netfilter/xt_multiport.h, XT_MULTI_PORTS).
 const maxMultiport = 15
 
-// wanted is what a target needs, in the form that iptables-save prints.
+// wanted is what a target needs in a table.
 type wanted struct {
 	target
+	table *iptables.Table
 	// setMark and masquerade are the chains for its mark.
 	setMark, masquerade string
 }
 
 // wanted chooses the chains for the mark: those that have it, or that nobody has
 // used, or a pair of its own.
-func (t target) wanted(have iptables.Contents) wanted {
-	w := wanted{target: t, setMark: markChain, masquerade: masqChain}
+func (t target) wanted(table *iptables.Table) wanted {
+	w := wanted{target: t, table: table, setMark: markChain, masquerade: masqChain}
 	if t.MarkChain != "" {
 		w.setMark = t.MarkChain
 		return w
 	}
 	others := func(chain string, mine iptables.Rule) bool {
-		rules := of(have, chain)
+		rules := table.Rules(chain)
 		return len(rules) > 0 && !sameRules(rules, []iptables.Rule{mine})
 	}
 	if others(markChain, w.mark()) || others(masqChain, w.translation()) {
@@ -45,6 +48,11 @@ func (t target) wanted(have iptables.Contents) wanted {
 		w.setMark, w.masquerade = markChain+suffix, masqChain+suffix
 	}
 	return w
+}
+
+// sameRules compares rules in their order.
+func sameRules(have []iptables.Listed, want []iptables.Rule) bool {
+	return slices.EqualFunc(have, want, func(h iptables.Listed, w iptables.Rule) bool { return h.IsLike(w) })
 }
 
 func (w wanted) mask() string {
@@ -71,74 +79,107 @@ func toDNAT() iptables.Rule {
 // marks reports whether packets are marked, in chains that are made here.
 func (w wanted) marks() bool { return w.SNAT && w.MarkChain == "" }
 
+// placed is a rule in its chain.
+type placed struct {
+	chain string
+	rule  iptables.Rule
+}
+
 // top returns the rules outside the target's own chain that packets need to get
-// there, and to be masqueraded, by chain.
-func (w wanted) top() []iptables.Listed {
-	top := []iptables.Listed{{Chain: "PREROUTING", Rule: toDNAT()}, {Chain: "OUTPUT", Rule: toDNAT()}}
+// there, and to be masqueraded.
+func (w wanted) top() []placed {
+	top := []placed{{"PREROUTING", toDNAT()}, {"OUTPUT", toDNAT()}}
 	if w.marks() {
 		top = append(top,
-			iptables.Listed{Chain: w.setMark, Rule: w.mark()},
-			iptables.Listed{Chain: w.masquerade, Rule: w.translation()},
-			iptables.Listed{Chain: "POSTROUTING", Rule: w.toMasquerade()})
+			placed{w.setMark, w.mark()},
+			placed{w.masquerade, w.translation()},
+			placed{"POSTROUTING", w.toMasquerade()})
 	}
 	return top
 }
 
-// addTop adds what is missing of it.
-func (w wanted) addTop(d *draft) {
+// correct makes of what there is what has to be, and reports whether anything lacked.
+func (w wanted) correct() bool {
+	changed := w.addTop()
+	if w.has() {
+		return changed
+	}
+	w.replaceChain()
+	return true
+}
+
+// addTop adds what is missing of it, and reports whether that was anything.
+func (w wanted) addTop() bool {
 	made := []string{dnatChain}
 	if w.marks() {
 		made = append(made, w.setMark, w.masquerade)
 	}
+	added := map[string]bool{}
 	for _, chain := range made {
-		if !slices.Contains(d.Chains, chain) {
-			d.newChain(chain)
+		if !w.table.HasChain(chain) {
+			w.table.NewChain(chain)
+			added[chain] = true
 		}
 	}
+	changed := len(added) > 0
 	for _, r := range w.top() {
-		switch {
-		case containsRule(of(d.Contents, r.Chain), r.Rule):
-		case r.Chain == "POSTROUTING":
-			d.insert(r.Chain, r.Rule)
-		default:
-			d.append(r.Chain, r.Rule)
+		// Nothing leads to a chain that was not there.
+		if !added[r.rule.Target()] && w.table.Has(r.chain, r.rule) {
+			continue
+		}
+		changed = true
+		if r.chain == "POSTROUTING" {
+			w.table.Insert(r.chain, r.rule)
+		} else {
+			w.table.Append(r.chain, r.rule)
 		}
 	}
+	return changed
 }
 
-// addChain adds the target's own chain and what leads to it.
-func (w wanted) addChain(d *draft) {
-	d.newChain(w.Chain)
+// replaceChain makes the target's own chain and what leads to it, in the place of what
+// there is of them.
+func (w wanted) replaceChain() {
+	if w.table.HasChain(w.Chain) {
+		w.table.Delete(w.Chain, w.table.Rules(w.Chain)...)
+		w.table.Delete(dnatChain, w.table.Jumps(dnatChain, w.Chain)...)
+	} else {
+		w.table.NewChain(w.Chain)
+	}
 	for _, r := range w.rules() {
-		d.append(w.Chain, r)
+		w.table.Append(w.Chain, r)
 	}
 	for _, r := range w.jumps() {
-		d.append(dnatChain, r)
+		w.table.Append(dnatChain, r)
 	}
 }
 
 // has reports whether the chain is as it has to be.
-func (w wanted) has(have iptables.Contents) bool {
-	return sameRules(of(have, w.Chain), w.rules()) && w.hasJumps(have)
-}
-
-func (w wanted) hasJumps(have iptables.Contents) bool {
-	return !slices.ContainsFunc(w.jumps(), func(r iptables.Rule) bool { return !w.hasJump(have, r) })
+func (w wanted) has() bool {
+	return w.table.HasChain(w.Chain) && sameRules(w.table.Rules(w.Chain), w.rules()) &&
+		!slices.ContainsFunc(w.jumps(), func(r iptables.Rule) bool { return !w.hasJump(r) })
 }
 
 // hasJump looks for a jump. iptables prints conditions in its own way, so that
 // they are not compared.
-func (w wanted) hasJump(have iptables.Contents, jump iptables.Rule) bool {
-	unconditional := withoutWords(jump, w.conditions())
-	return slices.ContainsFunc(of(have, dnatChain), func(r iptables.Rule) bool {
-		if r.Target() != w.Chain {
-			return false
-		}
+func (w wanted) hasJump(jump iptables.Rule) bool {
+	return slices.ContainsFunc(w.table.Jumps(dnatChain, w.Chain), func(r iptables.Listed) bool {
 		if len(w.conditions()) == 0 {
-			return sameRule(r, unconditional)
+			return r.IsLike(jump)
 		}
-		return len(withoutWords(unconditional, r)) == 0
+		return r.Extends(w.unconditional(jump))
 	})
+}
+
+// unconditional returns a jump without the conditions of the configuration.
+func (w wanted) unconditional(jump iptables.Rule) iptables.Rule {
+	conditions := w.conditions()
+	for i := range jump {
+		if rest := jump[i:]; len(rest) >= len(conditions) && slices.Equal(rest[:len(conditions)], conditions) {
+			return slices.Concat(jump[:i], rest[len(conditions):])
+		}
+	}
+	return jump
 }
 
 // rules returns those of the target's own chain.

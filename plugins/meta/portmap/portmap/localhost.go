@@ -137,28 +137,21 @@ func guardRules() []nft.Rule {
 
 // guardByIPTables does the same on kernels without nftables.
 func guardByIPTables() error {
-	missing, err := missingGuard()
-	if err != nil {
-		return err
-	}
-	tx := &iptables.Transaction{Family: iptables.IPv4, Table: rawTable}
-	for _, r := range missing {
-		tx.Append("PREROUTING", r)
-	}
-	return errors.Join(iptables.Apply(tx)...)
+	return iptables.Change(rawTable, []iptables.Family{iptables.IPv4}, func(t *iptables.Table) error {
+		for _, r := range missingGuard(t) {
+			t.Append("PREROUTING", r)
+		}
+		return nil
+	})
 }
 
 // missingGuard returns the rules for iptables that are not there.
-func missingGuard() ([]iptables.Rule, error) {
-	have, err := iptables.Read(iptables.IPv4, rawTable)
-	if err != nil {
-		return nil, err
-	}
+func missingGuard(t *iptables.Table) []iptables.Rule {
 	rules := []iptables.Rule{
 		{"-s", "127.0.0.0/8", "!", "-i", "lo", "-j", "DROP"},
 		{"-d", "127.0.0.0/8", "!", "-i", "lo", "-j", "DROP"},
 	}
-	return slices.DeleteFunc(rules, func(r iptables.Rule) bool { return containsRule(of(have, "PREROUTING"), r) }), nil
+	return slices.DeleteFunc(rules, func(r iptables.Rule) bool { return t.Has("PREROUTING", r) })
 }
 
 const rawTable = "raw"
@@ -187,10 +180,12 @@ func checkGuard() error {
 	if len(rules) >= len(guardRules()) {
 		return nil
 	}
-	if missing, err := missingGuard(); err != nil || len(missing) == 0 {
-		return err
-	}
-	return fmt.Errorf("chain %s of table %s has %d of %d rules", guardChain, table(), len(rules), len(guardRules()))
+	return iptables.Check(rawTable, iptables.IPv4, func(t *iptables.Table) error {
+		if len(missingGuard(t)) == 0 {
+			return nil
+		}
+		return fmt.Errorf("chain %s of table %s has %d of %d rules", guardChain, table(), len(rules), len(guardRules()))
+	})
 }
 
 func guardsByNFTables() ([]nft.FoundRule, error) {

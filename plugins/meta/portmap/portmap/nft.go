@@ -98,7 +98,7 @@ func (v viaNFTables) removeUnrecorded(a owner.Attachment) error {
 	return errors.Join(err, removeOwned(a.Owns))
 }
 
-func (viaNFTables) collect(network string, valid []owner.Attachment) error {
+func (viaNFTables) collect(network string, valid []owner.Attachment, _ []*forward) error {
 	isStale := owner.Stale(network, valid)
 	return removeOwned(func(tag string) bool { return owner.IsTag(tag) && isStale(tag) })
 }

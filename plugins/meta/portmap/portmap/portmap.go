@@ -34,9 +34,10 @@ type backend interface {
 	// check returns one error for all that add made and that is not there, but for
 	// ports of which an older attachment has all.
 	check(f *forward, older []*forward) error
-	// collect removes what attachments of the network without a record have,
-	// unless they are among the valid ones.
-	collect(network string, valid []owner.Attachment) error
+	// collect removes what attachments of the network have, unless they are among the
+	// valid ones, as far as that needs no lock: of those with a record, which are stale,
+	// and of others.
+	collect(network string, valid []owner.Attachment, stale []*forward) error
 	// repair makes what is not there of what all attachments of the backend have.
 	// all are those of every backend, the oldest first. It returns those that it
 	// has made anything for. The caller holds the lock.
@@ -82,7 +83,7 @@ func (f *forward) undo() error {
 // place records the mappings and makes them. The caller has locked.
 func (c *Conf) place(f *forward) error {
 	// Who has the lock later is younger. UTC need not be read from a file.
-	f.Since, f.first = time.Now().UTC(), !hasClaims()
+	f.Since = time.Now().UTC()
 	old, err := readRecord(f.Attachment)
 	if err != nil {
 		return err
@@ -228,14 +229,16 @@ func (c *Conf) Collect(network string, valid []owner.Attachment) error {
 	if err != nil {
 		return err
 	}
-	var errs []error
-	for _, f := range all {
-		if f.Network == network && !slices.Contains(valid, f.Attachment) {
-			errs = append(errs, f.remove())
+	stale := slices.DeleteFunc(all, func(f *forward) bool { return f.Network != network || slices.Contains(valid, f.Attachment) })
+	errs := []error{record.Removing(directory, func() error {
+		var errs []error
+		for _, b := range backends() {
+			errs = append(errs, b.collect(network, valid, stale))
 		}
-	}
-	for _, b := range backends() {
-		errs = append(errs, b.collect(network, valid))
+		return plugin.Join(errs...)
+	})}
+	for _, f := range stale {
+		errs = append(errs, f.remove())
 	}
 	return plugin.Join(errs...)
 }
