@@ -137,6 +137,28 @@ func TestIPTablesShared(t *testing.T) {
 	}
 }
 
+// Where a ruleset was written and read back, which takes comments away, the addresses tell
+// whose a rule of the shared chain is.
+func TestIPTablesSharedRestored(t *testing.T) {
+	net1 := one
+	net1.IfName = "net1"
+	withVariant(t, "nft", func(t *testing.T) {
+		within(t, func() error {
+			m := mustOpen("iptables")
+			eth0, second := cidrs("10.88.0.5/16"), cidrs("10.88.0.6/16")
+			return errors.Join(
+				m.Add(one, eth0, nat.Options{}), m.Add(net1, second, nat.Options{}),
+				each([]string{"nft list ruleset > /tmp/ruleset.$$; nft flush ruleset; nft -f /tmp/ruleset.$$; rm /tmp/ruleset.$$"}),
+				m.Check(one, eth0), m.Check(net1, second),
+				m.Repair([]nat.Masqueraded{{Attachment: one, Addresses: eth0}, {Attachment: net1, Addresses: second}}),
+				m.Del(one, eth0...), m.Check(net1, second),
+				m.GC(one.Network, nil, nat.Masqueraded{Attachment: net1, Addresses: second}),
+				each([]string{"! nft list ruleset | grep CNI-"}),
+			)
+		})
+	})
+}
+
 // Interfaces of a container that are added at once, and again with other addresses,
 // take nothing from each other.
 func TestIPTablesSharedParallel(t *testing.T) {

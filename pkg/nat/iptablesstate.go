@@ -111,11 +111,10 @@ func (st *chainState) of(a owner.Attachment, addresses []*net.IPNet) mine {
 		ifName, _, ok := parseRecord(r.Comment())
 		return ok && ifName == a.IfName
 	}
-	known := slices.ContainsFunc(st.jumps, func(j iptables.Listed) bool { return hasSource(addresses, j) })
 	switch {
 	case slices.ContainsFunc(st.rules, recorded):
 		return st.recorded(recorded)
-	case known && !slices.ContainsFunc(st.rules, isRecorded):
+	case len(addresses) > 0 && !slices.ContainsFunc(st.rules, isRecorded):
 		return st.known(addresses)
 	}
 	return st.recorded(func(r iptables.Listed) bool { return !isRecorded(r) })
@@ -132,21 +131,27 @@ func (st *chainState) recorded(address func(iptables.Listed) bool) mine {
 }
 
 // known tells what belongs to addresses of which there is no record: their jumps, and
-// for each of them one rule about its subnet.
+// of the rules about a subnet those that no other jump needs.
 func (st *chainState) known(addresses []*net.IPNet) mine {
-	subnets := map[string]int{}
-	for _, n := range ofFamily(addresses, st.table.Family) {
-		subnets[subnet(n).String()]++
-	}
-	address := func(r iptables.Listed) bool {
-		d := r.Destination()
-		if d == nil || subnets[d.String()] == 0 {
-			return false
+	jump := func(j iptables.Listed) bool { return hasSource(addresses, j) }
+	_, others := divide(st.jumps, jump)
+	needed := map[string]int{}
+	for _, j := range others {
+		for _, r := range st.addresses() {
+			if source, d := j.Source(), r.Destination(); source != nil && d != nil && d.Contains(source.IP) {
+				needed[d.String()]++
+				break
+			}
 		}
-		subnets[d.String()]--
-		return true
 	}
-	return mine{address, func(j iptables.Listed) bool { return hasSource(addresses, j) }}
+	return mine{jump: jump, address: func(r iptables.Listed) bool {
+		d := r.Destination()
+		if d == nil || needed[d.String()] == 0 {
+			return true
+		}
+		needed[d.String()]--
+		return false
+	}}
 }
 
 // notOf tells what belongs to no valid attachment of the container. Addresses without

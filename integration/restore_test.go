@@ -1,0 +1,95 @@
+package integration
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/containernetworking/plugins/integration/hoststate"
+	"github.com/containernetworking/plugins/integration/node"
+)
+
+// savedAndRestored writes the ruleset and reads it back, as a reload of the service
+// nftables does where the administrator keeps what there is. Comments of iptables and its
+// matches are gone then.
+const savedAndRestored = "nft list ruleset > /run/ruleset; nft flush ruleset; nft -f /run/ruleset"
+
+// sharedTableCalls are the plugins whose rules are in tables that others share, each for a
+// container with an address of its own.
+func sharedTableCalls(t *testing.T, n *node.Node, backend string) map[string]func(name string, last int) node.Call {
+	t.Helper()
+	n.Exec(t, "sh", "-ec", "ip link add br0 type bridge; ip addr add 10.50.0.1/24 dev br0; ip link set br0 up")
+	key := backendKey(backend)
+	addresses := func(last int) []string {
+		return []string{fmt.Sprintf("10.50.0.%d/24", last), fmt.Sprintf("fd50::%d/64", last)}
+	}
+	return map[string]func(string, int) node.Call{
+		"portmap": func(name string, last int) node.Call {
+			mappings := fmt.Sprintf(`{"hostPort": %d, "containerPort": 80, "protocol": "tcp"}, {"hostPort": %d, "containerPort": 81, "protocol": "tcp"},
+				{"hostPort": %d, "containerPort": 53, "protocol": "udp", "hostIP": "10.50.0.1"}`, 8000+last, 8100+last, 8200+last)
+			return portmapCall(name, key, mappings, addresses(last)[:1]...)
+		},
+		"firewall": func(name string, last int) node.Call {
+			return firewallCall(name, key+`, "ingressPolicy": "same-bridge"`, addresses(last)...)
+		},
+		"bridge": func(name string, last int) node.Call {
+			return bridgeCall(&node.Container{Path: "/run/netns/" + name}, fmt.Sprintf(`"isGateway": true, "ipMasq": true, "ipMasqBackend": %q, "ipam": {"type": "static", "addresses": [
+				{"address": "10.51.0.%d/24", "gateway": "10.51.0.1"}]}`, backend, last)).With("bridge", []byte(`"br1"`))
+		},
+	}
+}
+
+// Between every two verbs somebody writes the ruleset and reads it back: nothing is lost,
+// nothing is left, and nobody notices.
+func TestSavedAndRestored(t *testing.T) {
+	t.Parallel()
+	for _, backend := range []string{"iptables", "nftables"} {
+		for _, plugin := range []string{"portmap", "firewall", "bridge"} {
+			t.Run(plugin+" "+backend, func(t *testing.T) {
+				t.Parallel()
+				n := node.New(t)
+				calls := sharedTableCalls(t, n, backend)
+				call := func(name string, last int) node.Call {
+					n.Container(t, name)
+					return calls[plugin](name, last)
+				}
+				zero, one, two := call("zero", 2), call("one", 3), call("two", 4)
+				restore := func() { n.Exec(t, "sh", "-ec", savedAndRestored) }
+				add := func(c node.Call) node.Call {
+					result := n.Must(t, "ADD", c)
+					restore()
+					if plugin == "bridge" {
+						return c.With("prevResult", result)
+					}
+					return c
+				}
+				zero = add(zero)
+				n.Must(t, "DEL", zero)
+				restore()
+				before, rules := n.State(t), n.Exec(t, "nft", "-s", "list", "ruleset")
+				one, two = add(one), add(two)
+				for _, c := range []node.Call{one, two} {
+					n.Must(t, "CHECK", c)
+				}
+				n.Must(t, "", node.Call{Plugin: plugin, Command: "repair"})
+				restore()
+				n.Must(t, "CHECK", one)
+				n.Must(t, "DEL", one)
+				restore()
+				n.Must(t, "CHECK", two)
+				n.Must(t, "DEL", one)
+				restore()
+				n.Must(t, "GC", two.With("cni.dev/valid-attachments", []byte("[]")))
+				n.Must(t, "DEL", two)
+				restore()
+				if diff := cmp.Diff(rules, n.Exec(t, "nft", "-s", "list", "ruleset")); diff != "" {
+					t.Errorf("after all, rules (-before +after):\n%s", diff)
+				}
+				if diff := hoststate.Diff(before, n.State(t), notRestored(), node.Lasting()); diff != "" {
+					t.Errorf("after all:\n%s", diff)
+				}
+			})
+		}
+	}
+}
