@@ -1,13 +1,19 @@
 #!/usr/bin/env bash
 # bench.sh [-n ITERATIONS] [-c CASES] [OTHER_BIN_DIR]
+# bench.sh --full-node [-n ITERATIONS] [-c BACKENDS] [-d DIVISOR] [OTHER_BIN_DIR]
 #
 # Measures ADD, CHECK and DEL of the plugins, of the same in one binary (the bundle), and
 # of those in OTHER_BIN_DIR (as /usr/lib/cni), in turns, and prints Markdown tables:
 # medians, 99th percentiles and the ratios that are required, in bold where they are
 # missed. Everything happens in private namespaces; the machine stays as it is.
 #
+# With --full-node it compares a node on which others have much (Services of Kubernetes,
+# rules, links, routes, flows), and where there is much of ours (ports of the bridge,
+# leases, elements of sets), with one that has only what is ours and an empty one.
+#
 #   -n ITERATIONS  calls of each verb (100)
-#   -c CASES       only the cases whose name matches the regular expression
+#   -c CASES       only the cases, or backends, whose name matches the regular expression
+#   -d DIVISOR     a full node has so many times less, for a quick look (1)
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -40,9 +46,13 @@ install_copies() {
 }
 
 arguments=()
-while getopts :n:c:h option; do
+if [[ ${1-} == --full-node ]]; then
+	arguments+=(-full-node)
+	shift
+fi
+while getopts :n:c:d:h option; do
 	case $option in
-	n | c) arguments+=("-$option" "$OPTARG") ;;
+	n | c | d) arguments+=("-$option" "$OPTARG") ;;
 	h) usage 0 ;;
 	*) usage 2 ;;
 	esac
@@ -59,4 +69,4 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w' -o "$work/" ./scripts/bench ./scripts/bench/idle
 install_copies
-isolated "$work/bench" -ours "$work/ours" -bundle "$work/linked" -idle "$work/idle" "${arguments[@]}"
+TMPDIR=$work isolated "$work/bench" -ours "$work/ours" -bundle "$work/linked" -idle "$work/idle" "${arguments[@]}"

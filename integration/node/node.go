@@ -41,16 +41,29 @@ func New(t testing.TB) *Node {
 	if os.Getuid() != 0 {
 		t.Skip("needs root")
 	}
-	n := new(Node)
-	if err := n.start(); err != nil {
+	n, err := Make()
+	if err != nil {
 		t.Fatalf("make a node: %v", err)
 	}
-	t.Cleanup(func() {
-		n.network.Close()
-		n.mounts.Close()
-		n.root.Close()
-	})
+	t.Cleanup(n.Close)
 	return n
+}
+
+// Make makes a node that lasts until Close. Its only link is lo, up.
+func Make() (*Node, error) {
+	n := new(Node)
+	if err := n.start(); err != nil {
+		n.Close()
+		return nil, err
+	}
+	return n, nil
+}
+
+// Close lets the kernel take the node away.
+func (n *Node) Close() {
+	n.network.Close()
+	n.mounts.Close()
+	n.root.Close()
 }
 
 // start makes the namespaces on a thread that ends with it.

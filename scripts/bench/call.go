@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -48,14 +49,10 @@ func (a *attachment) call(verb string) ([]time.Duration, error) {
 // run runs one plugin. ADD's result goes into the configuration of the calls that follow.
 // Input and output are files, so that none of the time is spent on copying between pipes.
 func (a *attachment) run(verb string, m member) (time.Duration, error) {
-	conf := fmt.Sprintf(`{"cniVersion":"1.0.0","name":%q,"type":%q`, a.network, m.plugin)
-	if m.conf != "" {
-		conf += "," + m.conf
+	if verb == "repair" && !slices.Contains([]string{"bridge", "ptp", "portmap", "firewall"}, m.plugin) {
+		return 0, nil
 	}
-	if a.result != nil {
-		conf += `,"prevResult":` + string(a.result)
-	}
-	stdin, err := temporary(conf + "}")
+	stdin, err := temporary(a.config(verb, m))
 	if err != nil {
 		return 0, err
 	}
@@ -66,14 +63,7 @@ func (a *attachment) run(verb string, m member) (time.Duration, error) {
 	}
 	defer stdout.Close()
 
-	cmd := exec.Command(filepath.Join(a.bin, m.plugin))
-	cmd.Env = []string{
-		"PATH=" + os.Getenv("PATH"), "CNI_COMMAND=" + verb, "CNI_CONTAINERID=" + a.id,
-		"CNI_NETNS=" + filepath.Join(netnsFolder, a.id), "CNI_IFNAME=eth0", "CNI_PATH=" + a.bin,
-	}
-	if m.plugin == "loopback" {
-		cmd.Env = append(cmd.Env, "CNI_IFNAME=lo")
-	}
+	cmd := a.command(verb, m)
 	cmd.Stdin, cmd.Stdout = stdin, stdout
 	took, err := timed(cmd)
 
@@ -85,6 +75,45 @@ func (a *attachment) run(verb string, m member) (time.Duration, error) {
 		a.result = output
 	}
 	return took, readErr
+}
+
+// config is what the plugin gets. The network that GC is about has no attachment, and so
+// it looks at those of others alone.
+func (a *attachment) config(verb string, m member) string {
+	version, network := "1.0.0", a.network
+	switch verb {
+	case "GC":
+		version, network = "1.1.0", "another"
+	case "STATUS":
+		version = "1.1.0"
+	}
+	conf := fmt.Sprintf(`{"cniVersion":%q,"name":%q,"type":%q`, version, network, m.plugin)
+	if m.conf != "" {
+		conf += "," + m.conf
+	}
+	switch {
+	case verb == "GC":
+		conf += `,"cni.dev/valid-attachments":[]`
+	case a.result != nil:
+		conf += `,"prevResult":` + string(a.result)
+	}
+	return conf + "}"
+}
+
+// command is the plugin's process, for a verb or for the command repair.
+func (a *attachment) command(verb string, m member) *exec.Cmd {
+	cmd := exec.Command(filepath.Join(a.bin, m.plugin))
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
+	if verb == "repair" {
+		cmd.Args = append(cmd.Args, verb)
+		return cmd
+	}
+	cmd.Env = append(cmd.Env, "CNI_COMMAND="+verb, "CNI_CONTAINERID="+a.id,
+		"CNI_NETNS="+filepath.Join(netnsFolder, a.id), "CNI_IFNAME=eth0", "CNI_PATH="+a.bin)
+	if m.plugin == "loopback" {
+		cmd.Env = append(cmd.Env, "CNI_IFNAME=lo")
+	}
+	return cmd
 }
 
 // timed runs a command and returns the time from before its start to after its end.

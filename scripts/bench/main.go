@@ -17,17 +17,31 @@ func main() {
 	bundle := flag.String("bundle", "", "folder of our plugins in one binary")
 	others := flag.String("other", "", "folder of the plugins to compare with")
 	only := flag.String("c", "", "regular expression for the cases")
+	full := flag.Bool("full-node", false, "measure on a full node")
+	divisor := flag.Int("d", 1, "by which a full node has less")
+	what := flag.String("fill", "", "only fill the node with what is of ours or others")
 	flag.Parse()
 	for _, side := range []side{{oursSide, *binaries}, {bundleSide, *bundle}, {otherSide, *others}} {
 		if side.bin != "" {
 			b.sides = append(b.sides, side)
 		}
 	}
-	if err := b.run(*only); err != nil {
+	var err error
+	switch {
+	case *what != "":
+		err = fullSizes(*divisor).fill(*what)
+	case *full:
+		err = b.runFull(*only, *divisor)
+	default:
+		err = b.run(*only)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
-	b.print(os.Stdout)
+	if *what == "" && !*full {
+		b.print(os.Stdout)
+	}
 }
 
 func (b *bench) run(only string) error {
