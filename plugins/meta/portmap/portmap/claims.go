@@ -65,15 +65,23 @@ func (c claims) count(f *forward, delta int) (wanted bool) {
 func (f *forward) places() []int {
 	var places []int
 	for _, m := range f.Mappings {
-		of := slices.Index(protocols(), m.Protocol)
 		for i := range m.count() {
-			if port := m.HostPort + i; of >= 0 && port > 0 && port <= maxPort {
-				places = append(places, (of*portCount+port)*claimLength)
+			if place := m.place(m.HostPort + i); place >= 0 {
+				places = append(places, place)
 			}
 		}
 	}
 	slices.Sort(places)
 	return slices.Compact(places)
+}
+
+// place returns where the number of a port is, or -1 for one that there is not.
+func (m mapping) place(port int) int {
+	of := slices.Index(protocols(), m.Protocol)
+	if of < 0 || port <= 0 || port > maxPort {
+		return -1
+	}
+	return (of*portCount + port) * claimLength
 }
 
 // recount makes the numbers those of the records.

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net"
-	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -116,20 +115,30 @@ func (t target) masqueraded() []entry {
 // installAll adds what is not there of the elements of the attachments, which
 // come in the order of their age.
 func (x *changes) installAll(all []*forward) error {
-	for i, f := range all {
-		if f.Backend != backendNFTables {
-			continue
-		}
-		if err := x.addMasquerades(f); err != nil {
-			return err
-		}
-		for _, e := range f.entries() {
-			if e.mapping != nil && e.mapping.isHiddenBy(all[:i], e.family()) {
-				continue
-			}
-			if err := x.install(f, e); err != nil {
+	older := map[int][]*forward{} // by the places of their ports
+	for _, f := range all {
+		if f.Backend == backendNFTables {
+			if err := x.installOne(f, older); err != nil {
 				return err
 			}
+		}
+		for _, place := range f.places() {
+			older[place] = append(older[place], f)
+		}
+	}
+	return nil
+}
+
+func (x *changes) installOne(f *forward, older map[int][]*forward) error {
+	if err := x.addMasquerades(f); err != nil {
+		return err
+	}
+	for _, e := range f.entries() {
+		if e.mapping != nil && e.mapping.isHiddenBy(older[e.mapping.place(e.mapping.HostPort)], e.family()) {
+			continue
+		}
+		if err := x.install(f, e); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -148,7 +157,7 @@ func (x *changes) install(f *forward, e entry) error {
 		x.delete(e.set, e.key)
 	}
 	x.add(e.set, nft.Element{Key: e.key, Value: e.value, Comment: f.Tag()})
-	if !slices.Contains(x.installed, f) {
+	if n := len(x.installed); n == 0 || x.installed[n-1] != f {
 		x.installed = append(x.installed, f)
 	}
 	return nil
