@@ -129,19 +129,12 @@ func (r Records) Repair(args []string) error {
 	})
 }
 
-// alive returns the records of those attachments whose link is there.
+// alive returns the records of those attachments whose link is there. It asks for
+// each link: others may have many more.
 func (r Records) alive(host *link.Namespace) ([]Record, error) {
 	prefixes, err := r.prefixes()
-	if err != nil || len(prefixes) == 0 {
-		return nil, err
-	}
-	links, err := host.LinkList()
 	if err != nil {
-		return nil, fmt.Errorf("list links: %w", err)
-	}
-	aliases := map[string]string{}
-	for _, l := range links {
-		aliases[l.Attrs().Name] = l.Attrs().Alias
+		return nil, err
 	}
 	var (
 		alive []Record
@@ -150,12 +143,26 @@ func (r Records) alive(host *link.Namespace) ([]Record, error) {
 	for _, prefix := range prefixes {
 		var kept Record
 		found, err := record.Read(r.path(prefix), &kept)
-		if found && kept.Owns(aliases[kept.Link]) {
+		if found {
+			found, err = kept.isAlive(host)
+		}
+		if found {
 			alive = append(alive, kept)
 		}
 		errs = append(errs, err)
 	}
 	return alive, plugin.Join(errs...)
+}
+
+func (r Record) isAlive(host *link.Namespace) (bool, error) {
+	l, err := host.LinkByName(r.Link)
+	if link.IsNotFound(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("look %q up: %w", r.Link, err)
+	}
+	return r.Owns(l.Attrs().Alias), nil
 }
 
 // repair repairs the rules of all.
