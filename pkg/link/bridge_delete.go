@@ -54,14 +54,13 @@ func (n *Namespace) DeleteBridge(name string) error {
 // deleteOrphans deletes the inner pairs of a bridge that is gone: whoever was
 // deleting both may have been killed in between.
 func (n *Namespace) deleteOrphans(bridge string) error {
-	links, err := n.LinkList()
+	links, err := n.with(unix.IFLA_IFNAME, []byte(bridge+"."))
 	if err != nil {
-		return fmt.Errorf("list links: %w", err)
+		return err
 	}
 	var errs []error
 	for _, l := range links {
-		vlan, ok := strings.CutPrefix(l.Attrs().Name, bridge+".")
-		if _, err := strconv.Atoi(vlan); !ok || err != nil {
+		if _, err := strconv.Atoi(l.Attrs().Name[len(bridge+"."):]); err != nil {
 			continue
 		}
 		if _, port, err := n.inner(l.Attrs().Name); err == nil && port.Attrs().MasterIndex == 0 {

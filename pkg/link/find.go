@@ -3,7 +3,6 @@ package link
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"net"
 	"slices"
 
@@ -21,9 +20,9 @@ func IsNotFound(err error) bool {
 // that was made with it, and hardware to what was put upon it and took its address
 // over.
 func (n *Namespace) LinkByMAC(mac net.HardwareAddr) (netlink.Link, error) {
-	links, err := n.LinkList()
+	links, err := n.with(unix.IFLA_ADDRESS, mac)
 	if err != nil {
-		return nil, fmt.Errorf("list links: %w", err)
+		return nil, err
 	}
 	links = slices.DeleteFunc(links, func(l netlink.Link) bool { return !bytes.Equal(l.Attrs().HardwareAddr, mac) })
 	if len(links) == 0 {

@@ -3,10 +3,9 @@ package link
 import (
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 
 	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 
 	"github.com/containernetworking/plugins/pkg/owner"
 )
@@ -144,14 +143,7 @@ func (n *Namespace) DeleteTagged(a owner.Attachment) error {
 
 // Tagged returns the links that bear a tag of the network.
 func (n *Namespace) Tagged(network string) ([]netlink.Link, error) {
-	links, err := n.LinkList()
-	if err != nil {
-		return nil, fmt.Errorf("list links: %w", err)
-	}
-	prefix := owner.NetworkPrefix(network)
-	return slices.DeleteFunc(links, func(l netlink.Link) bool {
-		return !strings.HasPrefix(l.Attrs().Alias, prefix)
-	}), nil
+	return n.with(unix.IFLA_IFALIAS, []byte(owner.NetworkPrefix(network)))
 }
 
 // CollectOwned deletes the network's tagged links whose attachment is not among

@@ -2,6 +2,7 @@ package link
 
 import (
 	"fmt"
+	"slices"
 	"syscall"
 
 	"github.com/vishvananda/netlink"
@@ -12,25 +13,12 @@ import (
 // Ports returns the links whose master is l. The kernel leaves out the others
 // (4.4).
 func (n *Namespace) Ports(l netlink.Link) ([]netlink.Link, error) {
-	name, index := l.Attrs().Name, l.Attrs().Index
-	messages, err := n.dump(unix.RTM_GETLINK, unix.RTM_NEWLINK, func(req *nl.NetlinkRequest) {
-		req.AddData(nl.NewIfInfomsg(unix.AF_UNSPEC))
-		req.AddData(nl.NewRtAttr(unix.IFLA_MASTER, nl.Uint32Attr(uint32(index))))
-	})
+	index := l.Attrs().Index
+	ports, err := n.list(nl.NewRtAttr(unix.IFLA_MASTER, nl.Uint32Attr(uint32(index))), nil)
 	if err != nil {
-		return nil, fmt.Errorf("list ports of %q: %w", name, err)
+		return nil, fmt.Errorf("list ports of %q: %w", l.Attrs().Name, err)
 	}
-	var ports []netlink.Link
-	for _, m := range messages {
-		port, err := netlink.LinkDeserialize(nil, m)
-		if err != nil {
-			return nil, fmt.Errorf("read ports of %q: %w", name, err)
-		}
-		if port.Attrs().MasterIndex == index {
-			ports = append(ports, port)
-		}
-	}
-	return ports, nil
+	return slices.DeleteFunc(ports, func(port netlink.Link) bool { return port.Attrs().MasterIndex != index }), nil
 }
 
 // PortFlags are settings of a bridge's port.

@@ -56,9 +56,9 @@ func vrfTables(n *link.Namespace, rules []netlink.Rule) ([]int, error) {
 	if !slices.ContainsFunc(rules, func(r netlink.Rule) bool { return r.Table == unix.RT_TABLE_UNSPEC }) {
 		return nil, nil
 	}
-	links, err := n.LinkList()
+	links, err := n.OfKind("vrf")
 	if err != nil {
-		return nil, fmt.Errorf("list links: %w", err)
+		return nil, err
 	}
 	var tables []int
 	for _, l := range links {

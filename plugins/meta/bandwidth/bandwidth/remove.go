@@ -176,9 +176,9 @@ func collect(host *link.Namespace, l netlink.Link) error {
 
 // collectUseless deletes upstream's devices to which nothing is redirected.
 func collectUseless(host *link.Namespace) error {
-	links, err := host.LinkList()
+	links, err := host.OfKind(ifbKind)
 	if err != nil {
-		return fmt.Errorf("list links: %w", err)
+		return err
 	}
 	links = slices.DeleteFunc(links, func(l netlink.Link) bool { return !isUpstreams(l) })
 	if len(links) == 0 {
