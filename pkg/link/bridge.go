@@ -152,8 +152,8 @@ func isChosen(bridge *netlink.Bridge) bool {
 	return read("addr_assign_type") == "3" && read("ifindex") == strconv.Itoa(bridge.Index)
 }
 
-func isZero(mac net.HardwareAddr) bool {
-	for _, b := range mac {
+func isZero(address []byte) bool {
+	for _, b := range address {
 		if b != 0 {
 			return false
 		}

@@ -2,6 +2,7 @@ package link
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"testing"
 
@@ -42,6 +43,31 @@ func TestDefaultRouteLink(t *testing.T) {
 			r := route(a, 0)
 			r.Table = 100
 			return []*netlink.Route{r, route(b, 300)}
+		}, "b"},
+		{"beside others", func(a, b netlink.Link) []*netlink.Route {
+			var routes []*netlink.Route
+			for _, first := range []byte{0, 1, 128} {
+				r := route(a, 0)
+				r.Dst = &net.IPNet{IP: net.IPv4(first, 0, 0, 0), Mask: net.CIDRMask(8, 32)}
+				routes = append(routes, r)
+			}
+			for i := range 1000 { // more than one answer of the kernel holds
+				r := route(a, 0)
+				r.Dst = &net.IPNet{IP: net.IPv4(10, 0, byte(i>>8), byte(i)), Mask: net.CIDRMask(32, 32)}
+				r6 := route6(a, 1)
+				r6.Dst = &net.IPNet{IP: net.ParseIP(fmt.Sprintf("fd00::%x", i)), Mask: net.CIDRMask(128, 128)}
+				routes = append(routes, r, r6)
+			}
+			return append(routes, route(b, 0))
+		}, "b"},
+		{"IPv6 beside others", func(a, b netlink.Link) []*netlink.Route {
+			var routes []*netlink.Route
+			for i := range 1000 {
+				r6 := route6(a, 1)
+				r6.Dst = &net.IPNet{IP: net.ParseIP(fmt.Sprintf("fd00::%x", i)), Mask: net.CIDRMask(128, 128)}
+				routes = append(routes, r6)
+			}
+			return append(routes, route6(b, 0))
 		}, "b"},
 		{"no default", func(a, b netlink.Link) []*netlink.Route {
 			r := route(a, 0)
