@@ -230,7 +230,7 @@ func TestBridgeStatus(t *testing.T) {
 	if err := n.Run(t, "ADD", call).Err(); err == nil || err.Error() != want {
 		t.Errorf("ADD: got %v, want %s", err, want)
 	}
-	want = `bridge "br0": "br0" already exists but is not a bridge`
+	want = `bridge: bridge "br0": "br0" already exists but is not a bridge`
 	if err := n.Run(t, "STATUS", call).Err(); err == nil || err.Error() != want {
 		t.Errorf("STATUS: got %v, want %s", err, want)
 	}

@@ -32,7 +32,7 @@ func TestMasterByDefaultRoute(t *testing.T) {
 	n.Exec(t, "ip", "route", "del", "default", "metric", "100")
 	n.Exec(t, "ip", "route", "del", "default", "metric", "200")
 	n.Must(t, "CHECK", call.With("prevResult", result))
-	if err := n.Run(t, "STATUS", call).Err(); err == nil || err.Error() != "no default route interface found" {
+	if err := n.Run(t, "STATUS", call).Err(); err == nil || err.Error() != "macvlan: no default route interface found" {
 		t.Errorf("STATUS: got %v", err)
 	}
 	n.Must(t, "DEL", call)
@@ -85,10 +85,10 @@ func TestMasterStatus(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ name, plugin, keys, prepare, want string }{
 		{"nothing", "macvlan", bare, "true", ""},
-		{"no master", "macvlan", `"master": "none"`, "true", `failed to lookup master "none": Link not found`},
-		{"MTU", "macvlan", `"mtu": 9000`, "true", "invalid MTU 9000, must be [0, master MTU(1500)]"},
+		{"no master", "macvlan", `"master": "none"`, "true", `macvlan: failed to lookup master "none": Link not found`},
+		{"MTU", "macvlan", `"mtu": 9000`, "true", "macvlan: invalid MTU 9000, must be [0, master MTU(1500)]"},
 		{"down", "macvlan", bare, "ip link set uplink down", ""},
-		{"vlan down", "vlan", `"vlanId": 7`, "ip link set uplink down", `master "uplink": network is down`},
+		{"vlan down", "vlan", `"vlanId": 7`, "ip link set uplink down", `vlan: master "uplink": network is down`},
 		{"maybe chained", "ipvlan", `"master": ""`, "true", ""},
 		{"in the container", "macvlan", `"master": "none", "linkInContainer": true`, "true", ""},
 	} {

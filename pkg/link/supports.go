@@ -7,12 +7,19 @@ import (
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"github.com/containernetworking/plugins/pkg/record"
 )
 
 // Supports returns an error unless the kernel has, or loads, a driver for a kind
-// of interface. It asks for one that no driver makes: with half a hardware
-// address, on an interface that does not exist.
+// of interface.
 func (n *Namespace) Supports(kind string) error {
+	return record.Able(kind, func() error { return n.try(kind) })
+}
+
+// try asks for an interface that no driver makes: with half a hardware address, on
+// an interface that does not exist.
+func (n *Namespace) try(kind string) error {
 	name, err := RandomName("veth")
 	if err != nil {
 		return err
@@ -20,8 +27,11 @@ func (n *Namespace) Supports(kind string) error {
 	attrs := netlink.NewLinkAttrs()
 	attrs.Name, attrs.ParentIndex, attrs.HardwareAddr = name, math.MaxInt32, make([]byte, 3)
 	err = n.LinkAdd(&netlink.GenericLink{LinkAttrs: attrs, LinkType: kind})
-	if errors.Is(err, unix.EOPNOTSUPP) {
+	switch {
+	case errors.Is(err, unix.EOPNOTSUPP):
 		return fmt.Errorf("the kernel lacks %s", kind)
+	case errors.Is(err, unix.EPERM):
+		return fmt.Errorf("make interfaces: %w", err)
 	}
 	return nil
 }

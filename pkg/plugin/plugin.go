@@ -4,6 +4,7 @@
 package plugin
 
 import (
+	"fmt"
 	"maps"
 	"os"
 	"runtime/debug"
@@ -86,6 +87,9 @@ func (p Plugin) verb(name string, run verb) verb {
 				err = Errorf(types.ErrInternal, "panic: %v", r)
 			}
 			done(err)
+			if err != nil && name == "STATUS" {
+				err = fmt.Errorf("%s: %w", p.Name, err) // libcni does not say whose it is
+			}
 			if err != nil {
 				err = cniError(err)
 			}

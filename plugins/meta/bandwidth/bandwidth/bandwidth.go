@@ -11,6 +11,7 @@ import (
 	"github.com/containernetworking/plugins/pkg/ns"
 	"github.com/containernetworking/plugins/pkg/owner"
 	"github.com/containernetworking/plugins/pkg/plugin"
+	"github.com/containernetworking/plugins/pkg/record"
 )
 
 // Plugin is the bandwidth plugin. Like upstream's it knows no version of the
@@ -89,9 +90,31 @@ func (c *Conf) Check(a *chained.Attachment) error {
 	})
 }
 
-// Available shapes an interface in a namespace of its own: that the kernel has
-// what it takes, or can load it, shows in nothing else.
+// Available returns what the kernel lacks for limits of the network's own. Those of
+// the runtime are what some attachments ask for; and a limit in one direction alone
+// needs a device at some kinds of interfaces only.
 func (c *Conf) Available() error {
+	some := newBucket(1, 1, 1)
+	switch {
+	case c.ingress == nil && c.egress == nil:
+		return nil
+	case c.ingress == nil || c.egress == nil:
+		return record.Able("tbf", Conf{ingress: some}.try)
+	}
+	host, err := link.Host()
+	if err != nil {
+		return err
+	}
+	defer host.Close()
+	if err := host.Supports(ifbKind); err != nil {
+		return err
+	}
+	return record.Able("tbf-ifb", Conf{ingress: some, egress: some}.try)
+}
+
+// try shapes an interface in a namespace of its own: that the kernel has what it
+// takes, or can load it, shows in nothing else.
+func (c Conf) try() error {
 	temp, err := ns.TempNetNS()
 	if err != nil {
 		return err
@@ -101,12 +124,13 @@ func (c *Conf) Available() error {
 		return err
 	}
 	defer n.Close()
-	l, err := n.AddIFB(link.IFB{Name: "probe", Spare: "probe0"})
+	lo, err := n.LinkByIndex(loopback)
 	if err != nil {
 		return err
 	}
-	some := newBucket(1, 1, 1)
-	probe := Conf{ingress: some, egress: some}
-	_, err = probe.shape(&site{Namespace: n, link: l}, owner.Attachment{})
+	_, err = c.shape(&site{Namespace: n, link: lo}, owner.Attachment{})
 	return err
 }
+
+// loopback is the index of the interface that each namespace has.
+const loopback = 1

@@ -11,6 +11,7 @@ import (
 	"github.com/containernetworking/plugins/pkg/chained"
 	"github.com/containernetworking/plugins/pkg/owner"
 	"github.com/containernetworking/plugins/pkg/plugin"
+	"github.com/containernetworking/plugins/pkg/record"
 )
 
 const unchained = "missing prevResult from earlier plugin"
@@ -156,7 +157,7 @@ func (c *Conf) Collect(network string, valid []owner.Attachment) error {
 	return plugin.Join(errs...)
 }
 
-// Available asks the backends.
+// Available asks the backends, and for a place for the state.
 func (c *Conf) Available() error {
 	name := detect(c.Backend)
 	b, err := byName(name)
@@ -169,5 +170,5 @@ func (c *Conf) Available() error {
 			err = b.available()
 		}
 	}
-	return err
+	return plugin.Join(err, record.Writable(stateDir))
 }

@@ -243,8 +243,12 @@ func (c *Conf) Collect(network string, valid []owner.Attachment) error {
 	return plugin.Join(errs...)
 }
 
-// Available returns what an ADD would miss.
+// Available returns what an ADD would miss. Without mappings that is nothing: most
+// attachments have none.
 func (c *Conf) Available() error {
+	if len(c.RuntimeConfig.PortMappings) == 0 {
+		return nil
+	}
 	if err := backendOf(c.Backend).available(); err != nil {
 		return err
 	}

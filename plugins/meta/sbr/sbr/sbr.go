@@ -17,6 +17,7 @@ import (
 	"github.com/containernetworking/plugins/pkg/link"
 	"github.com/containernetworking/plugins/pkg/owner"
 	"github.com/containernetworking/plugins/pkg/plugin"
+	"github.com/containernetworking/plugins/pkg/record"
 	"github.com/containernetworking/plugins/pkg/routing"
 )
 
@@ -162,6 +163,13 @@ func (c *Conf) Collect(network string, valid []owner.Attachment) error {
 
 // Available asks for rules, which a kernel may lack, and for a place for records.
 func (c *Conf) Available() error {
+	if err := record.Able("rules", listRules); err != nil {
+		return err
+	}
+	return records.Writable()
+}
+
+func listRules() error {
 	n, err := link.Host()
 	if err != nil {
 		return err
@@ -170,7 +178,7 @@ func (c *Conf) Available() error {
 	if _, err := n.RuleList(netlink.FAMILY_V4); err != nil {
 		return fmt.Errorf("list rules: %w", err)
 	}
-	return records.Writable()
+	return nil
 }
 
 // revertRecorded takes back what the record says, and removes it.

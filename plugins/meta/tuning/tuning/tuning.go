@@ -143,8 +143,12 @@ func (c *Conf) Collect(network string, valid []owner.Attachment) error {
 	})
 }
 
-// Available returns what an ADD would miss.
+// Available returns what an ADD would miss. One that sets nothing needs no place for
+// a backup.
 func (c *Conf) Available() error {
 	_, err := readAllowList()
-	return plugin.Join(err, record.Writable(c.DataDir))
+	if want, _ := c.wanted(""); !want.isEmpty() {
+		err = plugin.Join(err, record.Writable(c.DataDir))
+	}
+	return err
 }
