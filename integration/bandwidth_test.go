@@ -225,7 +225,7 @@ func TestBandwidthCheck(t *testing.T) {
 		{"no egress limit", "tc qdisc del dev DEVICE root", "interface DEVICE has no qdisc tbf"},
 		{"another rate", fmt.Sprintf("tc "+tbf, "DEVICE"), "interface DEVICE has rate in B/s 1000000, expected 2000000; " +
 			"interface DEVICE has limit in B 125000, expected 250000"},
-		{"another burst", "tc qdisc change dev hc root handle 1: tbf rate 8mbit burst 50000b limit 125000", "interface hc has a burst of 50000000 ns, expected 100000000"},
+		{"another burst", "tc qdisc change dev hc root handle 1: tbf rate 8mbit burst 50000b limit 125000", "interface hc has burst in ns 50000000, expected 100000000"},
 		{"another limit", "tc qdisc change dev hc root handle 1: tbf rate 8mbit burst 100000b limit 200000", "interface hc has limit in B 200000, expected 125000"},
 		{"no filter", "tc filter del dev hc ingress", "interface hc has no filter that redirects to a device of the attachment"},
 		{"another filter", "tc filter del dev hc ingress; tc filter add dev hc ingress protocol ip u32 match u32 0 0 action mirred egress redirect dev DEVICE",

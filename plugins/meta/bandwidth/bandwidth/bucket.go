@@ -3,7 +3,6 @@ package bandwidth
 import (
 	"fmt"
 	"math"
-	"math/bits"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
@@ -12,49 +11,57 @@ import (
 	"github.com/containernetworking/plugins/pkg/plugin"
 )
 
-// bucket is a limit in the terms of the kernel's token bucket filter, tc-tbf(8).
+// bucket is a limit. Its numbers may be larger than the kernel's.
 type bucket struct {
 	// rate is in bytes per second.
 	rate uint64
 	// limit is the length of the queue in bytes.
-	limit uint32
-	// buffer is how long a burst takes at the rate, in ticks.
-	buffer uint32
+	limit uint64
+	// burst is how long it takes at the rate, in nanoseconds.
+	burst uint64
+}
+
+// newBucket takes a rate in bytes per second, a burst in bytes, less than 4 GiB, and
+// a latency in milliseconds. The numbers are those of upstream, whose CHECK compares
+// them: bursts are whole microseconds, unless there is not even one.
+func newBucket(rate, burst, latency uint64) *bucket {
+	nanoseconds := burst * 1_000_000 / rate * 1000
+	if nanoseconds == 0 {
+		nanoseconds = max(burst*1_000_000_000/rate, tick)
+	}
+	return &bucket{
+		rate:  rate,
+		limit: min(rate, 1<<48)*latency/1000 + burst,
+		burst: nanoseconds,
+	}
+}
+
+// tbf is a bucket in the terms of the kernel's token bucket filter, tc-tbf(8).
+type tbf struct {
+	rate          uint64
+	limit, buffer uint32
 }
 
 // tick is the unit of a buffer in nanoseconds (PSCHED_SHIFT in
 // include/net/pkt_sched.h), since Linux 2.6.31.
 const tick = 64
 
-// newBucket takes a rate in bytes per second, a burst in bytes and a latency in
-// milliseconds. The numbers are those of upstream, whose CHECK compares them:
-// buffers are whole microseconds, unless there is not even one. What is too
-// large for the kernel becomes the most that it can do, 274 s of a burst.
-func newBucket(rate, burst, latency uint64) *bucket {
-	nanoseconds := muldiv(burst, 1_000_000, rate) * 1000
-	if nanoseconds == 0 {
-		nanoseconds = max(muldiv(burst, 1_000_000_000, rate), tick)
-	}
-	return &bucket{
-		rate:   rate,
-		limit:  atMost32(muldiv(rate, latency, 1000) + burst),
-		buffer: atMost32(nanoseconds / tick),
-	}
-}
+// tbf returns what is asked of the kernel: of what is too large for it, the most that
+// it can do, 274 s of a burst.
+func (b *bucket) tbf() tbf { return tbf{b.rate, atMost32(b.limit), atMost32(b.burst / tick)} }
 
-// muldiv returns a·b/c, or a number beyond 32 bits that leaves room for sums and
-// products if that is beyond them.
-func muldiv(a, b, c uint64) uint64 {
-	const large = 1 << 48
-	high, low := bits.Mul64(a, b)
-	if high >= c {
-		return large
-	}
-	quotient, _ := bits.Div64(high, low, c)
-	return min(quotient, large)
-}
+// burst returns the buffer in nanoseconds.
+func (t tbf) burst() uint64 { return uint64(t.buffer) * tick }
 
 func atMost32(n uint64) uint32 { return uint32(min(n, math.MaxUint32)) }
+
+// upstreams returns what upstream asks for on processors on which conversion from
+// floating point cuts digits off in front (amd64), of the microseconds first. On others
+// it is as here.
+func (b *bucket) upstreams() tbf {
+	microseconds := uint32(b.burst / 1000)
+	return tbf{b.rate, uint32(b.limit), uint32(uint64(microseconds) * 1000 / tick)}
+}
 
 // handle is that of the queueing disciplines which the plugin makes, as upstream's.
 var handle = netlink.MakeHandle(1, 0)
@@ -62,11 +69,12 @@ var handle = netlink.MakeHandle(1, 0)
 // apply lets what leaves through the interface pass the bucket. A queueing
 // discipline that somebody else has put there is unix.EEXIST.
 func (b *bucket) apply(n *link.Namespace, l netlink.Link) error {
+	want := b.tbf()
 	err := n.QdiscAdd(&netlink.Tbf{
 		QdiscAttrs: netlink.QdiscAttrs{LinkIndex: l.Attrs().Index, Handle: handle, Parent: netlink.HANDLE_ROOT},
-		Rate:       b.rate,
-		Limit:      b.limit,
-		Buffer:     b.buffer,
+		Rate:       want.rate,
+		Limit:      want.limit,
+		Buffer:     want.buffer,
 	})
 	if err != nil {
 		return fmt.Errorf("create qdisc of %q: %w", l.Attrs().Name, err)
@@ -99,48 +107,38 @@ func (b *bucket) check(n *link.Namespace, l netlink.Link) error {
 	if !isBucket(q) {
 		return fmt.Errorf("interface %s has no qdisc tbf", name)
 	}
-	have, err := parseBucket(q.Options)
+	have, err := parseTBF(q.Options)
 	if err != nil {
 		return fmt.Errorf("read the qdisc of %q: %w", name, err)
 	}
-	differs := func(what string, have, want any) error {
-		if have == want {
+	differs := func(what string, have, want, upstreams uint64) error {
+		if have == want || have == upstreams {
 			return nil
 		}
 		return fmt.Errorf("interface %s has %s %d, expected %d", name, what, have, want)
 	}
+	want, theirs := b.tbf(), b.upstreams()
 	return plugin.Join(
-		differs("rate in B/s", have.rate, b.rate),
-		differs("limit in B", have.limit, b.limit),
-		b.checkBuffer(name, have.buffer))
+		differs("rate in B/s", have.rate, want.rate, theirs.rate),
+		differs("limit in B", uint64(have.limit), uint64(want.limit), uint64(theirs.limit)),
+		differs("burst in ns", have.burst(), want.burst(), theirs.burst()))
 }
 
-// checkBuffer compares what is left of the burst once it is a time. Upstream cuts
-// one that is too large in another way; that it is the same burst shows in the
-// limit then.
-func (b *bucket) checkBuffer(name string, have uint32) error {
-	if b.buffer == math.MaxUint32 || have == b.buffer {
-		return nil
-	}
-	return fmt.Errorf("interface %s has a burst of %d ns, expected %d", name, uint64(have)*tick, uint64(b.buffer)*tick)
-}
-
-// parseBucket reads the options of a qdisc tbf.
-func parseBucket(options []byte) (bucket, error) {
+// parseTBF reads the options of a qdisc tbf.
+func parseTBF(options []byte) (tbf, error) {
 	attrs, err := nl.ParseRouteAttr(options)
 	if err != nil {
-		return bucket{}, err
+		return tbf{}, err
 	}
-	var b bucket
+	var have tbf
 	for _, attr := range attrs {
 		switch {
 		case attr.Attr.Type == nl.TCA_TBF_PARMS && len(attr.Value) >= nl.SizeofTcTbfQopt:
 			parms := nl.DeserializeTcTbfQopt(attr.Value)
-			b.limit, b.buffer = parms.Limit, parms.Buffer
-			b.rate = uint64(parms.Rate.Rate)
+			have = tbf{uint64(parms.Rate.Rate), parms.Limit, parms.Buffer}
 		case attr.Attr.Type == nl.TCA_TBF_RATE64 && len(attr.Value) >= 8:
-			b.rate = nl.NativeEndian().Uint64(attr.Value)
+			have.rate = nl.NativeEndian().Uint64(attr.Value)
 		}
 	}
-	return b, nil
+	return have, nil
 }

@@ -85,8 +85,11 @@ func FuzzConf(f *testing.F) {
 			return
 		}
 		for _, b := range []*bucket{c.ingress, c.egress} {
-			if b != nil && (b.rate == 0 || b.limit == 0 || b.buffer == 0) {
-				t.Errorf("%s: %+v", text, b)
+			if b == nil {
+				continue
+			}
+			if want := b.tbf(); want.rate == 0 || want.limit == 0 || want.buffer == 0 {
+				t.Errorf("%s: %+v", text, want)
 			}
 		}
 	})
