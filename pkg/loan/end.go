@@ -16,8 +16,12 @@ import (
 )
 
 // End brings the device back, wherever it is, and forgets the loan. container is
-// nil if it is gone.
+// nil if it is gone. It does nothing if another DEL has done so.
 func (l *Loan) End(host, container *link.Namespace) error {
+	return record.WhileThere(l.path(), func() error { return l.end(host, container) })
+}
+
+func (l *Loan) end(host, container *link.Namespace) error {
 	back, err := l.bringBack(host, container)
 	if err != nil {
 		return err

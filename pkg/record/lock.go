@@ -35,6 +35,37 @@ func OpenLocked(path string) (*os.File, error) {
 	return file, nil
 }
 
+// WhileThere runs f while it alone has the lock of the record at path, or not at all
+// if there is none, any longer: of those who are to remove what it says, one does.
+func WhileThere(path string, f func() error) error {
+	for {
+		file, err := unpolled.Open(path, unix.O_RDONLY)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		defer file.Close()
+		if err := flock(file, unix.LOCK_EX); err != nil {
+			return err
+		}
+		if isAt(file, path) {
+			return f()
+		}
+	}
+}
+
+// isAt reports whether the file is still that at path.
+func isAt(file *os.File, path string) bool {
+	held, err := file.Stat()
+	if err != nil {
+		return false
+	}
+	there, err := os.Stat(path)
+	return err == nil && os.SameFile(held, there)
+}
+
 func flock(file *os.File, how int) error {
 	for {
 		err := unix.Flock(int(file.Fd()), how)

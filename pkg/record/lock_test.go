@@ -1,6 +1,7 @@
 package record
 
 import (
+	"errors"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -54,5 +55,42 @@ func TestRepairing(t *testing.T) {
 	ran := false
 	if err := Repairing(filepath.Join(dir, "none"), func() error { ran = true; return nil }); err != nil || !ran {
 		t.Errorf("without a directory: ran %v, %v", ran, err)
+	}
+}
+
+// Of those who are to remove what a record says, one does, and nobody if it is gone.
+func TestWhileThere(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "x")
+	for range 20 {
+		if err := Write(path, nil); err != nil {
+			t.Fatal(err)
+		}
+		var (
+			running sync.WaitGroup
+			runs    atomic.Int32
+		)
+		for range 5 {
+			running.Go(func() {
+				err := WhileThere(path, func() error {
+					runs.Add(1)
+					return Remove(path)
+				})
+				if err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		running.Wait()
+		if runs.Load() != 1 {
+			t.Errorf("ran %d times", runs.Load())
+		}
+	}
+	failure := errors.New("failure")
+	if err := Write(path, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := WhileThere(path, func() error { return failure }); !errors.Is(err, failure) {
+		t.Errorf("got %v", err)
 	}
 }
