@@ -240,6 +240,9 @@ func (c *Conf) removeUnrecorded(n *link.Namespace, name string) error {
 		return fmt.Errorf("look %q up: %w", name, err)
 	}
 	networks, err := n.Networks(l)
+	if link.IsNotFound(err) {
+		return nil // gone meanwhile
+	}
 	if err != nil {
 		return err
 	}

@@ -203,10 +203,13 @@ func (c *Conf) removeUnrecorded(n *link.Namespace, name string) error {
 		return removeEmpty(n, vrf, false)
 	}
 	m, err := existing(n, member, vrf)
-	if err != nil {
+	switch {
+	case err == nil:
+		return m.leave(n, name)
+	case isThere(n, member):
 		return err
 	}
-	return m.leave(n, name)
+	return removeEmpty(n, vrf, false)
 }
 
 // Collect removes the records of containers that are gone.
