@@ -89,10 +89,24 @@ func removeBucket(n *link.Namespace, l netlink.Link) error {
 		return err
 	}
 	attrs := netlink.QdiscAttrs{LinkIndex: l.Attrs().Index, Handle: handle, Parent: netlink.HANDLE_ROOT}
-	if err := n.QdiscDel(&netlink.Tbf{QdiscAttrs: attrs}); err != nil {
+	if err := deleteQdisc(n, l, &netlink.Tbf{QdiscAttrs: attrs}); err != nil {
 		return fmt.Errorf("delete qdisc of %q: %w", l.Attrs().Name, err)
 	}
 	return nil
+}
+
+// deleteQdisc deletes a qdisc of an interface. Another DEL may be faster, which the
+// kernel tells in several ways: what counts is whether it is there still.
+func deleteQdisc(n *link.Namespace, l netlink.Link, q netlink.Qdisc) error {
+	err := n.QdiscDel(q)
+	if err == nil {
+		return nil
+	}
+	have, unknown := n.Qdisc(l, q.Attrs().Parent)
+	if unknown == nil && (have == nil || have.Kind != q.Type() || have.Handle != q.Attrs().Handle) {
+		return nil
+	}
+	return err
 }
 
 func isBucket(q *link.Qdisc) bool { return q != nil && q.Kind == "tbf" }

@@ -156,6 +156,9 @@ func redirections(n *link.Namespace) (map[int][]int, error) {
 		}
 		l := &netlink.GenericLink{LinkAttrs: netlink.LinkAttrs{Index: q.Attrs().LinkIndex}}
 		to, err := targets(n, l)
+		if link.IsNotFound(err) {
+			continue // gone meanwhile
+		}
 		if err != nil {
 			return nil, err
 		}

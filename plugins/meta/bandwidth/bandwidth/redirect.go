@@ -112,28 +112,39 @@ func unredirect(n *link.Namespace, l netlink.Link, devices []netlink.Link) error
 	}
 	found := slices.ContainsFunc(devices, func(d netlink.Link) bool { return markOf(d).found })
 	if q.Kind == ingressKind && !found && len(others) == 0 && len(ours)+len(devices) > 0 {
-		if err := n.QdiscDel(ingressOf(l)); err != nil {
+		if err := deleteQdisc(n, l, ingressOf(l)); err != nil {
 			return fmt.Errorf("delete ingress qdisc of %q: %w", l.Attrs().Name, err)
 		}
 		return nil
 	}
 	for _, f := range ours {
-		if err := deleteFilter(n, f, others); err != nil {
+		if err := deleteFilter(n, l, f, others); err != nil {
 			return fmt.Errorf("delete filter of %q: %w", l.Attrs().Name, err)
 		}
 	}
 	return nil
 }
 
-// deleteFilter deletes a filter together with the hash table of its priority,
-// unless others are in it.
-func deleteFilter(n *link.Namespace, f netlink.Filter, others []netlink.Filter) error {
-	attrs := f.Attrs()
+// deleteFilter deletes a filter of the interface together with the hash table of its
+// priority, unless others are in it. As with qdiscs, it may be gone by then.
+func deleteFilter(n *link.Namespace, l netlink.Link, f netlink.Filter, others []netlink.Filter) error {
+	attrs, handle := f.Attrs(), f.Attrs().Handle
 	shared := slices.ContainsFunc(others, func(other netlink.Filter) bool { return other.Attrs().Priority == attrs.Priority })
 	if !shared {
 		attrs.Handle = 0
 	}
-	return n.FilterDel(f)
+	err := n.FilterDel(f)
+	if err == nil {
+		return nil
+	}
+	have, unknown := filtersOf(n, l)
+	is := func(other netlink.Filter) bool {
+		return other.Attrs().Priority == attrs.Priority && other.Attrs().Handle == handle
+	}
+	if unknown == nil && !slices.ContainsFunc(have, is) {
+		return nil
+	}
+	return err
 }
 
 // targets returns the indexes of the devices to which the interface's filters
