@@ -273,6 +273,47 @@ func isDNS(p cmp.Path) bool {
 	return false
 }
 
+// What is busy at DEL fails that once, and is put back by the next one. If it stays
+// busy, the one after that gives it up, as does any that finds it as it was. (Of the
+// macvlans on one interface, one can have an address.)
+func TestTuningBusy(t *testing.T) {
+	t.Parallel()
+	const original = "02:00:00:00:00:01"
+	for name, test := range map[string]struct{ meanwhile, again, mac string }{
+		"once":        {"ip link del other", "", original},
+		"forever":     {"true", "cannot be put back: ", "02:00:00:00:00:0a"},
+		"put back":    {"ip link del other; ip -n c link set eth0 address " + original + " mtu 1500", "", original},
+		"gone":        {"ip -n c link del eth0", "", ""},
+		"another one": {"ip -n c link del eth0; ip -n c link add eth0 address 02:00:00:00:00:02 type veth", "", "02:00:00:00:00:02"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			n := node.New(t)
+			c := n.Container(t, "c")
+			n.Exec(t, "sh", "-ec", `ip link add lower type veth; ip link set lower up
+				ip link add link lower name eth0 netns c address `+original+` type macvlan mode bridge; ip -n c link set eth0 up`)
+			call := tuningCall(c, `"mac": "02:00:00:00:00:0a", "mtu": 1400`)
+			n.Must(t, "ADD", call)
+			n.Exec(t, "sh", "-ec", "ip link add link lower name other address "+original+" type macvlan mode bridge; ip link set other up")
+			const want = `set MAC address of "eth0" to ` + original + ": "
+			if err := n.Run(t, "DEL", call).Err(); err == nil || !strings.HasPrefix(err.Error(), want) {
+				t.Errorf("DEL: got %v, want %s", err, want)
+			}
+			n.Exec(t, "sh", "-ec", test.meanwhile)
+			out := n.Run(t, "DEL", call)
+			if err := out.Err(); err != nil || !strings.HasPrefix(string(out.Stderr), test.again) || test.again == "" && len(out.Stderr) > 0 {
+				t.Errorf("DEL again: %v, stderr %q", err, out.Stderr)
+			}
+			if mac := c.Exec(t, "sh", "-c", "ip -o link show eth0 2>/dev/null | sed 's/.*ether //; s/ .*//'"); strings.TrimSpace(mac) != test.mac {
+				t.Errorf("eth0 has address %q", mac)
+			}
+			if left := n.Exec(t, "ls", "/run/cni/tuning"); left != "" {
+				t.Errorf("left: %s", left)
+			}
+		})
+	}
+}
+
 // GC takes upstream's file of a stale attachment away with the record, and leaves
 // files alone of which nobody knows the network.
 func TestTuningGC(t *testing.T) {

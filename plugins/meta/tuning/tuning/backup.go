@@ -21,6 +21,8 @@ type backup struct {
 	settings
 	// Shared means that the file in upstream's form is this attachment's.
 	Shared bool `json:"shared,omitempty"`
+	// Busy means that a DEL has failed, as something was busy.
+	Busy bool `json:"busy,omitempty"`
 
 	// unrecorded means that there is no record, as upstream makes none.
 	unrecorded bool

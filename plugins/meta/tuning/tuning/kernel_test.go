@@ -70,7 +70,7 @@ func TestSettings(t *testing.T) {
 		if err := d.compare(want); err != nil {
 			t.Errorf("after: %v", err)
 		}
-		if err := d.restore(before); err != nil {
+		if err := d.restore(before, false); err != nil {
 			return err
 		}
 		after, err := d.read(want)
@@ -160,7 +160,7 @@ func TestFollowers(t *testing.T) {
 			if have := value(t, "net/ipv4/conf/eth0.1/forwarding"); have != "1" {
 				t.Errorf("%s does not set that of each interface", name)
 			}
-			if err := d.restore(before); err != nil {
+			if err := d.restore(before, false); err != nil {
 				return err
 			}
 			for path, want := range map[string]string{
@@ -201,7 +201,7 @@ func TestRefusal(t *testing.T) {
 			Sysctls:    []sysctl{{"net/ipv4/conf/gone/forwarding", "1"}, {"net/ipv4/ip_forward", "1"}, {"net/ipv4/conf/lo/forwarding", "many"}},
 			Offloads:   map[string]bool{"no-such-feature": true, "tx-tcp-segmentation": false},
 		}
-		if err := d.restore(was); err != nil {
+		if err := d.restore(was, false); err != nil {
 			return err
 		}
 		was.Sysctls = nil
@@ -257,7 +257,7 @@ func TestNoInterface(t *testing.T) {
 				if err := d.compare(want); err == nil {
 					t.Errorf("%+v is there", want)
 				}
-				if err := d.restore(want); err != nil {
+				if err := d.restore(want, false); err != nil {
 					t.Errorf("restore %+v: %v", want, err)
 				}
 			}

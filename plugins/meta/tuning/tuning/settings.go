@@ -88,11 +88,12 @@ func (d *device) apply(want settings) error {
 }
 
 // restore puts back what was, the other way round, and goes on after an error.
-// What the kernel refuses stays: a runtime could repeat its DEL forever.
-func (d *device) restore(was settings) error {
+// What the kernel refuses stays: a runtime could repeat its DEL forever. So does what
+// is busy, if it is the last attempt.
+func (d *device) restore(was settings, last bool) error {
 	var errs []error
 	try := func(err error) {
-		if isRefusal(err) {
+		if isRefusal(err) || last && isBusy(err) {
 			fmt.Fprintf(os.Stderr, "cannot be put back: %v\n", err)
 			return
 		}
@@ -105,7 +106,10 @@ func (d *device) restore(was settings) error {
 	for _, s := range slices.Backward(was.Sysctls) {
 		try(s.restore())
 	}
-	return plugin.Join(errs...)
+	if err := plugin.Join(errs...); err != nil && d.compare(was) != nil {
+		return err
+	}
+	return nil
 }
 
 // compare returns one error for all that differs from want.
@@ -121,7 +125,11 @@ func (d *device) compare(want settings) error {
 // rather than about the state of the host.
 func isRefusal(err error) bool {
 	return slices.ContainsFunc([]error{
-		unix.EACCES, unix.EADDRNOTAVAIL, unix.EBUSY, unix.EINVAL, unix.ENODEV,
-		unix.ENOENT, unix.EOPNOTSUPP, unix.EPERM, unix.ERANGE, unix.EROFS,
+		unix.EACCES, unix.EADDRNOTAVAIL, unix.EINVAL, unix.ENODEV, unix.ENOENT,
+		unix.EOPNOTSUPP, unix.EPERM, unix.ERANGE, unix.EROFS,
 	}, func(refusal error) bool { return errors.Is(err, refusal) })
 }
+
+// isBusy reports whether err may be none a moment later: an address, for one, that
+// another macvlan has.
+func isBusy(err error) bool { return errors.Is(err, unix.EBUSY) || errors.Is(err, unix.EADDRINUSE) }

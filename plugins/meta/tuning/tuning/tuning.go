@@ -79,7 +79,7 @@ func (c *Conf) set(a *chained.Attachment, d *device, want settings) error {
 
 // undo puts back what was before an ADD, and the files that were.
 func (c *Conf) undo(a *chained.Attachment, before settings, old, b *backup) error {
-	err := onDevice(a.Args.Netns, a.IfName, func(d *device) error { return d.restore(before) })
+	err := onDevice(a.Args.Netns, a.IfName, func(d *device) error { return d.restore(before, false) })
 	if err != nil && !ns.IsGone(err) {
 		return err
 	}
@@ -124,12 +124,23 @@ func (c *Conf) Remove(a *chained.Attachment) error {
 		if err != nil || b == nil {
 			return err
 		}
-		return d.restore(b.settings)
+		return c.restore(d, b)
 	})
 	if err != nil && !ns.IsGone(err) {
 		return err
 	}
 	return c.directory().forget(a.Attachment)
+}
+
+// restore puts back what is in the backup. What is busy may not be so a moment later:
+// the first DEL that meets it fails, for the runtime to come again.
+func (c *Conf) restore(d *device, b *backup) error {
+	err := d.restore(b.settings, b.Busy)
+	if isBusy(err) {
+		b.Busy = true
+		err = plugin.Join(err, c.directory().save(b))
+	}
+	return err
 }
 
 // Collect removes the backups of the network's attachments that are not valid.
