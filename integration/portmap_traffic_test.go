@@ -122,6 +122,29 @@ func TestPortmapTraffic(t *testing.T) {
 	})
 }
 
+// A result that does not tell what is in the container has the container's addresses
+// all the same. One without any is told about.
+func TestPortmapWithoutSandbox(t *testing.T) {
+	eachBackend(t, func(t *testing.T, backend string) {
+		s := newStreet(t)
+		s.one.serve(t, "one", "tcp", ":80")
+		call := portmapCall("one", backendKey(backend), trafficMappings, oneV4+"/24", oneV6+"/64")
+		call = call.With("prevResult", []byte(`{"cniVersion": "1.1.0", "interfaces": [{"name": "azv1"}],
+			"ips": [{"address": "10.50.0.2/24", "interface": 0}, {"address": "fd50::2/64", "interface": 0}]}`))
+		s.Must(t, "ADD", call)
+		s.Must(t, "CHECK", call)
+		for _, network := range []string{hostV4 + ":8080", "[" + hostV6 + "]:8080"} {
+			expect(t, "from outside", s.outside, "tcp", network, "one")
+		}
+		s.Must(t, "DEL", call)
+		expect(t, "after DEL", s.outside, "tcp", hostV4+":8080", "")
+		out := s.Run(t, "ADD", call.With("prevResult", []byte(`{"cniVersion": "1.1.0", "interfaces": [{"name": "azv1"}]}`)))
+		if want := "no port is mapped: the result has no address of interface eth0\n"; out.Err() != nil || string(out.Stderr) != want {
+			t.Errorf("ADD without addresses: %v, stderr %q, want %q", out.Err(), out.Stderr, want)
+		}
+	})
+}
+
 // Without snat nothing is masqueraded, and so localhost does not work; with
 // masqAll everything is.
 func TestPortmapMasquerade(t *testing.T) {

@@ -89,7 +89,9 @@ func TestContainerAddresses(t *testing.T) {
 		"of none":              {`{"ips": [{"address": "10.0.0.2/24"}]}`, []string{"10.0.0.2/24"}},
 		"beyond the list":      {`{"interfaces": [{"name": "host"}], "ips": [{"address": "10.0.0.2/24", "interface": 5}]}`, []string{"10.0.0.2/24"}},
 		"of another interface": {`{"interfaces": [{"name": "net1", "sandbox": "/ns"}], "ips": [{"address": "10.0.0.2/24", "interface": 0}]}`, nil},
-		"of the host":          {`{"interfaces": [{"name": "eth0"}], "ips": [{"address": "10.0.0.2/24", "interface": 0}]}`, nil},
+		"of the host":          {`{"interfaces": [{"name": "eth0"}, {"name": "net1", "sandbox": "/ns"}], "ips": [{"address": "10.0.0.2/24", "interface": 0}]}`, nil},
+		"of who knows what": {`{"interfaces": [{"name": "azv1"}], "ips": [{"address": "10.0.0.2/24", "interface": 0}, {"address": "fd00::2/64", "interface": 0}]}`,
+			[]string{"10.0.0.2/24", "fd00::2/64"}},
 	} {
 		result, err := plugin.ReadResult("1.0.0", []byte(test.result))
 		if err != nil {

@@ -61,7 +61,8 @@ func (c *Conf) newForward(a *chained.Attachment) *forward {
 func (f *forward) isEmpty() bool { return len(f.Mappings) == 0 || len(f.Addresses) == 0 }
 
 // containerAddresses returns the first address of each family that the result
-// has for the container: those of its interface, and those of none.
+// has for the container: those of its interface, and those of none. Where the result
+// does not tell which interfaces are in the container, as Azure's, all are its.
 func containerAddresses(a *chained.Attachment) []*net.IPNet {
 	var v4, v6 *net.IPNet
 	for _, ip := range a.Result.IPs {
@@ -80,7 +81,9 @@ func containerAddresses(a *chained.Attachment) []*net.IPNet {
 }
 
 func belongs(ip *current.IPConfig, a *chained.Attachment) bool {
-	if ip.Interface == nil || *ip.Interface < 0 || *ip.Interface >= len(a.Result.Interfaces) {
+	isInside := func(i *current.Interface) bool { return i.Sandbox != "" }
+	if ip.Interface == nil || *ip.Interface < 0 || *ip.Interface >= len(a.Result.Interfaces) ||
+		!slices.ContainsFunc(a.Result.Interfaces, isInside) {
 		return true
 	}
 	reported := a.Result.Interfaces[*ip.Interface]

@@ -61,6 +61,9 @@ func backends() []backend { return []backend{viaNFTables{}, viaIPTables{}} }
 func (c *Conf) Add(a *chained.Attachment) error {
 	f := c.newForward(a)
 	if f.isEmpty() {
+		if len(f.Mappings) > 0 {
+			fmt.Fprintf(os.Stderr, "no port is mapped: the result has no address of interface %s\n", a.IfName)
+		}
 		return nil
 	}
 	a.Undo(func() error { return f.undo() })
