@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/containernetworking/cni/pkg/types"
+
 	"github.com/containernetworking/plugins/integration/hoststate"
 	"github.com/containernetworking/plugins/integration/node"
 )
@@ -29,8 +31,18 @@ func TestGC(t *testing.T) {
 		before := n.State(t)
 		n.Must(t, "ADD", forgotten)
 
-		list := fmt.Appendf(nil, `[{"containerID": %q, "ifname": %q}]`, keep.ContainerID, keep.IfName)
-		gc := node.Call{Plugin: s.plugin, Config: keep.With("cni.dev/valid-attachments", list).Config}
+		list := fmt.Sprintf(`{"containerID": %q, "ifname": %q}`, keep.ContainerID, keep.IfName)
+		all := n.State(t)
+		for _, entry := range []string{`null`, `{}`, `{"containerID": "forgotten"}`, `{"ifname": "eth0"}`} {
+			err := n.Run(t, "GC", listing(keep, list, entry)).Err()
+			if e, ok := err.(*types.Error); !ok || e.Code != types.ErrInvalidNetworkConfig {
+				t.Errorf("GC with entry %s: %v", entry, err)
+			}
+			if diff := hoststate.Diff(all, n.State(t)); diff != "" {
+				t.Errorf("after GC with entry %s:\n%s", entry, diff)
+			}
+		}
+		gc := listing(keep, list)
 		for range 2 {
 			if out := n.Must(t, "GC", gc); len(out) > 0 {
 				t.Errorf("GC prints %q", out)
@@ -41,4 +53,10 @@ func TestGC(t *testing.T) {
 		}
 		check(t, n, valid, latest, keep.With("prevResult", result))
 	})
+}
+
+// listing is a GC of a call's network with the entries as valid attachments.
+func listing(c node.Call, entries ...string) node.Call {
+	list := "[" + strings.Join(entries, ", ") + "]"
+	return node.Call{Plugin: c.Plugin, Config: c.With("cni.dev/valid-attachments", []byte(list)).Config}
 }

@@ -77,7 +77,7 @@ type verb = func(*skel.CmdArgs) error
 // verb makes the errors and panics of one verb fit for the runtime.
 func (p Plugin) verb(name string, run verb) verb {
 	if run == nil {
-		run = func(*skel.CmdArgs) error { return nil }
+		run = p.nothing(name)
 	}
 	return func(args *skel.CmdArgs) (err error) {
 		done := logCall(p.Name, name, args)
@@ -95,6 +95,18 @@ func (p Plugin) verb(name string, run verb) verb {
 			}
 		}()
 		return run(args)
+	}
+}
+
+// nothing is a verb that the plugin leaves out. GC reads its list all the same, so
+// that one which is broken is an error of every plugin.
+func (p Plugin) nothing(name string) verb {
+	return func(args *skel.CmdArgs) error {
+		if name != "GC" {
+			return nil
+		}
+		_, err := ValidAttachments(args.StdinData)
+		return err
 	}
 }
 

@@ -11,11 +11,11 @@ import (
 	"github.com/containernetworking/plugins/pkg/plugin"
 )
 
-// Plugin answers the verbs for static. There is nothing to release, so that DEL
-// and GC do nothing, whatever the configuration looks like by then.
+// Plugin answers the verbs for static. There is nothing to release, so that DEL and
+// GC do nothing, whatever the configuration looks like by then.
 var Plugin = plugin.Plugin{
 	Name:     "static",
-	CNIFuncs: skel.CNIFuncs{Add: add, Check: check, Del: nothing, GC: nothing, Status: status},
+	CNIFuncs: skel.CNIFuncs{Add: add, Check: check, Del: nothing, Status: status},
 }
 
 func add(args *skel.CmdArgs) error {
