@@ -80,7 +80,10 @@ func TestNoIPAM(t *testing.T) {
 }
 
 func TestAddPassesEverythingOn(t *testing.T) {
-	d, dir := fake(t, `cat >$DIR/stdin; env | grep ^CNI_ | sort >$DIR/env; echo note >&2
+	t.Setenv("CNI_NETNS", "/run/netns/of-another-call")
+	t.Setenv("CNI_NETNS_OVERRIDE", "of another call")
+	t.Setenv("CNI_EXPERIMENT", "")
+	d, dir := fake(t, `cat >$DIR/stdin; env | grep ^CNI_ | grep -v ^CNI_TEST_BIN= | sort >$DIR/env; echo note >&2
 		echo '{"ips":[{"address":"192.0.2.7/24"}]}'`)
 	result, err := d.Add(context.Background())
 	if err != nil {
@@ -94,7 +97,7 @@ func TestAddPassesEverythingOn(t *testing.T) {
 		t.Errorf("stdin %s", stdin)
 	}
 	env, _ := os.ReadFile(filepath.Join(dir, "env"))
-	want := "CNI_ARGS=K=V\nCNI_COMMAND=ADD\nCNI_CONTAINERID=c1\nCNI_IFNAME=eth0\nCNI_NETNS=/run/netns/x\nCNI_PATH=" + d.args.Path + "\n"
+	want := "CNI_ARGS=K=V\nCNI_COMMAND=ADD\nCNI_CONTAINERID=c1\nCNI_EXPERIMENT=\nCNI_IFNAME=eth0\nCNI_NETNS=/run/netns/x\nCNI_PATH=" + d.args.Path + "\n"
 	if diff := cmp.Diff(want, string(env)); diff != "" {
 		t.Error(diff)
 	}

@@ -7,6 +7,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/containernetworking/cni/pkg/skel"
@@ -68,15 +69,12 @@ func (d *Delegate) run(command string) error {
 	return d.Start(command).Wait()
 }
 
-// environ is the environment of the caller with the CNI variables of its call,
-// which differ from the environment's where a program calls a plugin's verbs.
+// environ is the environment of the caller as it is, which may say more than the
+// specification knows of. Only those of its CNI variables change whose value is
+// another one in this call: the command, and what a program chose that calls a
+// plugin's verbs.
 func (d *Delegate) environ(command string) []string {
-	env := make([]string, 0, 32)
-	for _, variable := range os.Environ() {
-		if !strings.HasPrefix(variable, "CNI_") || strings.HasPrefix(variable, plugin.LogVariable+"=") {
-			env = append(env, variable)
-		}
-	}
+	env := os.Environ()
 	for _, variable := range []struct{ name, value string }{
 		{"CNI_COMMAND", command},
 		{"CNI_CONTAINERID", d.args.ContainerID},
@@ -86,8 +84,13 @@ func (d *Delegate) environ(command string) []string {
 		{"CNI_PATH", d.args.Path},
 		{"CNI_NETNS_OVERRIDE", d.args.NetnsOverride},
 	} {
+		if os.Getenv(variable.name) == variable.value {
+			continue
+		}
+		prefix := variable.name + "="
+		env = slices.DeleteFunc(env, func(v string) bool { return strings.HasPrefix(v, prefix) })
 		if variable.value != "" {
-			env = append(env, variable.name+"="+variable.value)
+			env = append(env, prefix+variable.value)
 		}
 	}
 	return env
