@@ -153,7 +153,7 @@ func TestIPv6Silence(t *testing.T) {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
 			n, s, _, _, call := site6(t, mode)
-			dhcpnet.Daemon(t, n, "-timeout", "3s")
+			dhcpnet.Daemon(t, n, "-resendtimeout", "3s")
 			wantIn(t, fails(t, n, "ADD", call), "no more tries", text)
 			if leases := dhcpnet.Leases(t, n); len(leases) > 0 {
 				t.Errorf("leases %v", leases)

@@ -17,14 +17,14 @@ import (
 	"github.com/containernetworking/plugins/plugins/ipam/dhcp/rpc"
 )
 
-// A message without answer is sent again after about 1, 2 and 4 s, and then ADD
+// A message without answer is sent again after about 1, 2 and 4 s, and in the end ADD
 // says that nobody answered.
 func TestRetransmission(t *testing.T) {
 	t.Parallel()
 	n := node.New(t)
 	s := dhcpnet.NewSegment(t, n, "br0", "10.1.2")
 	listener := s.Listen(t)
-	dhcpnet.Daemon(t, n, "-timeout", "8s")
+	dhcpnet.Daemon(t, n, "-resendtimeout", "8s")
 	c := plugged(t, n, s, "c")
 	start := time.Now()
 	err := fails(t, n, "ADD", call(c, ""))
@@ -145,7 +145,7 @@ func TestClientGone(t *testing.T) {
 	n := node.New(t)
 	s := dhcpnet.NewSegment(t, n, "br0", "10.1.2")
 	listener := s.Listen(t)
-	dhcpnet.Daemon(t, n, "-timeout", "60s")
+	dhcpnet.Daemon(t, n)
 	c := plugged(t, n, s, "c")
 	ctx, hangUp := context.WithCancel(context.Background())
 	ended := make(chan error)

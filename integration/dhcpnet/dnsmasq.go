@@ -17,10 +17,17 @@ const startTime = 20 * time.Second
 // says in its output what it does.
 func (s *Segment) Dnsmasq(t testing.TB, options ...string) *node.Process {
 	t.Helper()
+	return s.PingingDnsmasq(t, append([]string{"--no-ping"}, options...)...)
+}
+
+// PingingDnsmasq is a Dnsmasq that looks for 3 s whether an address is in use before it
+// offers it, as it does by default.
+func (s *Segment) PingingDnsmasq(t testing.TB, options ...string) *node.Process {
+	t.Helper()
 	require(t, "dnsmasq")
 	p := s.Start(t, "dnsmasq", append([]string{
 		"--no-daemon", "--port=0", "--conf-file=/dev/null", "--user=root", "--group=root", "--interface=eth0",
-		"--bind-interfaces", "--no-ping", "--log-dhcp", "--log-facility=-", "--dhcp-leasefile=" + s.leaseFile(),
+		"--bind-interfaces", "--log-dhcp", "--log-facility=-", "--dhcp-leasefile=" + s.leaseFile(),
 		"--no-resolv", "--no-hosts", "--pid-file=",
 	}, options...)...)
 	p.Await(t, "sockets bound exclusively to interface eth0", 1, startTime)

@@ -41,7 +41,7 @@ func (s *Segment) Listen(t testing.TB) *Listener {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { l.conn.Close() })
+	t.Cleanup(l.Close)
 	go l.read()
 	return l
 }
@@ -83,3 +83,6 @@ func (l *Listener) Send(t testing.TB, data []byte) {
 		t.Error(err)
 	}
 }
+
+// Close leaves the port to a server.
+func (l *Listener) Close() { l.conn.Close() }

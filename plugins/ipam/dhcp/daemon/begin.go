@@ -177,7 +177,7 @@ func (b *binding) abandon(ctx context.Context, at *reached) error {
 
 // release tells the servers that their addresses are not used any longer.
 func (b *binding) release(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, b.daemon.options.budget())
+	ctx, cancel := context.WithTimeout(ctx, b.daemon.options.Timeout)
 	defer cancel()
 	r := b.snapshot()
 	var err4, err6 error

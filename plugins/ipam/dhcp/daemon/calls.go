@@ -20,7 +20,7 @@ import (
 	"github.com/containernetworking/plugins/plugins/ipam/dhcp/store"
 )
 
-// methods are what clients may call. Each ends within the budget.
+// methods are what clients may call. Each ends within the time that they are told.
 func (d *Daemon) methods() map[string]rpc.Method {
 	methods := map[string]rpc.Method{
 		rpc.Allocate: d.allocate,
@@ -31,7 +31,7 @@ func (d *Daemon) methods() map[string]rpc.Method {
 	}
 	for name, method := range methods {
 		methods[name] = func(ctx context.Context, args *skel.CmdArgs) (any, error) {
-			ctx, cancel := context.WithTimeout(ctx, d.options.budget())
+			ctx, cancel := context.WithTimeout(ctx, d.options.ResendTimeout)
 			defer cancel()
 			value, err := method(ctx, args)
 			if err != nil {

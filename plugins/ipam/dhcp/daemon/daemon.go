@@ -77,7 +77,7 @@ func Run(args []string) error {
 		return errors.Join(err, socket.Close())
 	}
 	defer d.watcher.close()
-	server := rpc.Server{Methods: d.methods(), Budget: options.budget(), Log: log.Printf}
+	server := rpc.Server{Methods: d.methods(), Budget: options.ResendTimeout, Log: log.Printf}
 	return server.Serve(life, socket)
 }
 

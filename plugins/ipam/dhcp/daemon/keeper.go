@@ -175,8 +175,8 @@ func (k *keeper) toConfirm() bool {
 
 // limited is ctx for one exchange, which ends at the given time at the latest.
 func (k *keeper) limited(ctx context.Context, end time.Time) (context.Context, context.CancelFunc) {
-	if budget := time.Now().Add(k.daemon.options.budget()); budget.Before(end) {
-		end = budget
+	if timeout := time.Now().Add(k.daemon.options.Timeout); timeout.Before(end) {
+		end = timeout
 	}
 	return context.WithDeadline(ctx, end)
 }
@@ -184,7 +184,7 @@ func (k *keeper) limited(ctx context.Context, end time.Time) (context.Context, c
 // discover gets a new lease, as the last is over.
 func (k *keeper) discover(ctx context.Context) (time.Duration, error) {
 	k.setState("discovering")
-	ctx, cancel := context.WithTimeout(ctx, k.daemon.options.budget())
+	ctx, cancel := context.WithTimeout(ctx, k.daemon.options.Timeout)
 	defer cancel()
 	if err := k.acquire(ctx); err != nil {
 		const firstPause = 2 * time.Second

@@ -25,11 +25,12 @@ type Options struct {
 	SocketPath string
 	// Broadcast asks servers to answer to everybody.
 	Broadcast bool
-	// Timeout bounds what an ADD or another call takes, and each later try.
+	// Timeout bounds one exchange with a server. An ADD begins another one after a
+	// pause, as does who keeps a lease.
 	Timeout time.Duration
 	// ResendMax bounds the wait before a message is sent again.
 	ResendMax time.Duration
-	// ResendTimeout bounds an ADD as Timeout does: it was for all tries together.
+	// ResendTimeout bounds what an ADD or another call takes, with all exchanges.
 	ResendTimeout time.Duration
 }
 
@@ -41,9 +42,9 @@ func parseOptions(args []string) (Options, error) {
 	flags.StringVar(&o.HostPrefix, "hostprefix", "", "put this `prefix` before the paths of socket, leases and namespaces")
 	flags.StringVar(&o.SocketPath, "socketpath", config.DefaultSocket, "listen at this `path`")
 	flags.BoolVar(&o.Broadcast, "broadcast", false, "ask servers to broadcast their answers")
-	flags.DurationVar(&o.Timeout, "timeout", 10*time.Second, "give up getting a lease after this `time`")
+	flags.DurationVar(&o.Timeout, "timeout", 10*time.Second, "end an exchange without an answer after this `time`, and begin another one")
 	flags.DurationVar(&o.ResendMax, "resendmax", 62*time.Second, "send a message again after this `time` at the latest")
-	flags.DurationVar(&o.ResendTimeout, "resendtimeout", 208*time.Second, "give up getting a lease after this `time`, if -timeout is longer")
+	flags.DurationVar(&o.ResendTimeout, "resendtimeout", 208*time.Second, "give up getting a lease after this `time`")
 	if err := ParseFlags(flags, args); err != nil {
 		return o, err
 	}
@@ -70,9 +71,6 @@ func ParseFlags(flags *flag.FlagSet, args []string) error {
 	}
 	return plugin.NoArguments(flags.Args())
 }
-
-// budget is how long a call may take.
-func (o Options) budget() time.Duration { return min(o.Timeout, o.ResendTimeout) }
 
 // writePidFile writes the file that -pidfile names.
 func (o Options) writePidFile() error {

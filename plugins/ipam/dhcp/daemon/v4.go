@@ -135,6 +135,7 @@ func (v v4) client(at *reached) (*dhcp4.Client, error) {
 		Options:      options,
 		Requested:    requested,
 		Broadcast:    v.broadcast(at.link),
+		Timeout:      v.daemon.options.Timeout,
 		MaxWait:      v.daemon.options.ResendMax,
 		Ignored:      &v.ignored4,
 	}

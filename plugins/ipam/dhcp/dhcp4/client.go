@@ -37,6 +37,9 @@ type Config struct {
 	// Broadcast asks servers to answer to everybody: for interfaces that get
 	// nothing else before they have an address.
 	Broadcast bool
+	// Timeout is how long one exchange takes: a message without an answer is sent
+	// again within it, and after a pause another exchange begins.
+	Timeout time.Duration
 	// MaxWait bounds the wait before a message is sent again.
 	MaxWait time.Duration
 	// Ignored counts what is received but no answer.

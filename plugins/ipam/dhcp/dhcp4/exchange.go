@@ -14,16 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// firstWait is how long the first wait for an answer takes, about. The next ones
-// take twice as long each (RFC 2131, section 4.1, whose 4 s are for the networks
-// of its time).
-const firstWait = time.Second
-
-// requestTries is how often an offer is asked for before it counts as void.
-const requestTries = 4
-
-// Acquire gets a new lease from the server that is first to offer one. The
-// context's end is a NoAnswer if no server offered any.
+// Acquire gets a new lease from the server that is first to offer one. It tries until
+// ctx ends, which is a NoAnswer if no server offered any.
 func (c *Client) Acquire(ctx context.Context) (*Lease, error) {
 	for {
 		offer, via, err := c.discover(ctx)
@@ -71,14 +63,16 @@ func (c *Client) decline(offer *dhcpv4.DHCPv4, via net.HardwareAddr) error {
 	return c.Release(&Lease{Address: netip.PrefixFrom(address, address.BitLen()), Server: server, Via: via.String()})
 }
 
-// request asks for what was offered.
+// request asks for what was offered, in one exchange: without an answer the offer
+// counts as void.
 func (c *Client) request(ctx context.Context, offer *dhcpv4.DHCPv4) (*Lease, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
+	defer cancel()
 	m := c.message(dhcpv4.MessageTypeRequest, offer.TransactionID)
 	m.UpdateOption(dhcpv4.OptRequestedIPAddress(offer.YourIPAddr))
 	m.UpdateOption(dhcpv4.OptServerIdentifier(offer.ServerIdentifier()))
 	return c.ask(ctx, conversation{
 		message: m,
-		tries:   requestTries,
 		accept:  func(answer *dhcpv4.DHCPv4) bool { return answer.ServerIdentifier().Equal(offer.ServerIdentifier()) },
 	})
 }
@@ -134,9 +128,6 @@ type conversation struct {
 	to     *Lease
 	from   netip.Addr
 	accept func(answer *dhcpv4.DHCPv4) bool
-	// tries bounds how often the message is sent. Default: until the context
-	// ends.
-	tries int
 	// heard is when the message that was answered was sent, and the hardware
 	// address that answered.
 	heard func(sent time.Time, via net.HardwareAddr)
@@ -179,15 +170,15 @@ func (c *Client) ask(ctx context.Context, talk conversation) (*Lease, error) {
 }
 
 // exchange sends a message, again and again, until an answer comes that is
-// accepted.
+// accepted, or ctx ends.
 func (c *Client) exchange(ctx context.Context, talk conversation) (*dhcpv4.DHCPv4, error) {
 	stop := context.AfterFunc(ctx, func() { c.socket.file.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
 	start := time.Now()
 	silence := &NoAnswer{Interface: c.Interface, Message: "DHCP" + talk.message.MessageType().String()}
 	buffer := make([]byte, maxPacket)
-	wait := min(firstWait, c.MaxWait)
-	for !over(ctx) && (talk.tries == 0 || silence.Sent < talk.tries) {
+	times := newSchedule(c.Timeout, c.MaxWait)
+	for !over(ctx) {
 		talk.message.NumSeconds = seconds(start)
 		err := c.send(talk)
 		if isLost(err) {
@@ -197,7 +188,7 @@ func (c *Client) exchange(ctx context.Context, talk conversation) (*dhcpv4.DHCPv
 		silence.Cause = err
 		silence.Sent++
 		sent := time.Now()
-		answer, via, err := c.await(ctx, talk, sent.Add(jitter(wait)), buffer)
+		answer, via, err := c.await(ctx, talk, sent.Add(times.next(sent)), buffer)
 		if err != nil {
 			return nil, fmt.Errorf("receive on %s: %w", c.Interface, err)
 		}
@@ -207,7 +198,6 @@ func (c *Client) exchange(ctx context.Context, talk conversation) (*dhcpv4.DHCPv
 			}
 			return answer, nil
 		}
-		wait = min(2*wait, c.MaxWait)
 	}
 	if err := ctx.Err(); errors.Is(err, context.Canceled) {
 		return nil, err
