@@ -155,6 +155,15 @@ from fd00:1::209 lookup 5000 proto 67
 fd00:1::/64 dev net1 proto kernel metric 256`,
 		},
 		{
+			name: "last table", keys: `"table": 4294967295,`, ips: `{"address": "192.168.1.209/24"}`,
+			want: `from 192.168.1.209 lookup 4294967295 proto 67
+default via 10.0.0.1 dev eth0
+10.0.0.0/24 dev eth0 proto kernel scope link src 10.0.0.2
+192.168.1.0/24 dev net1 proto kernel scope link src 192.168.1.209
+198.51.100.0/24 via 192.168.1.2 dev net1
+fd00:1::/64 dev net1 proto kernel metric 256`,
+		},
+		{
 			name: "gateways", keys: `"gateways": ["192.168.1.254", "fd00:1::254"],`, ips: sbrIPs,
 			more: "route add default via 192.168.1.7 metric 5",
 			want: `from 192.168.1.209 lookup 100 proto 67

@@ -2,7 +2,9 @@
 package dhcp_test
 
 import (
+	"errors"
 	"fmt"
+	"net"
 	"os"
 	"regexp"
 	"strings"
@@ -248,7 +250,7 @@ func TestGC(t *testing.T) {
 	})
 }
 
-// Without a daemon, all but GC without a list fail, and STATUS with its own code.
+// Without a daemon, all but GC fail, and STATUS with its own code.
 func TestNoDaemon(t *testing.T) {
 	t.Parallel()
 	n := node.New(t)
@@ -265,7 +267,22 @@ func TestNoDaemon(t *testing.T) {
 			t.Errorf("%s: %s, want %s", command, out.Stdout, code)
 		}
 	}
-	n.Must(t, "GC", node.Call{Plugin: "dhcp", Config: call.Config})
+	gc := node.Call{Plugin: "dhcp", Config: call.Config}
+	n.Must(t, "GC", gc)
+	gc = gc.With("cni.dev/valid-attachments", []byte("[]"))
+	n.Must(t, "GC", gc)
+	left := func() error { // a socket, by a daemon that was killed
+		l, err := net.ListenUnix("unix", &net.UnixAddr{Name: "/run/cni/dhcp.sock", Net: "unix"})
+		if err != nil {
+			return err
+		}
+		l.SetUnlinkOnClose(false)
+		return l.Close()
+	}
+	if err := n.Do(func() error { return errors.Join(os.MkdirAll("/run/cni", 0o700), left()) }); err != nil {
+		t.Fatal(err)
+	}
+	n.Must(t, "GC", gc)
 	broken := call
 	broken.Config = `{"cniVersion": "1.1.0", "name": "net", "type": "any"}`
 	wantIn(t, fails(t, n, "ADD", broken), "IPAM config missing 'ipam' key")

@@ -60,8 +60,11 @@ func (f Families) MarshalJSON() ([]byte, error) {
 	return json.Marshal(f.IPv4)
 }
 
-// Validate checks the backend's name.
+// Validate checks the backend's name, which does not matter where nothing is masqueraded.
 func (c *Conf) Validate() error {
+	if c.IPMasq == (Families{}) {
+		return nil
+	}
 	_, err := Open(c.IPMasqBackend)
 	return err
 }

@@ -27,6 +27,8 @@ func TestConf(t *testing.T) {
 		{`{"ipMasq": [true]}`, nat.Families{}, `ipMasq must be true, false, "ipv4" or "ipv6"`},
 		{`{"ipMasq": true, "ipMasqBackend": "iptables"}`, both, ""},
 		{`{"ipMasq": true, "ipMasqBackend": "nftables", "masqRandomFully": true}`, both, ""},
+		{`{"ipMasqBackend": "foo"}`, nat.Families{}, ""},
+		{`{"ipMasq": false, "ipMasqBackend": ""}`, nat.Families{}, ""},
 		{`{"ipMasq": true, "ipMasqBackend": "foo"}`, both, `unknown ipmasq backend "foo"`},
 		{`{"ipMasq": true, "ipMasqBackend": ""}`, both, `unknown ipmasq backend ""`},
 	} {

@@ -93,9 +93,9 @@ func split(r netlink.Route) []netlink.Route {
 	return routes
 }
 
-// MaxTable is the largest number of a table: all that netlink's types hold on
-// machines of 32 bits.
-const MaxTable = math.MaxInt32
+// MaxTable is the largest number of a table (RT_TABLE_MAX), or, on machines of 32
+// bits, the largest that netlink's types hold.
+const MaxTable = min(math.MaxUint32, math.MaxInt)
 
 // FreeTable returns the first table, from a number on, that no route, rule or VRF
 // uses. It stays free for whoever is in Within.

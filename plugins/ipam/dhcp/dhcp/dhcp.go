@@ -6,11 +6,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 
 	"github.com/containernetworking/cni/pkg/skel"
 	"github.com/containernetworking/cni/pkg/types"
 	current "github.com/containernetworking/cni/pkg/types/100"
+	"golang.org/x/sys/unix"
 
 	"github.com/containernetworking/plugins/pkg/plugin"
 	"github.com/containernetworking/plugins/plugins/ipam/dhcp/config"
@@ -60,16 +62,18 @@ func check(args *skel.CmdArgs) error {
 	return err
 }
 
-// gc has the daemon release what is not valid. An earlier one cannot.
+// gc has the daemon release what is not valid. An earlier one cannot, and without a
+// daemon nobody keeps a lease.
 func gc(args *skel.CmdArgs) error {
 	valid, err := plugin.ValidAttachments(args.StdinData)
 	if err != nil || valid == nil {
 		return err
 	}
-	if err := call(context.Background(), rpc.Collect, args, nil); !rpc.IsUnknownMethod(err) {
-		return err
+	err = call(context.Background(), rpc.Collect, args, nil)
+	if rpc.IsUnknownMethod(err) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ECONNREFUSED) {
+		return nil
 	}
-	return nil
+	return err
 }
 
 // status tells whether the daemon listens.

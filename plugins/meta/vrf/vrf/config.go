@@ -28,7 +28,7 @@ func (c *Conf) Validate() error {
 		c.VRFName = ""
 		return fmt.Errorf("vrfname %q: %w", name, err)
 	}
-	if c.Table > routing.MaxTable {
+	if int64(c.Table) > routing.MaxTable { // on machines of 32 bits
 		return fmt.Errorf("table %d is greater than %d", c.Table, routing.MaxTable)
 	}
 	return nil

@@ -10,11 +10,10 @@ func TestConf(t *testing.T) {
 	for text, want := range map[string]string{
 		`{"vrfname": "blue"}`:                      "",
 		`{"vrfName": "blue", "table": 0}`:          "",
-		`{"vrfname": "blue", "table": 2147483647}`: "",
+		`{"vrfname": "blue", "table": 4294967295}`: "",
 		`{}`:                              "configuration is expected to have a valid vrf name",
 		`{"vrfname": "0123456789abcdef"}`: `vrfname "0123456789abcdef": interface name is too long; interface name should be less than 16 characters`,
 		`{"vrfname": ".."}`:               `vrfname "..": interface name is . or ..`,
-		`{"vrfname": "blue", "table": 2147483648}`: "table 2147483648 is greater than 2147483647",
 	} {
 		var c Conf
 		if err := json.Unmarshal([]byte(text), &c); err != nil {
