@@ -76,6 +76,37 @@ func TestReboot(t *testing.T) {
 	})
 }
 
+// TestTakenOver takes over a directory that upstream's plugin has filled: leases from
+// before the machine booted are given away, the oldest first, those of this boot are not.
+func TestTakenOver(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	c := conf("1.1.0", dir, `"ranges":[[{"subnet":"10.1.2.0/29","rangeEnd":"10.1.2.4"}]]`)
+	if err := os.Mkdir(filepath.Join(dir, "net"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, age := range map[string]time.Duration{"10.1.2.2": time.Hour, "10.1.2.3": 2 * time.Hour, "10.1.2.4": 0} {
+		path := filepath.Join(dir, "net", name)
+		write(t, path, "of-"+name+"\r\neth0")
+		if age == 0 {
+			continue
+		}
+		var up unix.Timespec
+		if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &up); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(path, time.Time{}, time.Now().Add(-time.Duration(up.Nano())-age)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, want := range []string{"10.1.2.3", "10.1.2.2"} {
+		if got := (call{id: "for-" + want, conf: c}).add(t); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+	call{verb: "ADD", id: "late", conf: c}.failsWith(t, 999, "failed to allocate for range 0: no IP addresses available in range set: 10.1.2.1-10.1.2.4")
+}
+
 // age makes all files older by the time that a boot takes, which the plugin
 // relies on.
 func age(t *testing.T, dir string) {

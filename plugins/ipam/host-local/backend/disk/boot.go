@@ -1,6 +1,8 @@
 package disk
 
 import (
+	"time"
+
 	"golang.org/x/sys/unix"
 
 	"github.com/containernetworking/plugins/pkg/utils/sysctl"
@@ -14,6 +16,16 @@ func bootID() string {
 		return ""
 	}
 	return id
+}
+
+// bootTime returns when the kernel booted, by the clock as it is set now, in whole
+// seconds.
+func bootTime() time.Time {
+	var up unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &up); err != nil {
+		return time.Time{}
+	}
+	return time.Now().Add(-time.Duration(up.Nano())).Truncate(time.Second)
 }
 
 // isLocal reports whether the file system of dir belongs to this machine alone,

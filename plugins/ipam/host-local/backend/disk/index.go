@@ -32,8 +32,9 @@ const indexName = ".index"
 //
 // The index also knows which leases are from an earlier boot: those that are
 // no younger than the last commit of that boot. Without an index, as in a
-// directory that upstream's plugin has filled, all leases count as made in this
-// boot.
+// directory that upstream's plugin has filled, those are whose files are older than
+// this boot. That relies on the clock, and is decided once: one that is set later in
+// this boot must not make leases of live containers old.
 type index struct {
 	dir  directory
 	file *os.File // nil if there is none that can be used
@@ -84,6 +85,8 @@ func openIndex(dir directory) (*index, error) {
 		return x, nil
 	case ok:
 		x.inherited = h.inherited
+	default:
+		x.inherited = bootTime()
 	}
 	return x, x.scan()
 }

@@ -114,23 +114,49 @@ func TestInherited(t *testing.T) {
 	}
 }
 
-// TestInheritedNever has boots that say nothing about the leases.
-func TestInheritedNever(t *testing.T) {
-	tests := map[string]func(t *testing.T, s *Store){
-		"no index, as before the first use": func(t *testing.T, s *Store) { os.Remove(s.dir.path(indexName)) },
-		"garbled index":                     func(t *testing.T, s *Store) { scribble(t, s, bootAt) },
-	}
-	for name, forget := range tests {
+// Without an index that tells, leases are from an earlier boot whose files are older
+// than this one, and stay so, or stay not, whatever the clock says later.
+func TestInheritedWithoutIndex(t *testing.T) {
+	for name, forget := range map[string]func(t *testing.T, s *Store){
+		"as upstream leaves it": func(t *testing.T, s *Store) { os.Remove(s.dir.path(indexName)) },
+		"garbled":               func(t *testing.T, s *Store) { scribble(t, s, bootAt) },
+	} {
 		t.Run(name, func(t *testing.T) {
 			s := newStore(t)
-			reserve(t, s, "a", "eth0", "10.1.2.2")
-			rebooted(t, s)
+			reserve(t, s, "old", "eth0", "10.1.2.2")
+			reserve(t, s, "new", "eth0", "10.1.2.3")
+			reserve(t, s, "newer", "eth0", "10.1.2.4")
 			forget(t, s)
-			if got := inherited(t, s, "a", "eth0"); got != "[]" {
-				t.Errorf("a inherits %s", got)
+			set := func(name string, to time.Time) {
+				if err := os.Chtimes(s.dir.path(name), time.Time{}, to); err != nil {
+					t.Fatal(err)
+				}
+			}
+			set("10.1.2.2", bootTime().Add(-time.Second))
+			set("10.1.2.3", bootTime().Add(2*time.Second))
+			for id, want := range map[string]string{"old": "[10.1.2.2]", "new": "[]", "newer": "[]"} {
+				if got := inherited(t, s, id, "eth0"); got != want {
+					t.Errorf("%s inherits %s, want %s", id, got, want)
+				}
+			}
+			decided := limit(t, s)
+			put(t, s, "10.1.2.5", "other\r\neth0")
+			if got := inherited(t, s, "old", "eth0"); got != "[10.1.2.2]" || !limit(t, s).Equal(decided) {
+				t.Errorf("later old inherits %s, the limit moved from %v to %v", got, decided, limit(t, s))
 			}
 		})
 	}
+}
+
+// limit returns up to when leases are from an earlier boot.
+func limit(t *testing.T, s *Store) time.Time {
+	t.Helper()
+	b, err := os.ReadFile(s.dir.path(indexName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, _ := decodeHeader(b)
+	return h.inherited
 }
 
 // TestClockBehind reserves while the clock is behind the last boot's.
