@@ -56,6 +56,17 @@ func wantsExhaustion(stdin []byte) bool {
 	return json.Unmarshal(stdin, &conf) == nil && conf.IPAM.StatusExhausted
 }
 
+// hasOwnRanges reports whether the call has ranges of its own: the capability
+// "ipRanges".
+func hasOwnRanges(stdin []byte) bool {
+	var conf struct {
+		RuntimeConfig struct {
+			IPRanges []json.RawMessage `json:"ipRanges"`
+		} `json:"runtimeConfig"`
+	}
+	return json.Unmarshal(stdin, &conf) == nil && len(conf.RuntimeConfig.IPRanges) > 0
+}
+
 // unavailable is an error of STATUS.
 func unavailable(err error) error {
 	return plugin.Errorf(types.ErrPluginNotAvailable, "%w", err)

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/containernetworking/cni/pkg/skel"
 	current "github.com/containernetworking/cni/pkg/types/100"
@@ -62,11 +64,29 @@ func reserve(a *plugin.Attachment, conf *allocator.IPAMConfig) ([]*current.IPCon
 	if err := tx.Supersede(a.ContainerID, a.IfName); err != nil {
 		return nil, err
 	}
+	if err := prune(tx, conf, a.Args.StdinData); err != nil {
+		return nil, err
+	}
 	if err := tx.Commit(); err != nil {
 		return nil, err
 	}
 	a.Undo(func() error { return revert(conf, tx) })
 	return ips, nil
+}
+
+// prune plans to free what containers from before a boot had of ranges that the network
+// no longer has. Ranges that come with a call say nothing about those of others.
+func prune(tx *disk.Tx, conf *allocator.IPAMConfig, stdin []byte) error {
+	if hasOwnRanges(stdin) {
+		return nil
+	}
+	sets := make([]string, len(conf.Ranges))
+	for i := range conf.Ranges {
+		sets[i] = conf.Ranges[i].String()
+	}
+	return tx.Prune(strings.Join(sets, ";"), func(addr netip.Addr) bool {
+		return slices.ContainsFunc(conf.Ranges, func(set allocator.RangeSet) bool { return set.Contains(addr.AsSlice()) })
+	})
 }
 
 // choose plans to reserve an address of each range set.

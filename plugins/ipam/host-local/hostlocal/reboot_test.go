@@ -3,6 +3,8 @@ package hostlocal_test
 import (
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -105,6 +107,55 @@ func TestTakenOver(t *testing.T) {
 		}
 	}
 	call{verb: "ADD", id: "late", conf: c}.failsWith(t, 999, "failed to allocate for range 0: no IP addresses available in range set: 10.1.2.1-10.1.2.4")
+}
+
+// TestOtherRanges gives a network other ranges: what is left from before the boot beyond
+// them goes with the next ADD, what a living container has stays, and so does what comes
+// with ranges of a call's own.
+func TestOtherRanges(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	first := conf("1.1.0", dir, `"ranges":[[{"subnet":"10.1.2.0/24"}]]`)
+	second := conf("1.1.0", dir, `"ranges":[[{"subnet":"10.1.3.0/24"}],[{"subnet":"fd00::/64"}]]`)
+	for _, id := range []string{"a", "b"} {
+		call{id: id, conf: first}.add(t)
+	}
+	has := func(want ...string) {
+		t.Helper()
+		var got []string
+		for name := range state(t, dir) {
+			if !strings.HasPrefix(name, "net/last") {
+				got = append(got, strings.TrimPrefix(name, "net/"))
+			}
+		}
+		slices.Sort(got)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("leases (-want +got):\n%s", diff)
+		}
+	}
+	privateMounts(t, func() {
+		path := filepath.Join(t.TempDir(), "boot_id")
+		write(t, path, "11111111-2222-3333-4444-555555555555\n")
+		if err := unix.Mount(path, "/proc/sys/kernel/random/boot_id", "", unix.MS_BIND, ""); err != nil {
+			t.Error(err)
+			return
+		}
+		age(t, dir)
+		add := func(id, conf string) {
+			t.Helper()
+			if _, err := (call{verb: "ADD", id: id, conf: conf}).run(t); err != nil {
+				t.Errorf("%s: %v", id, err)
+			}
+		}
+		add("b", first)
+		has("10.1.2.2", "10.1.2.3")
+		add("own", strings.Replace(second, `{`, `{"runtimeConfig":{"ipRanges":[[{"subnet":"10.1.4.0/24"}]]},`, 1))
+		has("10.1.2.2", "10.1.2.3", "10.1.3.2", "10.1.4.2", "fd00::2")
+		add("c", second)
+		has("10.1.2.3", "10.1.3.2", "10.1.3.3", "10.1.4.2", "fd00::2", "fd00::3")
+		add("d", second)
+		has("10.1.2.3", "10.1.3.2", "10.1.3.3", "10.1.3.4", "10.1.4.2", "fd00::2", "fd00::3", "fd00::4")
+	})
 }
 
 // age makes all files older by the time that a boot takes, which the plugin

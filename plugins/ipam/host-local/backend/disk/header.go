@@ -18,6 +18,9 @@ type header struct {
 	leases, leasePages uint64 // records and pages
 	blocks, blockPages uint64
 	boot               string // boot id at the last commit
+	// pruned stands for the ranges beyond which no lease from an earlier boot is
+	// left; 0 for none.
+	pruned uint32
 	// inherited is the time up to which leases are from an earlier boot, in
 	// whole seconds.
 	inherited time.Time
@@ -27,15 +30,16 @@ type header struct {
 	device, inode uint64 // of the directory
 }
 
-// Where the header's fields are in the file. The boot id has zeros behind it,
-// the rest are little-endian numbers.
+// Where the header's fields are in the file. But for the boot id they are
+// little-endian numbers.
 const (
 	leasesAt     = len(indexMagic)
 	leasePagesAt = leasesAt + 8
 	blocksAt     = leasePagesAt + 8
 	blockPagesAt = blocksAt + 8
 	bootAt       = blockPagesAt + 8
-	inheritedAt  = bootAt + bootSize + 4
+	prunedAt     = bootAt + bootSize
+	inheritedAt  = prunedAt + 4
 	stampAt      = inheritedAt + 8
 	deviceAt     = stampAt + 8
 	inodeAt      = deviceAt + 8
@@ -56,6 +60,7 @@ func (h header) encode() []byte {
 	put(b[leasePagesAt:], h.leasePages)
 	put(b[blocksAt:], h.blocks)
 	put(b[blockPagesAt:], h.blockPages)
+	binary.LittleEndian.PutUint32(b[prunedAt:], h.pruned)
 	put(b[inheritedAt:], uint64(h.inherited.Unix()))
 	put(b[stampAt:], uint64(h.stamp.Unix()))
 	put(b[deviceAt:], h.device)
@@ -74,6 +79,7 @@ func decodeHeader(b []byte) (header, bool) {
 		leases: get(b[leasesAt:]), leasePages: get(b[leasePagesAt:]),
 		blocks: get(b[blocksAt:]), blockPages: get(b[blockPagesAt:]),
 		boot:      string(bytes.TrimRight(b[bootAt:bootAt+bootSize], "\x00")),
+		pruned:    binary.LittleEndian.Uint32(b[prunedAt:]),
 		inherited: time.Unix(int64(get(b[inheritedAt:])), 0),
 		stamp:     time.Unix(int64(get(b[stampAt:])), 0),
 		device:    get(b[deviceAt:]), inode: get(b[inodeAt:]),

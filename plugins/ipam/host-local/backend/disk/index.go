@@ -41,6 +41,7 @@ type index struct {
 
 	boot      string
 	inherited time.Time // leases no younger than this are from an earlier boot
+	pruned    uint32    // as in the header
 	stamp     time.Time // of the last commit
 
 	leases *table // of records, by container id
@@ -79,12 +80,12 @@ func openIndex(dir directory) (*index, error) {
 		// future: what is written from now on is of this boot.
 		x.inherited = earlier(h.stamp.Add(stampAge+time.Second), time.Now().Truncate(time.Second))
 	case ok && h.matches(info):
-		x.inherited, x.stamp, x.loaded = h.inherited, h.stamp, true
+		x.inherited, x.pruned, x.stamp, x.loaded = h.inherited, h.pruned, h.stamp, true
 		x.leases = x.tableAt(pageSize, h.leasePages, h.leases, recordSize)
 		x.blocks = x.tableAt(pageSize*int64(1+h.leasePages), h.blockPages, h.blocks, blockSize)
 		return x, nil
 	case ok:
-		x.inherited = h.inherited
+		x.inherited, x.pruned = h.inherited, h.pruned
 	default:
 		x.inherited = bootTime()
 	}
@@ -193,7 +194,7 @@ func (x *index) save() error {
 	h := header{
 		leases: uint64(x.leases.count), leasePages: uint64(x.leases.pages),
 		blocks: uint64(x.blocks.count), blockPages: uint64(x.blocks.pages),
-		boot: x.boot, inherited: x.inherited,
+		boot: x.boot, pruned: x.pruned, inherited: x.inherited,
 		stamp: stamp, device: uint64(stat.Dev), inode: stat.Ino,
 	}
 	if err := x.write(h); err != nil {

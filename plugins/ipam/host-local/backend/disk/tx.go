@@ -152,28 +152,6 @@ func (t *Tx) Supersede(id string, ifname string) error {
 	return t.err
 }
 
-// Retain frees all addresses but those for whose holder keep returns true, and
-// removes files without holder. The interface name is empty for a lease whose
-// file has none. Retain reads the files of all leases; those that it cannot read
-// stay.
-func (t *Tx) Retain(keep func(id, ifname string) bool) error {
-	var kept []record
-	err := t.dir.each(func(addr netip.Addr, l *lease) {
-		if l != nil && (l.id == "" || keep(l.id, l.ifname)) {
-			kept = append(kept, newRecord(addr, l))
-			return
-		}
-		t.changes = append(t.changes, change{addr, l, nil})
-	})
-	if err != nil {
-		return err
-	}
-	if len(t.changes) > 0 {
-		t.index.fill(kept)
-	}
-	return nil
-}
-
 // held is a lease with its address.
 type held struct {
 	addr  netip.Addr
