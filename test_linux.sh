@@ -34,6 +34,7 @@ readonly requirements=(
 	kea-dhcp6:kea-dhcp6-server
 	firewalld:firewalld
 	systemd-analyze:systemd
+	udevadm:udev
 	/usr/lib/python3/dist-packages/nftables:python3-nftables
 	/usr/lib/cni/ptp:containernetworking-plugins
 )

@@ -157,6 +157,14 @@ var subjects = []subject{
 	vrfSubject(),
 }
 
+// pairSubjects are the plugins that make a pair of which one end is the host's, in
+// their plain configuration.
+func pairSubjects() []subject {
+	return slices.DeleteFunc(slices.Clone(subjects), func(s subject) bool {
+		return s.plugin != "bridge" && s.plugin != "ptp" || s.variant != ""
+	})
+}
+
 // call is a call of the plugin for a container with a namespace at path.
 func (s subject) call(version, netns string) node.Call {
 	config := strings.ReplaceAll(s.config, "$CONTAINER", filepath.Base(netns))

@@ -1,10 +1,8 @@
 package link
 
 import (
-	"crypto/rand"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"strconv"
 	"strings"
@@ -52,7 +50,7 @@ func (n *Namespace) AddBridge(name string, mtu int, flags BridgeFlags) (*netlink
 	if err != nil {
 		return nil, err
 	}
-	mac, err := randomMAC()
+	mac, err := ChooseMAC(nil)
 	if err != nil {
 		return nil, err
 	}
@@ -129,7 +127,7 @@ func (n *Namespace) PinMAC(bridge *netlink.Bridge) error {
 		return nil
 	}
 	if isZero(bridge.HardwareAddr) { // it lost its last port
-		mac, err := randomMAC()
+		mac, err := ChooseMAC(nil)
 		if err != nil {
 			return err
 		}
@@ -159,14 +157,4 @@ func isZero(address []byte) bool {
 		}
 	}
 	return true
-}
-
-// randomMAC returns a unicast address of the locally administered ones.
-func randomMAC() (net.HardwareAddr, error) {
-	mac := make(net.HardwareAddr, 6)
-	if _, err := rand.Read(mac); err != nil {
-		return nil, fmt.Errorf("choose a MAC address: %w", err)
-	}
-	mac[0] = mac[0]&^1 | 2
-	return mac, nil
 }

@@ -29,10 +29,12 @@ type IFB struct {
 // taken is unix.EEXIST. (A device with another name, to be renamed together with
 // its alias, would wait for an RCU grace period.)
 func (n *Namespace) AddIFB(i IFB) (netlink.Link, error) {
-	var l *netlink.Ifb
-	var err error
-	for _, name := range []string{i.Name, i.Spare} {
-		l = &netlink.Ifb{LinkAttrs: netlink.LinkAttrs{Name: name, MTU: i.MTU, TxQLen: 0, HardwareAddr: i.MAC}}
+	mac, err := ChooseMAC(i.MAC)
+	if err != nil {
+		return nil, err
+	}
+	l := &netlink.Ifb{LinkAttrs: netlink.LinkAttrs{MTU: i.MTU, TxQLen: 0, HardwareAddr: mac}}
+	for _, l.Name = range []string{i.Name, i.Spare} {
 		if err = n.LinkAdd(l); !errors.Is(err, unix.EEXIST) {
 			break
 		}

@@ -85,6 +85,11 @@ func (n *Namespace) addInner(bridge netlink.Link, name string) error {
 	if err != nil {
 		return err
 	}
+	portMAC, err1 := ChooseMAC(nil)
+	mac, err2 := ChooseMAC(nil)
+	if err := errors.Join(err1, err2); err != nil {
+		return err
+	}
 	req, err := n.request(unix.RTM_NEWLINK, unix.NLM_F_CREATE|unix.NLM_F_EXCL|unix.NLM_F_ACK)
 	if err != nil {
 		return err
@@ -93,6 +98,7 @@ func (n *Namespace) addInner(bridge netlink.Link, name string) error {
 	req.AddData(nl.NewIfInfomsg(unix.AF_UNSPEC))
 	req.AddData(nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(portName)))
 	req.AddData(nl.NewRtAttr(unix.IFLA_MTU, mtu))
+	req.AddData(nl.NewRtAttr(unix.IFLA_ADDRESS, portMAC))
 	// The kernel honours it for the device that the message is about, and
 	// ignores it for its peer.
 	req.AddData(nl.NewRtAttr(unix.IFLA_MASTER, nl.Uint32Attr(uint32(bridge.Attrs().Index))))
@@ -102,6 +108,7 @@ func (n *Namespace) addInner(bridge netlink.Link, name string) error {
 	nl.NewIfInfomsgChild(peer, unix.AF_UNSPEC)
 	peer.AddRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(name))
 	peer.AddRtAttr(unix.IFLA_MTU, mtu)
+	peer.AddRtAttr(unix.IFLA_ADDRESS, mac)
 	req.AddData(info)
 	if _, err := req.Execute(unix.NETLINK_ROUTE, 0); err != nil {
 		return fmt.Errorf("make interface %q: %w", name, err)

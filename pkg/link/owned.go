@@ -113,7 +113,12 @@ func (n *Namespace) Own(l netlink.Link, a owner.Attachment) error {
 // AddOwned makes an interface that is on no other one, down and with its owner's
 // tag, and returns it. A name that is taken is unix.EEXIST (NLM_F_EXCL).
 func (n *Namespace) AddOwned(l netlink.Link, a owner.Attachment) (netlink.Link, error) {
-	name, kind := l.Attrs().Name, l.Type()
+	attrs, kind := l.Attrs(), l.Type()
+	name := attrs.Name
+	var err error
+	if attrs.HardwareAddr, err = ChooseMAC(attrs.HardwareAddr); err != nil {
+		return nil, err
+	}
 	if err := n.LinkAdd(l); err != nil {
 		return nil, fmt.Errorf("failed to create %s %q: %w", kind, name, err)
 	}

@@ -95,10 +95,12 @@ func (n *Namespace) adjust(t Tap, a owner.Attachment) error {
 			return fmt.Errorf("set MTU: %w", err)
 		}
 	}
-	if t.MAC != nil {
-		if err := n.LinkSetHardwareAddr(l, t.MAC); err != nil {
-			return fmt.Errorf("set MAC address: %w", err)
-		}
+	mac, err := ChooseMAC(t.MAC)
+	if err != nil {
+		return err
+	}
+	if err := n.LinkSetHardwareAddr(l, mac); err != nil {
+		return fmt.Errorf("set MAC address: %w", err)
 	}
 	return n.Own(l, a)
 }

@@ -20,7 +20,7 @@ type Veth struct {
 	HostName string
 	// MTU of both ends in bytes. Default: the kernel's, 1500.
 	MTU int
-	// MAC of the container's end. Default: a random one.
+	// MAC of the container's end. Default: a random one, as the host's end has.
 	MAC net.HardwareAddr
 }
 
@@ -50,7 +50,11 @@ func AddVeth(host, container *Namespace, v Veth) (hostEnd, containerEnd netlink.
 				return nil, nil, err
 			}
 		}
-		err = container.LinkAdd(v.pair(name, host))
+		var pair *netlink.Veth
+		if pair, err = v.pair(name, host); err != nil {
+			return nil, nil, err
+		}
+		err = container.LinkAdd(pair)
 		if !errors.Is(err, unix.EEXIST) {
 			break
 		}
@@ -80,15 +84,17 @@ func AddVeth(host, container *Namespace, v Veth) (hostEnd, containerEnd netlink.
 
 // pair is the request for the kernel. The transmit queue lengths are left to
 // it: 1000 on both ends, where a length of 0 would make qdiscs drop bursts.
-func (v Veth) pair(hostName string, host *Namespace) *netlink.Veth {
+func (v Veth) pair(hostName string, host *Namespace) (*netlink.Veth, error) {
+	hostMAC, err1 := ChooseMAC(nil)
+	mac, err2 := ChooseMAC(v.MAC)
+	if err := errors.Join(err1, err2); err != nil {
+		return nil, err
+	}
 	attrs := netlink.NewLinkAttrs()
-	attrs.Name = v.Name
-	attrs.MTU = v.MTU
-	attrs.HardwareAddr = v.MAC
+	attrs.Name, attrs.MTU, attrs.HardwareAddr = v.Name, v.MTU, mac
 	pair := netlink.NewVeth(attrs)
-	pair.PeerName = hostName
-	pair.PeerNamespace = netlink.NsFd(host.NetNS.Fd())
-	return pair
+	pair.PeerName, pair.PeerHardwareAddr, pair.PeerNamespace = hostName, hostMAC, netlink.NsFd(host.NetNS.Fd())
+	return pair, nil
 }
 
 // VethExistsError says that one of a pair's names is taken.

@@ -22,7 +22,9 @@ func (c *Conf) Create(a *iface.Attachment) error {
 		return err
 	}
 	l := c.link()
-	l.HardwareAddr = mac
+	if l.HardwareAddr, err = link.ChooseMAC(mac); err != nil {
+		return err
+	}
 	return c.Make(a, l)
 }
 

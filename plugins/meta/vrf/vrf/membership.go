@@ -172,8 +172,12 @@ func (m *membership) vrf(n *link.Namespace) (*netlink.Vrf, error) {
 }
 
 func (m *membership) makeVRF(n *link.Namespace) (*netlink.Vrf, error) {
+	mac, err := link.ChooseMAC(nil)
+	if err != nil {
+		return nil, err
+	}
 	attrs := netlink.NewLinkAttrs()
-	attrs.Name = m.VRF
+	attrs.Name, attrs.HardwareAddr = m.VRF, mac
 	vrf := &netlink.Vrf{LinkAttrs: attrs, Table: m.Table}
 	if err := n.LinkAdd(vrf); err != nil {
 		return nil, fmt.Errorf("could not add VRF %s: %w", m.VRF, err)
