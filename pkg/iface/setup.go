@@ -62,15 +62,12 @@ func (s SetUp) detection(address net.IP) int {
 	return ip.NoDetection(address)
 }
 
-// Apply gives the container's interface its addresses and routes, sets it up,
-// and waits until its addresses work. Without addresses, or without a carrier,
-// there is no wait.
+// Apply gives the container's interface its addresses and routes, sets it up, and
+// waits until it sends packets and its addresses work. Without a carrier there is no
+// wait.
 func (s SetUp) Apply(a *Attachment, config ip.Config) error {
 	if err := config.Apply(a.Container, a.link); err != nil {
 		return err
-	}
-	if len(config.Addrs) == 0 {
-		return nil
 	}
 	if carrier, err := a.Container.HasCarrier(a.link); err != nil || !carrier {
 		return err
