@@ -1,7 +1,9 @@
 package iface
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"slices"
 	"time"
@@ -85,13 +87,16 @@ func (s SetUp) Apply(a *Attachment, config ip.Config) error {
 func (s SetUp) setSysctls(name string, hasIPAM bool) error {
 	v6 := "net/ipv6/conf/" + name + "/"
 	if hasIPAM {
-		detect := "0"
-		if s.Detect {
-			detect = "1"
-			_ = sysctl.Set(v6+"enhanced_dad", "1")
-		}
-		_ = sysctl.Set(v6+"accept_dad", detect)
 		ip.EnableAnnouncements(name)
+	}
+	switch {
+	case hasIPAM && s.Detect:
+		sysctl.Prefer(v6+"enhanced_dad", "1")
+		if err := sysctl.Ensure(v6+"accept_dad", "1"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("make %q detect duplicate addresses: %w", name, err)
+		}
+	case hasIPAM:
+		ip.SkipDetection(name)
 	}
 	if s.AcceptRA == nil {
 		return nil
@@ -100,7 +105,7 @@ func (s SetUp) setSysctls(name string, hasIPAM bool) error {
 	if *s.AcceptRA {
 		accept = "2" // also if the container forwards packets
 	}
-	if err := sysctl.Set(v6+"accept_ra", accept); err != nil {
+	if err := sysctl.Ensure(v6+"accept_ra", accept); err != nil {
 		return fmt.Errorf("set whether %q accepts router advertisements: %w", name, err)
 	}
 	return nil

@@ -17,8 +17,8 @@ import (
 // unsolicited neighbour advertisements (RFC 4861, section 7.2.6). Kernels
 // without a family have no such switch.
 func EnableAnnouncements(name string) {
-	_ = sysctl.Set("net/ipv4/conf/"+name+"/arp_notify", "1")
-	_ = sysctl.Set("net/ipv6/conf/"+name+"/ndisc_notify", "1")
+	sysctl.Prefer("net/ipv4/conf/"+name+"/arp_notify", "1")
+	sysctl.Prefer(conf6(name, "ndisc_notify"), "1")
 }
 
 // Announce makes the kernel do so now: what it told when the interface came up,

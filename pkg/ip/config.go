@@ -73,19 +73,16 @@ func on(l netlink.Link, route netlink.Route) *netlink.Route {
 	return &route
 }
 
-// EnableIPv6 makes the kernel accept IPv6 addresses on the interface, and keep
-// them while it is down. A kernel without IPv6 has no such sysctls; what it
+// EnableIPv6 makes the kernel accept IPv6 addresses on the interface, and, if it can,
+// keep them while it is down. A kernel without IPv6 has no such sysctls; what it
 // says to the address is the better error.
 func EnableIPv6(name string) error {
 	for _, device := range []string{"lo", name} {
-		key := "net/ipv6/conf/" + device + "/disable_ipv6"
-		if err := sysctl.Ensure(key, "0"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := sysctl.Ensure(conf6(device, "disable_ipv6"), "0"); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("enable IPv6 on %q: %w", device, err)
 		}
 	}
-	if err := sysctl.Set("net/ipv6/conf/"+name+"/keep_addr_on_down", "1"); err != nil {
-		return fmt.Errorf("keep addresses of %q while down: %w", name, err)
-	}
+	sysctl.Prefer(conf6(name, "keep_addr_on_down"), "1")
 	return nil
 }
 

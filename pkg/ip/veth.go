@@ -68,7 +68,7 @@ func SetupVethWithName(contVethName, hostVethName string, mtu int, contVethMac s
 // advertisements, as with a read-only /proc/sys, is no reason to fail.
 func connectHostEnd(host *link.Namespace, l netlink.Link) error {
 	name := l.Attrs().Name
-	_ = host.Do(func() error { return IgnoreAdvertisements(name) })
+	_ = host.Do(func() error { return Tolerate(IgnoreAdvertisements(name), nil) })
 	if err := host.LinkSetUp(l); err != nil {
 		return fmt.Errorf("failed to set %q up: %w", name, err)
 	}

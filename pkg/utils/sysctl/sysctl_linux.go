@@ -5,6 +5,8 @@ package sysctl
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -47,12 +49,25 @@ func Set(name, value string) error {
 }
 
 // Ensure writes the parameter unless that is its value: /proc/sys may be read-only
-// on a node that was set up in advance.
+// on a node that was set up in advance. Its error names the value, too, which
+// somebody has to set there then.
 func Ensure(name, value string) error {
 	if present, err := Sysctl(name); err == nil && present == value {
 		return nil
 	}
-	return Set(name, value)
+	if err := Set(name, value); err != nil {
+		return fmt.Errorf("set %s to %q: %w", name, value, err)
+	}
+	return nil
+}
+
+// Prefer is Ensure for a value that all works without, if less well: an error is a
+// line on standard error. A parameter that there is not, as in a kernel without the
+// protocol, is none.
+func Prefer(name, value string) {
+	if err := Ensure(name, value); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		fmt.Fprintf(os.Stderr, "go on, but did not %v\n", err)
+	}
 }
 
 func pathOf(name string) (string, error) {

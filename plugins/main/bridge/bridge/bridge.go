@@ -36,9 +36,7 @@ func (c *Conf) Create(a *iface.Attachment) error {
 		return err
 	}
 	a.Undo(func() error { return c.undo(a) })
-	if err := ip.IgnoreAdvertisements(port.Attrs().Name); err != nil {
-		return err
-	}
+	c.ignoreAdvertisements(port.Attrs().Name)
 	if err := a.Host.SkipLinkLocal(port); err != nil {
 		return err
 	}
@@ -74,13 +72,16 @@ func (c *Conf) undo(a *iface.Attachment) error {
 // bridge first, so that it answers the container's first packet.
 func (c *Conf) Configure(a *iface.Attachment) error {
 	if c.DisableContainerInterface {
-		return nil
+		return ip.Tolerate(c.heeded, nil)
 	}
 	if err := c.complete(a.Result); err != nil {
 		return err
 	}
 	plan := c.newPlan(a.Result)
 	if err := c.becomeGateway(a, plan.gateways); err != nil {
+		return err
+	}
+	if err := ip.Tolerate(c.heeded, a.Result.IPs); err != nil {
 		return err
 	}
 	if err := records.Keep(c.kept, a.Networks()); err != nil {

@@ -78,9 +78,11 @@ type Conf struct {
 	} `json:"args"`
 
 	trunk link.VLANSet
-	// made is what Create made, and kept the record that it kept, for Configure.
-	made link.Connection
-	kept rules.Record
+	// made is what Create made, and kept the record that it kept, for Configure, as is
+	// heeded: why interfaces of the host may heed router advertisements.
+	made   link.Connection
+	kept   rules.Record
+	heeded error
 }
 
 // masquerade has the keys about masquerading.

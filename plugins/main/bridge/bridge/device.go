@@ -5,6 +5,7 @@ import (
 
 	"github.com/containernetworking/plugins/pkg/ip"
 	"github.com/containernetworking/plugins/pkg/link"
+	"github.com/containernetworking/plugins/pkg/plugin"
 	"github.com/containernetworking/plugins/pkg/utils/sysctl"
 )
 
@@ -25,9 +26,16 @@ func (c *Conf) prepareBridge(isNew bool) error {
 		ip.SkipDetection(c.Bridge)
 	}
 	if c.DisableIPv6 {
-		if err := sysctl.Set("net/ipv6/conf/"+c.Bridge+"/disable_ipv6", "1"); err != nil {
+		if err := sysctl.Ensure("net/ipv6/conf/"+c.Bridge+"/disable_ipv6", "1"); err != nil {
 			return fmt.Errorf("disable IPv6 on %q: %w", c.Bridge, err)
 		}
 	}
-	return ip.IgnoreAdvertisements(c.Bridge)
+	c.ignoreAdvertisements(c.Bridge)
+	return nil
+}
+
+// ignoreAdvertisements keeps its error until it is known whether the container has an
+// IPv6 address.
+func (c *Conf) ignoreAdvertisements(name string) {
+	c.heeded = plugin.Join(c.heeded, ip.IgnoreAdvertisements(name))
 }

@@ -24,7 +24,7 @@ func (c *Conf) gateway(a *iface.Attachment) (netlink.Link, error) {
 	if c.VLAN == 0 {
 		return c.made.Bridge, nil
 	}
-	l, isNew, err := a.Host.EnsureInner(link.Inner{Bridge: c.made.Bridge, VLAN: c.VLAN, Prepare: prepareGateway})
+	l, isNew, err := a.Host.EnsureInner(link.Inner{Bridge: c.made.Bridge, VLAN: c.VLAN, Prepare: c.prepareGateway})
 	if isNew {
 		a.Undo(func() error {
 			return c.unlessShared(a, func() error { return a.Host.Delete(c.gatewayName(), "veth") })
@@ -38,9 +38,10 @@ func (c *Conf) gateway(a *iface.Attachment) (netlink.Link, error) {
 }
 
 // prepareGateway makes the settings of the interface in the VLAN that are sysctls.
-func prepareGateway(name string) error {
+func (c *Conf) prepareGateway(name string) error {
 	ip.SkipDetection(name)
-	return ip.IgnoreAdvertisements(name)
+	c.ignoreAdvertisements(name)
+	return nil
 }
 
 // unlessShared takes back what the ADD did for the network as a whole, unless

@@ -45,7 +45,7 @@ func (c *Conf) Configure(a *iface.Attachment) error {
 	if err != nil {
 		return err
 	}
-	if err := ip.IgnoreAdvertisements(host.Attrs().Name); err != nil {
+	if err := ip.Tolerate(ip.IgnoreAdvertisements(host.Attrs().Name), a.Result.IPs); err != nil {
 		return err
 	}
 	if err := a.Host.SkipLinkLocal(host); err != nil {

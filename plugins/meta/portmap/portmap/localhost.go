@@ -44,7 +44,20 @@ func (f *forward) routeLocalhost() error {
 	if err := guard(); err != nil {
 		return err
 	}
-	return sysctl.Ensure(key, "1")
+	if f.mapsLoopback() {
+		return sysctl.Ensure(key, "1")
+	}
+	sysctl.Prefer(key, "1")
+	return nil
+}
+
+// mapsLoopback reports whether somebody has asked for a port of 127.0.0.1. It is one of
+// the host's addresses, but those who ask for all do not depend on it.
+func (f *forward) mapsLoopback() bool {
+	return slices.ContainsFunc(f.Mappings, func(m mapping) bool {
+		host := net.ParseIP(m.HostIP)
+		return host.To4() != nil && host.IsLoopback()
+	})
 }
 
 // localhostKey returns the sysctl of the interface that leads to the container,
@@ -166,7 +179,9 @@ func (f *forward) checkLocalhost() error {
 	if err != nil {
 		return err
 	}
-	if value != "1" {
+	// Where /proc/sys is read-only, ADD may have had to do without.
+	readOnly := unix.Access("/proc/sys/"+key, unix.W_OK) == unix.EROFS
+	if value != "1" && (f.mapsLoopback() || !readOnly) {
 		err = fmt.Errorf("%s is %s, want 1", key, value)
 	}
 	return errors.Join(err, checkGuard())
