@@ -34,7 +34,7 @@ func (c Config) Change(n *link.Namespace, l netlink.Link, next Config) error {
 		}
 	}
 	for _, route := range next.Routes {
-		if err := n.RouteAdd(on(l, route)); err != nil && !errors.Is(err, unix.EEXIST) {
+		if err := addBeside(n, l, route); err != nil && !errors.Is(err, unix.EEXIST) {
 			errs = append(errs, fmt.Errorf("add route %s dev %s: %w", RouteText(route), l.Attrs().Name, err))
 		}
 	}

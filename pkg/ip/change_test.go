@@ -10,6 +10,7 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
+	"github.com/containernetworking/plugins/pkg/check"
 	"github.com/containernetworking/plugins/pkg/ip"
 	kernellink "github.com/containernetworking/plugins/pkg/link"
 )
@@ -82,4 +83,61 @@ func TestRoutesWithoutGateway(t *testing.T) {
 	if len(got) != 1 || got[0].Gw != nil || got[0].Scope != netlink.SCOPE_LINK {
 		t.Errorf("%+v", got)
 	}
+}
+
+// Routes that the container has through another interface are not touched, wherever
+// they lead, and those that are lost come back beside them.
+func TestChangeBesideOthers(t *testing.T) {
+	inside(t, func() {
+		n, err := kernellink.Host()
+		must(t, err)
+		defer n.Close()
+		everywhere := func(i string) ip.Config {
+			c := config(t, "10.1."+i+".1", "10.1."+i+".50/24", "fd00:"+i+"::50/64")
+			for _, destination := range []string{"::/0", "2001:db8::/32"} {
+				c.Routes = append(c.Routes, netlink.Route{Dst: ipNet(t, destination), Gw: net.ParseIP("fd00:" + i + "::1")})
+			}
+			// The kernel has one to the subnet itself.
+			c.Routes = append(c.Routes, netlink.Route{Dst: ipNet(t, "10.1."+i+".0/24")}, netlink.Route{Dst: ipNet(t, "192.0.2.1/32"), Scope: netlink.SCOPE_LINK})
+			return c
+		}
+		one, other := addVeth(t, "eth0", "peer0"), addVeth(t, "eth1", "peer1")
+		must(t, everywhere("1").Apply(n, one))
+		must(t, everywhere("2").Apply(n, other))
+		lacks := func(l netlink.Link, i string) string {
+			err := check.Expect{Name: l.Attrs().Name, Config: everywhere(i)}.Compare(n)
+			if err != nil {
+				return err.Error()
+			}
+			return ""
+		}
+		if got := lacks(one, "1") + lacks(other, "2"); got != "" {
+			t.Error(got)
+		}
+		// What the kernel asks first is the newest.
+		found, err := n.RouteGet(net.ParseIP("198.51.100.9"))
+		must(t, err)
+		if found[0].LinkIndex != other.Attrs().Index {
+			t.Errorf("packets leave by %+v", found[0])
+		}
+		must(t, n.LinkSetDown(one))
+		must(t, n.LinkSetUp(one))
+		for range 2 {
+			must(t, everywhere("1").Change(n, one, everywhere("1")))
+			if got := lacks(one, "1") + lacks(other, "2"); got != "" {
+				t.Error(got)
+			}
+		}
+		must(t, everywhere("1").Change(n, one, ip.Config{}))
+		if got := lacks(other, "2"); got != "" {
+			t.Error(got)
+		}
+		left, err := n.RouteList(one, netlink.FAMILY_ALL)
+		must(t, err)
+		for _, r := range left {
+			if r.Protocol != unix.RTPROT_KERNEL {
+				t.Errorf("left: %+v", r)
+			}
+		}
+	})
 }

@@ -50,11 +50,27 @@ func (c Config) Apply(n *link.Namespace, l netlink.Link) error {
 		return fmt.Errorf("set %q up: %w", name, err)
 	}
 	for _, route := range c.Routes {
-		if err := n.RouteAdd(on(l, route)); err != nil && !(errors.Is(err, unix.EEXIST) && hasAdvertisedRoute(n, l, &route)) {
+		if err := addBeside(n, l, route); err != nil {
 			return fmt.Errorf("add route %s dev %s: %w", RouteText(route), name, err)
 		}
 	}
 	return nil
+}
+
+// addBeside adds a route through l beside those that the container's other networks
+// have to its destination: of IPv4's the kernel takes the newest, and it spreads
+// packets over IPv6's that have a gateway. Only if there are any does it do without
+// NLM_F_EXCL: otherwise the kernel would make one that was advertised to it last for
+// ever.
+func addBeside(n *link.Namespace, l netlink.Link, route netlink.Route) error {
+	err := n.RouteAdd(on(l, route))
+	switch {
+	case !errors.Is(err, unix.EEXIST):
+		return err
+	case hasAdvertisedRoute(n, l, &route):
+		return nil
+	}
+	return n.RouteAddEcmp(on(l, route))
 }
 
 // on returns the route through l.
