@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/containernetworking/plugins/integration/hoststate"
 	"github.com/containernetworking/plugins/integration/node"
 )
 
@@ -150,6 +151,44 @@ func TestPortmapParallel(t *testing.T) {
 			t.Errorf("numbers of ports that are not 0: %s", claims)
 		}
 	})
+}
+
+// Without space for its records, an ADD says so and leaves nothing; what is mapped can
+// be unmapped.
+func TestPortmapFull(t *testing.T) {
+	t.Parallel()
+	for _, backend := range kernelBackends {
+		t.Run(backend, func(t *testing.T) {
+			t.Parallel()
+			n := node.New(t)
+			n.Exec(t, "sh", "-ec", "mkdir /run/cni; mount -t tmpfs -o size=1m none /run/cni")
+			call := func(name string, port int) node.Call {
+				n.Container(t, name)
+				mappings := fmt.Sprintf(`{"hostPort": %d, "containerPort": 80, "protocol": "udp"}`, port)
+				return portmapCall(name, backendKey(backend), mappings, "10.50.0.2/24")
+			}
+			one, other := call("one", 8080), call("other", 50000)
+			n.Must(t, "ADD", one)
+			before := n.State(t)
+			n.Exec(t, "sh", "-c", "cat /dev/zero >/run/cni/filler 2>/dev/null || true")
+			const want = "write /run/cni/portmap/claims: no space left on device"
+			if err := n.Run(t, "ADD", other).Err(); err == nil || err.Error() != want {
+				t.Errorf("got  %v\nwant %s", err, want)
+			}
+			n.Must(t, "DEL", other)
+			n.Must(t, "CHECK", one)
+			n.Exec(t, "rm", "/run/cni/filler")
+			if diff := hoststate.Diff(before, n.State(t)); diff != "" {
+				t.Errorf("after an ADD without space:\n%s", diff)
+			}
+			n.Exec(t, "sh", "-c", "cat /dev/zero >/run/cni/filler 2>/dev/null || true")
+			n.Must(t, "DEL", one)
+			n.Must(t, "DEL", one)
+			n.Exec(t, "rm", "/run/cni/filler")
+			n.Must(t, "ADD", other)
+			n.Must(t, "DEL", other)
+		})
+	}
 }
 
 // STATUS says whether there is a backend to work with.

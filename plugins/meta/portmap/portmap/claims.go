@@ -2,8 +2,10 @@ package portmap
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
+	"io"
+	"iter"
+	"os"
 	"path/filepath"
 	"slices"
 
@@ -18,51 +20,84 @@ import (
 // may be too large, never too small, and reading the records corrects it.
 const claimsName = "claims"
 
-// claims is the content of the file. It is changed under the lock.
-type claims []byte
+// claims is the file. It is changed under the lock. It has holes, and is not mapped
+// into memory: where there is no space for a page, that would be a signal, and not an
+// error.
+type claims struct{ *os.File }
 
 const (
 	portCount   = maxPort + 1
 	claimLength = 2
-	claimsSize  = 3 * portCount * claimLength
 )
 
 func claimsPath() string { return filepath.Join(directory, claimsName) }
 
 func openClaims() (claims, error) {
 	file, err := unpolled.Open(claimsPath(), unix.O_CREAT|unix.O_RDWR)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	if err := file.Truncate(claimsSize); err != nil {
-		return nil, err
-	}
-	memory, err := unix.Mmap(int(file.Fd()), 0, claimsSize, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
-	if err != nil {
-		return nil, fmt.Errorf("map %s: %w", file.Name(), err)
-	}
-	return memory, nil
+	return claims{file}, err
 }
 
-func (c claims) close() error { return unix.Munmap(c) }
-
-// count changes by delta how many want the ports, and reports whether anybody
-// wanted any of them before.
-func (c claims) count(f *forward, delta int) (wanted bool) {
-	if f == nil {
-		return false
+// change gives the ports of f, which is nil for none, the numbers that number returns
+// for them and their present ones.
+func (c claims) change(f *forward, number func(place, n int) int) error {
+	for run := range runs(f.places()) {
+		offset, have := int64(run[0])*claimLength, make([]byte, len(run)*claimLength)
+		if _, err := c.ReadAt(have, offset); err != nil && err != io.EOF {
+			return err
+		}
+		want := slices.Clone(have)
+		for i, place := range run {
+			bytes := want[i*claimLength:]
+			n := number(place, int(binary.NativeEndian.Uint16(bytes)))
+			binary.NativeEndian.PutUint16(bytes, uint16(min(max(n, 0), maxPort)))
+		}
+		if slices.Equal(have, want) {
+			continue
+		}
+		if _, err := c.WriteAt(want, offset); err != nil {
+			return err
+		}
 	}
-	for _, place := range f.places() {
-		n := int(binary.NativeEndian.Uint16(c[place:]))
-		wanted = wanted || n > 0
-		binary.NativeEndian.PutUint16(c[place:], uint16(min(max(n+delta, 0), maxPort)))
-	}
-	return wanted
+	return nil
 }
 
-// places returns where the numbers of the attachment's ports are, each once.
+// count changes by delta how many want the ports.
+func (c claims) count(f *forward, delta int) error {
+	return c.change(f, func(_, n int) int { return n + delta })
+}
+
+// contended reports whether anybody wants any of the ports of f but old, which is
+// counted already, or nil.
+func (c claims) contended(f, old *forward) (contended bool, err error) {
+	own := old.places()
+	err = c.change(f, func(place, n int) int {
+		others := n
+		if _, counted := slices.BinarySearch(own, place); counted {
+			others--
+		}
+		contended = contended || others > 0
+		return n
+	})
+	return contended, err
+}
+
+// correct makes the numbers of the ports of f those of the records.
+func (c claims) correct(f *forward, all []*forward) error {
+	numbers := make(map[int]int)
+	for _, other := range all {
+		for _, place := range other.places() {
+			numbers[place]++
+		}
+	}
+	return c.change(f, func(place, _ int) int { return numbers[place] })
+}
+
+// places returns which numbers are those of the attachment's ports, each once, in the
+// order of the file.
 func (f *forward) places() []int {
+	if f == nil {
+		return nil
+	}
 	var places []int
 	for _, m := range f.Mappings {
 		for i := range m.count() {
@@ -75,42 +110,49 @@ func (f *forward) places() []int {
 	return slices.Compact(places)
 }
 
-// place returns where the number of a port is, or -1 for one that there is not.
+// place returns which number is that of a port, or -1 for one that there is not.
 func (m mapping) place(port int) int {
 	of := slices.Index(protocols(), m.Protocol)
 	if of < 0 || port <= 0 || port > maxPort {
 		return -1
 	}
-	return (of*portCount + port) * claimLength
+	return of*portCount + port
 }
 
-// recount makes the numbers those of the records.
-func (c claims) recount(all []*forward) {
-	clear(c)
-	for _, f := range all {
-		c.count(f, 1)
+// runs yields the parts of places that have no gap.
+func runs(places []int) iter.Seq[[]int] {
+	return func(yield func([]int) bool) {
+		for len(places) > 0 {
+			n := 1
+			for n < len(places) && places[n] == places[0]+n {
+				n++
+			}
+			if !yield(places[:n]) {
+				return
+			}
+			places = places[n:]
+		}
 	}
 }
 
 // contenders returns those others that want any of the attachment's ports, the
 // oldest first. old is what it has been counted as, or nil.
-func (f *forward) contenders(old *forward) (others []*forward, err error) {
+func (f *forward) contenders(old *forward) ([]*forward, error) {
 	c, err := openClaims()
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, c.close()) }()
-	c.count(old, -1)
-	contended := c.count(f, 0)
-	c.count(old, 1)
-	if !contended {
-		return nil, nil
+	defer c.Close()
+	if contended, err := c.contended(f, old); err != nil || !contended {
+		return nil, err
 	}
 	all, err := records()
 	if err != nil {
 		return nil, err
 	}
-	c.recount(all)
+	if err := c.correct(f, all); err != nil {
+		return nil, err
+	}
 	return slices.DeleteFunc(all, func(other *forward) bool {
 		return other.Attachment == f.Attachment || f.meets(other) == nil
 	}), nil
@@ -122,9 +164,11 @@ func claim(f, old *forward) error {
 	if err != nil {
 		return err
 	}
-	c.count(old, -1)
-	c.count(f, 1)
-	return c.close()
+	defer c.Close()
+	if err := c.count(f, 1); err != nil {
+		return err
+	}
+	return c.count(old, -1)
 }
 
 // meets returns a mapping of f for a port of a host's address that other has,

@@ -2,6 +2,8 @@ package portmap
 
 import (
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -159,15 +161,52 @@ func TestMeets(t *testing.T) {
 }
 
 func TestCount(t *testing.T) {
-	c := make(claims, claimsSize)
+	file, err := os.Create(filepath.Join(t.TempDir(), claimsName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := claims{file}
+	defer c.Close()
 	f := forwardOf("10.0.0.2/24", mapping{HostPort: 80, ContainerPort: 1, Protocol: "tcp"}, mapping{HostPort: 80, HostPortEnd: 82, ContainerPort: 1, Protocol: "tcp", HostIP: "192.0.2.1"})
 	g := forwardOf("10.0.0.3/24", mapping{HostPort: maxPort, ContainerPort: 1, Protocol: "sctp"}, mapping{HostPort: 82, ContainerPort: 1, Protocol: "tcp"})
 	if len(f.places()) != 3 {
 		t.Errorf("%d places, want 3", len(f.places()))
 	}
-	if c.count(f, 1) || !c.count(g, 1) || !c.count(f, -1) || !c.count(g, -1) || c.count(f, 0) || c.count(g, 0) || c.count(nil, 1) {
-		t.Error("wrong numbers")
+	count := func(f *forward, delta int) {
+		t.Helper()
+		if err := c.count(f, delta); err != nil {
+			t.Error(err)
+		}
 	}
+	contended := func(f, old *forward, want bool) {
+		t.Helper()
+		if got, err := c.contended(f, old); err != nil || got != want {
+			t.Errorf("contended: %v, %v, want %v", got, err, want)
+		}
+	}
+	contended(f, nil, false)
+	count(f, 1)
+	contended(f, f, false)
+	contended(f, nil, true)
+	contended(g, nil, true)
+	count(g, 1)
+	contended(f, f, true)
+	count(f, -1)
+	contended(g, g, false)
+	contended(nil, g, false)
+	count(g, 1) // as if somebody had been killed
+	contended(g, g, true)
+	if err := c.correct(g, []*forward{f, g}); err != nil {
+		t.Error(err)
+	}
+	contended(g, g, true)
+	if err := c.correct(g, []*forward{g}); err != nil {
+		t.Error(err)
+	}
+	contended(g, g, false)
+	count(g, -1)
+	contended(g, nil, false)
+	contended(f, nil, false)
 }
 
 // What a record says is not lost in it.
