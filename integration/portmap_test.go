@@ -250,8 +250,8 @@ func TestPortmapDelWithoutMappings(t *testing.T) {
 	}
 }
 
-// The second attachment to ask for a port does not get it until the first one is
-// gone; with "error" it fails.
+// An ADD that asks for a port of another container fails; with "ignore" it does not get
+// the port until the first one is gone.
 func TestPortmapConflict(t *testing.T) {
 	eachBackend(t, func(t *testing.T, backend string) {
 		n := node.New(t)
@@ -263,14 +263,14 @@ func TestPortmapConflict(t *testing.T) {
 		n.Must(t, "ADD", a)
 		before := n.State(t)
 		for _, m := range []string{mapping, special} {
-			b := portmapCall("b", backendKey(backend)+`, "hostPortConflict": "error"`, m, "10.50.0.3/24")
+			b := portmapCall("b", backendKey(backend), m, "10.50.0.3/24")
 			err := n.Run(t, "ADD", b).Err()
 			if err == nil || !strings.Contains(err.Error(), "already mapped by interface eth0 of container a in network pmnet") {
 				t.Errorf("%s: got %v", m, err)
 			}
 			expectRestored(t, n, before, m)
 		}
-		b := portmapCall("b", backendKey(backend), mapping, "10.50.0.3/24")
+		b := portmapCall("b", backendKey(backend)+`, "hostPortConflict": "ignore"`, mapping, "10.50.0.3/24")
 		out := n.Run(t, "ADD", b)
 		if out.Err() != nil || !strings.Contains(string(out.Stderr), "container a in network pmnet, which keeps it") {
 			t.Errorf("got %v, stderr %q", out.Err(), out.Stderr)

@@ -279,3 +279,45 @@ func TestPortmapConditions(t *testing.T) {
 		})
 	}
 }
+
+// A container that is gone without a DEL of this plugin has no port: the next one gets
+// it, a repair makes nothing for the dead, and nothing of it is left.
+func TestPortmapOfVanished(t *testing.T) {
+	for what, vanish := range map[string]string{
+		"interface":           "ip -n one link del eth0",
+		"namespace":           "ip netns del one",
+		"another of its name": `ip netns del one; ip netns add one; ip link add again type veth peer name eth0 netns one`,
+	} {
+		t.Run(what, func(t *testing.T) {
+			eachBackend(t, func(t *testing.T, backend string) {
+				s := newStreet(t)
+				call := func(name, address string) node.Call {
+					return portmapCall(name, backendKey(backend), `{"hostPort": 8080, "containerPort": 80, "protocol": "tcp"}`, address+"/24")
+				}
+				s.two.serve(t, "two", "tcp4", ":80")
+				one, two := call("one", oneV4), call("two", twoV4)
+				s.Must(t, "ADD", two)
+				s.Must(t, "DEL", two)
+				s.Must(t, "ADD", one)
+				if err := s.Run(t, "ADD", two).Err(); err == nil || !strings.Contains(err.Error(), "container one") {
+					t.Errorf("while the holder lives: %v", err)
+				}
+				s.Exec(t, "sh", "-ec", vanish)
+				s.Must(t, "ADD", two)
+				expect(t, "from outside", s.outside, "tcp4", hostV4+":8080", "two")
+				s.Exec(t, "sh", "-ec", "iptables -t nat -F; nft flush ruleset")
+				s.Must(t, "", node.Call{Plugin: "portmap", Command: "repair"})
+				s.Must(t, "CHECK", two)
+				expect(t, "after a repair", s.outside, "tcp4", hostV4+":8080", "two")
+				s.Must(t, "DEL", two)
+				s.Must(t, "DEL", one)
+				if left := s.Exec(t, "ls", "/run/cni/portmap"); left != "claims\nlock\n" {
+					t.Errorf("left in the directory of records: %q", left)
+				}
+				if rules := s.Exec(t, "nft", "list", "ruleset"); strings.Contains(rules, oneV4) || strings.Contains(rules, "8080") {
+					t.Errorf("after DEL:\n%s", rules)
+				}
+			})
+		})
+	}
+}

@@ -50,8 +50,8 @@ type Conf struct {
 	// words of nft(8).
 	ConditionsV4 *[]string `json:"conditionsV4"`
 	ConditionsV6 *[]string `json:"conditionsV6"`
-	// HostPortConflict is "error" if an ADD is to fail where another attachment
-	// has a host port. Default: "ignore", and the first one keeps it.
+	// HostPortConflict says what an ADD does where another container has a port that it
+	// asks for: "error", the default, or "ignore", which leaves the port to the other one.
 	HostPortConflict string `json:"hostPortConflict"`
 
 	RuntimeConfig struct {

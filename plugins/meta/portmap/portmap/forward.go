@@ -9,6 +9,7 @@ import (
 
 	"github.com/containernetworking/plugins/pkg/chained"
 	"github.com/containernetworking/plugins/pkg/owner"
+	"github.com/containernetworking/plugins/pkg/sandbox"
 )
 
 // forward is what one attachment has: its port mappings, and all that decides
@@ -18,6 +19,8 @@ type forward struct {
 	Backend string `json:"backend"`
 	// Chain is the name of its iptables chain, and of its record.
 	Chain string `json:"chain"`
+	// Sandbox is where the container is.
+	Sandbox sandbox.Sandbox `json:"sandbox,omitzero"`
 	// Since is when it was made: of two that want a port, the older one has it.
 	Since time.Time `json:"since"`
 	// Addresses of the container with their subnets: one of a family at most.

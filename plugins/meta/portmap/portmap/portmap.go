@@ -9,9 +9,11 @@ import (
 	"time"
 
 	"github.com/containernetworking/plugins/pkg/chained"
+	"github.com/containernetworking/plugins/pkg/ns"
 	"github.com/containernetworking/plugins/pkg/owner"
 	"github.com/containernetworking/plugins/pkg/plugin"
 	"github.com/containernetworking/plugins/pkg/record"
+	"github.com/containernetworking/plugins/pkg/sandbox"
 )
 
 // Plugin answers the verbs for portmap.
@@ -66,6 +68,10 @@ func (c *Conf) Add(a *chained.Attachment) error {
 		}
 		return nil
 	}
+	var err error
+	if f.Sandbox, err = sandbox.Of(a.Args.Netns, a.IfName); err != nil && !ns.IsGone(err) {
+		return err
+	}
 	a.Undo(func() error { return f.undo() })
 	if err := locked(func() error { return c.place(f) }); err != nil {
 		return err
@@ -107,6 +113,9 @@ func (c *Conf) place(f *forward) error {
 	if err != nil {
 		return err
 	}
+	if others, err = bury(others); err != nil {
+		return err
+	}
 	others = slices.DeleteFunc(others, func(other *forward) bool { return !other.Since.Before(f.Since) })
 	if err := c.judge(f, others); err != nil {
 		return err
@@ -120,11 +129,28 @@ func (c *Conf) place(f *forward) error {
 	return f.backend().add(f, old, others)
 }
 
-// judge tells about ports that older attachments have, or makes that an error.
+// bury unmaps those of the attachments whose containers are gone without a DEL, or with
+// one of other plugins, and returns the others. The caller has locked.
+func bury(all []*forward) ([]*forward, error) {
+	var living []*forward
+	var errs []error
+	for _, f := range all {
+		if !f.Sandbox.IsGone() {
+			living = append(living, f)
+			continue
+		}
+		errs = append(errs, f.unmap(), f.release())
+		f.forgetFlows()
+	}
+	return living, plugin.Join(errs...)
+}
+
+// judge makes ports that another container has an error, or tells about them. A runtime
+// may ask for the same ports for each network of a container.
 func (c *Conf) judge(f *forward, older []*forward) error {
 	for _, other := range older {
 		err := f.conflict(other)
-		if c.HostPortConflict == conflictError {
+		if c.HostPortConflict != conflictIgnore && other.ContainerID != f.ContainerID {
 			return err
 		}
 		fmt.Fprintf(os.Stderr, "%v, which keeps it\n", err)
@@ -222,7 +248,7 @@ func (f *forward) check() error {
 	if readErr != nil {
 		return plugin.Join(err, readErr)
 	}
-	older = slices.DeleteFunc(older, func(other *forward) bool { return !other.Since.Before(f.Since) })
+	older = slices.DeleteFunc(older, func(other *forward) bool { return !other.Since.Before(f.Since) || other.Sandbox.IsGone() })
 	return f.backend().check(f, older)
 }
 
@@ -232,7 +258,9 @@ func (c *Conf) Collect(network string, valid []owner.Attachment) error {
 	if err != nil {
 		return err
 	}
-	stale := slices.DeleteFunc(all, func(f *forward) bool { return f.Network != network || slices.Contains(valid, f.Attachment) })
+	stale := slices.DeleteFunc(all, func(f *forward) bool {
+		return f.Network != network || slices.Contains(valid, f.Attachment) && !f.Sandbox.IsGone()
+	})
 	errs := []error{record.Removing(directory, func() error {
 		var errs []error
 		for _, b := range backends() {

@@ -33,8 +33,9 @@ func repairRecorded() ([]*forward, error) {
 	if err != nil {
 		return nil, err
 	}
+	all, err = bury(all)
 	var mended []*forward
-	errs := []error{repairGuard(all)}
+	errs := []error{err, repairGuard(all)}
 	for _, b := range backends() {
 		made, err := b.repair(all)
 		mended, errs = append(mended, made...), append(errs, err)

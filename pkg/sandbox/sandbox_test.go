@@ -1,0 +1,86 @@
+package sandbox_test
+
+import (
+	"encoding/json"
+	"os/exec"
+	"testing"
+
+	"github.com/containernetworking/plugins/pkg/ns"
+	"github.com/containernetworking/plugins/pkg/sandbox"
+)
+
+func run(t *testing.T, command string) {
+	t.Helper()
+	if out, err := exec.Command("sh", "-ec", command).CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v: %s", command, err, out)
+	}
+}
+
+func TestIsGone(t *testing.T) {
+	const name, path = "sandboxtest", "/run/netns/sandboxtest"
+	add := func() {
+		run(t, "ip netns add "+name+"; ip -n "+name+" link add eth0 type veth peer name peer")
+		t.Cleanup(func() { _ = exec.Command("ip", "netns", "del", name).Run() })
+	}
+	add()
+	of := func(ifName string) sandbox.Sandbox {
+		s, err := sandbox.Of(path, ifName)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	if s := of("missing"); s.Index != 0 || s.IsGone() {
+		t.Errorf("without interface: %+v", s)
+	}
+	s := of("eth0")
+	kept, err := json.Marshal(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var read sandbox.Sandbox
+	if err := json.Unmarshal(kept, &read); err != nil || read != s {
+		t.Errorf("read %+v, %v, want %+v", read, err, s)
+	}
+	if s.IsGone() || (sandbox.Sandbox{}).IsGone() {
+		t.Error("gone, but nothing has changed")
+	}
+	run(t, "ip -n "+name+" link set eth0 name renamed")
+	if s.IsGone() {
+		t.Error("gone, but only renamed")
+	}
+	other := s
+	other.Boot = "before"
+	if !other.IsGone() {
+		t.Error("not gone with the boot")
+	}
+	elsewhere := s
+	elsewhere.Mounts, elsewhere.Netns = 1, "/nowhere"
+	if elsewhere.IsGone() {
+		t.Error("gone, but of another mount namespace")
+	}
+	run(t, "ip -n "+name+" link del renamed; ip -n "+name+" link add eth0 type veth peer name peer")
+	if !s.IsGone() {
+		t.Error("not gone, but another interface has its name")
+	}
+	s = of("eth0")
+	run(t, "ip netns del "+name)
+	if !s.IsGone() {
+		t.Error("not gone with the path")
+	}
+	add()
+	if !s.IsGone() {
+		t.Error("not gone, but another namespace has its path")
+	}
+	if _, err := sandbox.Of("/nowhere", "eth0"); !ns.IsGone(err) {
+		t.Errorf("of nowhere: %v", err)
+	}
+}
+
+func BenchmarkOf(b *testing.B) {
+	for b.Loop() {
+		if _, err := sandbox.Of("/proc/self/ns/net", "lo"); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
