@@ -2,6 +2,7 @@ package integration
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -88,6 +89,45 @@ func TestSavedAndRestored(t *testing.T) {
 				}
 				if diff := hoststate.Diff(before, n.State(t), notRestored(), node.Lasting()); diff != "" {
 					t.Errorf("after all:\n%s", diff)
+				}
+			})
+		}
+	}
+}
+
+// What upstream's ADD made is checked and removed also after the ruleset was written and
+// read back, and what ours made goes by our DEL after upstream's could not find it.
+func TestSavedAndRestoredOfUpstream(t *testing.T) {
+	t.Parallel()
+	for _, plugin := range []string{"portmap", "firewall", "bridge"} {
+		for _, adds := range []string{"upstream's", "ours"} {
+			t.Run(plugin+" "+adds+" ADD", func(t *testing.T) {
+				t.Parallel()
+				n := node.New(t)
+				calls := sharedTableCalls(t, n, "iptables")
+				n.Container(t, "one")
+				restore := func() { n.Exec(t, "sh", "-ec", savedAndRestored) }
+				ours, theirs := upstreams(t, calls[plugin]("one", 3).With("removeEmptyBridge", nil))
+				first := theirs
+				if adds == "ours" {
+					first = ours
+				}
+				result := n.Must(t, "ADD", first)
+				if plugin == "bridge" {
+					ours, theirs = ours.With("prevResult", result), theirs.With("prevResult", result)
+				}
+				restore()
+				n.Must(t, "CHECK", ours)
+				if adds == "ours" {
+					// It may fail, and leaves what it does not recognise.
+					n.Run(t, "DEL", theirs)
+				}
+				n.Must(t, "DEL", ours)
+				rules := n.Exec(t, "nft", "list", "ruleset")
+				for _, trace := range []string{"10.50.0.3", "10.51.0.3", "fd50::3", "8003", "CNI-DN-"} {
+					if strings.Contains(rules, trace) {
+						t.Errorf("%s is left:\n%s", trace, rules)
+					}
 				}
 			})
 		}
