@@ -48,7 +48,7 @@ check_statically() {
 	check_format
 	go vet ./...
 	run_staticcheck
-	shellcheck -x ./*.sh scripts/*.sh scripts/uml-init .ci/run
+	shellcheck -x ./*.sh scripts/*.sh scripts/uml-init findings/*.sh .ci/run
 	check_architectures
 }
 
