@@ -2,6 +2,7 @@ package portmap
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -166,9 +167,19 @@ func claim(f, old *forward) error {
 	}
 	defer c.Close()
 	if err := c.count(f, 1); err != nil {
-		return err
+		return errors.Join(err, c.recount(f))
 	}
 	return c.count(old, -1)
+}
+
+// recount makes the numbers of the ports of f those of the records, after a change that
+// failed half-way.
+func (c claims) recount(f *forward) error {
+	all, err := records()
+	if err != nil {
+		return err
+	}
+	return c.correct(f, all)
 }
 
 // meets returns a mapping of f for a port of a host's address that other has,
