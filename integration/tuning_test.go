@@ -330,6 +330,19 @@ func TestTuningGC(t *testing.T) {
 	}
 }
 
+// In a dataDir that is a file there is nothing for DEL and GC, and no place for ADD.
+func TestTuningDataDirIsFile(t *testing.T) {
+	t.Parallel()
+	n := node.New(t)
+	n.Exec(t, "touch", "/run/file")
+	call := tuningCall(tunable(t, n, "c"), tuningKeys).With("dataDir", []byte(`"/run/file"`))
+	if err := n.Run(t, "ADD", call).Err(); err == nil || !strings.Contains(err.Error(), "not a directory") {
+		t.Errorf("ADD: got %v", err)
+	}
+	n.Must(t, "DEL", call)
+	n.Must(t, "GC", call.With("cni.dev/valid-attachments", []byte("[]")))
+}
+
 // The administrator's list holds for ADD, in any notation, and STATUS tells about
 // one that cannot be read.
 func TestTuningAllowList(t *testing.T) {

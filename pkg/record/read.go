@@ -14,7 +14,7 @@ import (
 // Read reads a file of JSON and reports whether there is one that makes sense.
 func Read(path string, into any) (bool, error) {
 	text, err := unpolled.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	if IsMissing(err) {
 		return false, nil
 	}
 	if err != nil {
@@ -27,7 +27,7 @@ func Read(path string, into any) (bool, error) {
 // none if it does not exist.
 func Names(directory string) ([]string, error) {
 	entries, err := os.ReadDir(directory)
-	if errors.Is(err, fs.ErrNotExist) {
+	if IsMissing(err) {
 		return nil, nil
 	}
 	if err != nil {

@@ -91,11 +91,20 @@ func Remove(path string) error {
 
 func remove(path string) error {
 	// os.Remove tries whether it is a directory, too.
-	if err := unix.Unlink(path); err != nil && !errors.Is(err, unix.ENOENT) {
-		return &os.PathError{Op: "remove", Path: path, Err: err}
+	err := unix.Unlink(path)
+	if err == nil || IsMissing(err) {
+		return nil
 	}
-	return nil
+	// The kernel says that first, whether there is such a file or not.
+	if err == unix.EROFS && IsMissing(unix.Access(path, unix.F_OK)) {
+		return nil
+	}
+	return &os.PathError{Op: "remove", Path: path, Err: err}
 }
+
+// IsMissing reports whether an error says that there is no such file, be it that what
+// should be its directory is none.
+func IsMissing(err error) bool { return errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) }
 
 // Writable returns an error if files cannot be made in dir, which need not exist
 // yet.

@@ -56,6 +56,26 @@ func TestCutOff(t *testing.T) {
 	}
 }
 
+// What cannot be there is not, and need not be removed.
+func TestDirectoryIsFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(file, "x")
+	found, err := Read(path, new(int))
+	names, namesErr := Names(file)
+	if found || err != nil || len(names) > 0 || namesErr != nil {
+		t.Errorf("read %v, %v; names %q, %v", found, err, names, namesErr)
+	}
+	if err := Remove(path); err != nil {
+		t.Error(err)
+	}
+	if err := Save(path, 1); err == nil {
+		t.Error("written")
+	}
+}
+
 func TestNoDirectory(t *testing.T) {
 	if err := Write(filepath.Join(t.TempDir(), "missing", "x"), nil); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("got %v", err)

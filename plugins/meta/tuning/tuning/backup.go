@@ -3,7 +3,6 @@ package tuning
 import (
 	"encoding/json"
 	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -109,7 +108,7 @@ func (d directory) hasShared(a owner.Attachment, own *backup) (bool, error) {
 		return own.Shared, nil
 	}
 	_, err := os.Lstat(d.shared(a))
-	if errors.Is(err, fs.ErrNotExist) {
+	if record.IsMissing(err) {
 		return false, nil
 	}
 	if err != nil {
@@ -134,7 +133,7 @@ func (d directory) isTaken(a owner.Attachment) (bool, error) {
 // it, nil if that makes no sense.
 func (d directory) each(wanted func(name string) bool, f func(path string, b *backup) error) error {
 	entries, err := os.ReadDir(string(d))
-	if errors.Is(err, fs.ErrNotExist) {
+	if record.IsMissing(err) {
 		return nil
 	}
 	var errs []error
@@ -175,7 +174,7 @@ func (d directory) share(b *backup) error {
 		return nil
 	}
 	_, err := os.Lstat(d.shared(b.Attachment))
-	if errors.Is(err, fs.ErrNotExist) {
+	if record.IsMissing(err) {
 		return nil
 	}
 	if err != nil {
