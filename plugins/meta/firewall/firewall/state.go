@@ -24,8 +24,7 @@ import (
 //	lock                            held while the firewall is changed
 //	attachments/PREFIX              a record of each attachment, in JSON
 //	claims/address,BACKEND,IP/      an empty file PREFIX for each attachment that has the address
-//	claims/bridge,NAME/             the same for a bridge, and its policy in JSON,
-//	                                which stays when the last attachment has gone
+//	claims/bridge,NAME/             the same for a bridge, and its policy in JSON
 //
 // PREFIX is owner.Attachment.Prefix. A claim is made before the rule and taken
 // back after it, and the record lasts from before the first claim until after
@@ -145,17 +144,23 @@ func (s *state) drop(r entry) error {
 	return record.Remove(recordPath(prefix))
 }
 
-// dropClaim leaves the policy of a bridge, once it had one: that it has none any
-// longer is worth knowing.
+// dropClaim forgets the policy of a bridge with the last claim: what others do to the
+// bridge from then on nobody here sees.
 func (s *state) dropClaim(key, prefix string) error {
 	if err := record.Remove(filepath.Join(claimDir(key), prefix)); err != nil {
 		return err
 	}
-	err := os.Remove(claimDir(key))
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTEMPTY) {
-		return nil
+	other, err := s.claimant(key, "")
+	if err != nil || other != "" {
+		return err
 	}
-	return err
+	if err := record.Remove(filepath.Join(claimDir(key), policyName)); err != nil {
+		return err
+	}
+	if err := os.Remove(claimDir(key)); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 // claims are the keys of what a record claims.
@@ -217,14 +222,14 @@ func (s *state) unclaimed(backend string, addresses []netip.Addr, prefix string)
 }
 
 // isolationOf returns the policy in effect on a bridge. It is not known of one that
-// nobody has claimed yet: upstream's may have rules. No lock is needed to read it.
+// nobody has a claim on: upstream's may have rules. No lock is needed to read it.
 func isolationOf(bridge string) (isolation, bool, error) {
 	var i isolation
 	found, err := record.Read(filepath.Join(claimDir(bridgeKey(bridge)), policyName), &i)
 	return i, found, err
 }
 
-// setIsolation notes the policy of a bridge that somebody claims or has claimed.
+// setIsolation notes the policy of a bridge that somebody claims.
 func (s *state) setIsolation(bridge string, i isolation) error {
 	return write(filepath.Join(claimDir(bridgeKey(bridge)), policyName), i)
 }

@@ -40,12 +40,6 @@ func withdraw(s *state, r entry) error {
 	if err := handOver(s, r, free); err != nil {
 		return err
 	}
-	if c.bridge != "" {
-		ended := isolation{Backend: backend, Policy: open}
-		if err := s.setIsolation(c.bridge, ended); err != nil {
-			return err
-		}
-	}
 	return s.drop(r)
 }
 
