@@ -61,7 +61,7 @@ func systemBus(t testing.TB, n *node.Node) {
 		<busconfig>
 		<type>system</type>
 		<listen>unix:path=/run/dbus/system_bus_socket</listen>
-		<policy context="default"><allow own="*"/><allow send_type="*"/><allow receive_type="*"/></policy>
+		<policy context="default"><allow user="*"/><allow own="*"/><allow send_type="*"/><allow receive_type="*"/></policy>
 		</busconfig>
 		E`)
 	daemon(t, n, "dbus-daemon", "--config-file=/run/dbus/conf", "--nofork", "--nopidfile")
@@ -77,6 +77,15 @@ type fakeZones struct {
 	// turn is taken by the call that is answered: like firewalld, it does one after
 	// the other, as they come.
 	turn chan struct{}
+	// refusal is the answer to who wants to change something, if it is not nil.
+	refusal *dbus.Error
+}
+
+// refuse sets the refusal.
+func (f *fakeZones) refuse(answer *dbus.Error) {
+	f.Lock()
+	defer f.Unlock()
+	f.refusal = answer
 }
 
 // next lets a message in when the call before it has been answered.
@@ -116,6 +125,9 @@ func exception(text string) *dbus.Error {
 
 func (f *fakeZones) AddSource(zone, source string) (string, *dbus.Error) {
 	defer f.called("addSource", zone, source)()
+	if f.refusal != nil {
+		return "", f.refusal
+	}
 	if f.zones[source] != "" {
 		return "", exception("ZONE_ALREADY_SET: " + source) // releases differ in whether that is about other zones too
 	}
@@ -125,6 +137,9 @@ func (f *fakeZones) AddSource(zone, source string) (string, *dbus.Error) {
 
 func (f *fakeZones) RemoveSource(zone, source string) (string, *dbus.Error) {
 	defer f.called("removeSource", zone, source)()
+	if f.refusal != nil {
+		return "", f.refusal
+	}
 	switch f.zones[source] {
 	case "":
 		return "", exception("UNKNOWN_SOURCE: " + source)
@@ -243,10 +258,9 @@ func TestFirewalldOtherZone(t *testing.T) {
 	}
 }
 
-// firewalld itself, with its own configuration.
-func TestFirewalldReal(t *testing.T) {
-	t.Parallel()
-	n := node.New(t)
+// realFirewalld starts firewalld on the node.
+func realFirewalld(t *testing.T, n *node.Node) {
+	t.Helper()
 	if _, err := exec.LookPath("firewalld"); err != nil {
 		t.Skipf("firewalld is not installed: %v", err)
 	}
@@ -255,6 +269,13 @@ func TestFirewalldReal(t *testing.T) {
 	n.Exec(t, "sh", "-ec", "mkdir /run/firewalld-etc; cp -a /etc/firewalld/. /run/firewalld-etc; mount --bind /run/firewalld-etc /etc/firewalld; mkdir -p /run/log; mount --bind /run/log /var/log")
 	daemon(t, n, "firewalld", "--nofork", "--nopid")
 	until(t, n, "firewall-cmd --state")
+}
+
+// firewalld itself, with its own configuration.
+func TestFirewalldReal(t *testing.T) {
+	t.Parallel()
+	n := node.New(t)
+	realFirewalld(t, n)
 	sources := func() []string {
 		list := strings.Fields(n.Exec(t, "firewall-cmd", "--zone=trusted", "--list-sources"))
 		slices.Sort(list)
@@ -296,6 +317,81 @@ func TestFirewalldReal(t *testing.T) {
 	}
 	n.Must(t, "DEL", taken)
 	n.Exec(t, "firewall-cmd", "--zone=drop", "--remove-source=10.50.0.9/32")
+}
+
+// withUID returns the call as one by a user, who has some capabilities.
+func withUID(t *testing.T, call node.Call, capabilities string) node.Call {
+	t.Helper()
+	return wrapped(t, call, "setpriv --reuid=65534 --clear-groups --inh-caps=-all,"+capabilities+" --ambient-caps=-all,"+capabilities)
+}
+
+// A user whom firewalld does not let change anything has an ADD that says so, and a
+// DEL that removes the rest and tells what it could not.
+func TestFirewalldRefuses(t *testing.T) {
+	t.Parallel()
+	n := node.New(t)
+	realFirewalld(t, n)
+	root := firewallCall("c", `"ingressPolicy": "same-bridge"`, "10.50.0.2/16", "fd00::2/64")
+	n.Must(t, "ADD", root)
+	n.Must(t, "DEL", root)
+	before := n.State(t)
+	user := withUID(t, root, "+net_admin,+net_raw,+dac_override")
+	err := n.Run(t, "ADD", user).Err()
+	if want := "failed to add the address 10.50.0.2/32 to trusted zone: "; err == nil || !strings.HasPrefix(err.Error(), want) || !strings.Contains(err.Error(), "Not Authorized") {
+		t.Errorf("ADD: got %v", err)
+	}
+	if diff := hoststate.Diff(before, n.State(t)); diff != "" {
+		t.Errorf("after the failure:\n%s", diff)
+	}
+	n.Must(t, "DEL", user)
+
+	n.Must(t, "ADD", root)
+	out := n.Run(t, "DEL", user)
+	if err := out.Err(); err != nil {
+		t.Errorf("DEL: %v", err)
+	}
+	told := strings.Split(strings.TrimSpace(string(out.Stderr)), "\n")
+	for i, address := range []string{"10.50.0.2/32", "fd00::2/128"} {
+		want := "not permitted: remove the address " + address + " from trusted zone: "
+		if len(told) != 2 || !strings.HasPrefix(told[i], want) {
+			t.Errorf("DEL tells %q, want a line that begins with %q", told, want)
+		}
+	}
+	n.Exec(t, "sh", "-ec", "for s in 10.50.0.2/32 fd00::2/128; do firewall-cmd --zone=trusted --query-source=$s; firewall-cmd --zone=trusted --remove-source=$s; done")
+	if diff := hoststate.Diff(before, n.State(t)); diff != "" {
+		t.Errorf("after DEL, but for the sources:\n%s", diff)
+	}
+}
+
+// Who may ask, though, learns that there is nothing to remove. What is no refusal makes
+// DEL fail.
+func TestFirewalldRefusesChanges(t *testing.T) {
+	t.Parallel()
+	n := node.New(t)
+	f := fakeFirewalld(t, n, map[string]string{})
+	call := firewallCall("c", backendKey("firewalld"), "10.0.0.2/24", "fd00::2/64")
+	n.Must(t, "ADD", call)
+	f.refuse(dbus.NewError("org.fedoraproject.FirewallD1.NotAuthorizedException", []any{"Not Authorized(uid): org.fedoraproject.FirewallD1.config"}))
+	never := firewallCall("never", backendKey("firewalld"), "10.0.0.3/24")
+	if err := n.Run(t, "ADD", never).Err(); err == nil || !strings.Contains(err.Error(), "Not Authorized(uid)") {
+		t.Errorf("ADD: got %v", err)
+	}
+	for _, silent := range []node.Call{never, firewallCall("other", backendKey("firewalld"), "10.0.0.4/24")} {
+		if out := n.Run(t, "DEL", silent); out.Err() != nil || len(out.Stderr) > 0 {
+			t.Errorf("DEL of %s: %v, stderr %q", silent.ContainerID, out.Err(), out.Stderr)
+		}
+	}
+	f.refuse(dbus.NewError("org.fedoraproject.FirewallD1.Exception", []any{"INTERNAL"}))
+	if err := n.Run(t, "DEL", call).Err(); err == nil || !strings.Contains(err.Error(), "INTERNAL") {
+		t.Errorf("DEL with another error: %v", err)
+	}
+	f.refuse(dbus.NewError("org.freedesktop.DBus.Error.AccessDenied", nil))
+	if out := n.Run(t, "DEL", call); out.Err() != nil || strings.Count(string(out.Stderr), "\n") != 2 {
+		t.Errorf("DEL: %v, stderr %q", out.Err(), out.Stderr)
+	}
+	if out := n.Run(t, "DEL", call.With("prevResult", nil)); out.Err() != nil || len(out.Stderr) > 0 {
+		t.Errorf("DEL again: %v, stderr %q", out.Err(), out.Stderr)
+	}
 }
 
 // A firewalld that has gone is told about, and the rest repaired.

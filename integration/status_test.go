@@ -9,16 +9,15 @@ import (
 	"github.com/containernetworking/plugins/integration/node"
 )
 
-// ungranted is a copy of a plugin's binary whose process may change nothing of the
-// network: what it says of the kernel, it has from somewhere else.
-func ungranted(t *testing.T, n *node.Node, call node.Call) node.Call {
+// wrapped returns the call as one that a command, with options, makes.
+func wrapped(t *testing.T, call node.Call, command string) node.Call {
 	t.Helper()
 	bin, err := node.Bin()
 	if err != nil {
 		t.Fatal(err)
 	}
 	wrapper := filepath.Join(t.TempDir(), call.Plugin)
-	script := fmt.Sprintf("#!/bin/sh\nexec setpriv --bounding-set -all --inh-caps -all %s\n", filepath.Join(bin, call.Plugin))
+	script := fmt.Sprintf("#!/bin/sh\nexec %s %s\n", command, filepath.Join(bin, call.Plugin))
 	if err := os.WriteFile(wrapper, []byte(script), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +56,7 @@ func TestStatusRemembers(t *testing.T) {
 			if test.needs != nil {
 				test.needs(t, n)
 			}
-			powerless := ungranted(t, n, test.call)
+			powerless := wrapped(t, test.call, "setpriv --bounding-set -all --inh-caps -all")
 			before := n.Run(t, "STATUS", powerless).Err()
 			if test.tries != (before != nil) {
 				t.Errorf("before it has been tried: %v", before)

@@ -133,7 +133,7 @@ func (c *Conf) removeUnrecorded(s *state, a *chained.Attachment) error {
 		}
 		b, err := byName(name)
 		if err == nil {
-			err = b.remove(change{addresses: free, zone: c.Zone, policy: open})
+			err = tellRefusals(b.remove(change{addresses: free, zone: c.Zone, policy: open}))
 		}
 		errs = append(errs, err)
 	}

@@ -156,17 +156,31 @@ func (viaFirewalld) remove(c change) error {
 		return nil // and so is what it was told
 	}
 	if err != nil {
-		return err
+		return fmt.Errorf("remove the addresses %v from %s zone: %w", c.addresses, c.zone, err)
 	}
 	defer s.close()
 	var errs []error
 	for _, a := range c.addresses {
-		err := s.call("removeSource", c.zone, host(a)).Err
-		if err != nil && !strings.Contains(err.Error(), unknownSource) && !strings.Contains(err.Error(), zoneConflict) {
+		if err := s.remove(c.zone, host(a)); err != nil {
 			errs = append(errs, fmt.Errorf("remove the address %s from %s zone: %w", host(a), c.zone, err))
 		}
 	}
 	return plugin.Join(errs...)
+}
+
+// remove takes the source out of the zone. Who may not do so may ask, and has nothing
+// to remove if it is not there.
+func (s *session) remove(zone, source string) error {
+	err := s.call("removeSource", zone, source).Err
+	switch {
+	case err == nil, strings.Contains(err.Error(), unknownSource), strings.Contains(err.Error(), zoneConflict):
+		return nil
+	case isRefusal(err):
+		if is, unknown := s.has(zone, source); unknown == nil && !is {
+			return nil
+		}
+	}
+	return err
 }
 
 func (viaFirewalld) check(c change) error {

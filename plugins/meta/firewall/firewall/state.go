@@ -39,11 +39,11 @@ const policyName = "policy"
 type state struct{ lock *os.File }
 
 // openState waits for the lock. Who holds it works for milliseconds, or waits
-// for firewalld, which has a deadline. On a read-only file system there is none, and
-// nobody who changes anything: that begins with a record.
+// for firewalld, which has a deadline. On a read-only file system, or for a user who may
+// not write, there is none: whoever changes anything begins with a record.
 func openState() (*state, error) {
 	s, err := lockState()
-	if errors.Is(err, syscall.EROFS) {
+	if errors.Is(err, syscall.EROFS) || errors.Is(err, fs.ErrPermission) {
 		return new(state), nil
 	}
 	return s, err

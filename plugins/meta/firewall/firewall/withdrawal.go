@@ -33,7 +33,7 @@ func withdraw(s *state, r entry) error {
 		return err
 	}
 	for _, p := range parts {
-		if err := p.remove(p.change); err != nil {
+		if err := tellRefusals(p.remove(p.change)); err != nil {
 			return err
 		}
 	}
