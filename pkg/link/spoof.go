@@ -94,9 +94,6 @@ func (sc *SpoofChecker) Setup() error {
 // base chain only if it does not know the handle of its rule.
 func (sc *SpoofChecker) Teardown() error {
 	ruleErr := sc.deleteJump()
-	if ruleErr != nil {
-		ruleErr = fmt.Errorf("failed to delete iface match rule: %w", ruleErr)
-	}
 	c := nft.NewConfig()
 	chain, macChain := sc.ownChains()
 	c.DeleteChain(chain)
@@ -139,8 +136,10 @@ func (sc *SpoofChecker) deleteJump() error {
 	for _, rule := range found {
 		c.DeleteRule(rule)
 	}
-	_, err := sc.configurer.Apply(c)
-	return err
+	if _, err := sc.configurer.Apply(c); err != nil {
+		return fmt.Errorf("failed to delete iface match rule: %w", err)
+	}
+	return nil
 }
 
 func spoofTable() *schema.Table { return nft.NewTable(SpoofTable, nft.FamilyBridge) }

@@ -114,7 +114,7 @@ func TestSpoofChecker(t *testing.T) {
 		},
 		"read": {
 			fake: fakeNft{readErr: first}, torn: true,
-			teardown: teardown + "failed to delete iface match rule: first, <nil>",
+			teardown: teardown + "first, <nil>",
 			applied:  []string{spoofDelete}, reads: 1,
 		},
 		"rule": {
