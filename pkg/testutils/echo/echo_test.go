@@ -57,7 +57,12 @@ func TestEcho(t *testing.T) {
 				t.Errorf("%s: %q, %v", protocol, out, err)
 			}
 		}
-		client := exec.Command(filepath.Join(dir, "client"), "-target", address, "-protocol", "potato")
+		long := strings.Repeat("x", 120_000) // which comes in parts
+		client := exec.Command(filepath.Join(dir, "client"), "-target", address, "-message", long)
+		if out, err := client.CombinedOutput(); err != nil || string(out) != long {
+			t.Errorf("%d bytes of %d, %v", len(out), len(long), err)
+		}
+		client = exec.Command(filepath.Join(dir, "client"), "-target", address, "-protocol", "potato")
 		if out, err := client.CombinedOutput(); err == nil {
 			t.Errorf("an unknown protocol: %q", out)
 		}

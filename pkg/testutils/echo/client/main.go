@@ -5,6 +5,7 @@ package main
 import (
 	"flag"
 	"fmt"
+	"io"
 	"log"
 	"net"
 	"time"
@@ -17,8 +18,8 @@ const localPort = 54321
 // timeout is for the whole exchange.
 const timeout = time.Minute
 
-// maxMessage is the largest answer in bytes.
-const maxMessage = 64 << 10
+// maxDatagram is the largest answer of UDP in bytes.
+const maxDatagram = 64 << 10
 
 func main() {
 	target := flag.String("target", "", "address and port of the server")
@@ -53,10 +54,23 @@ func exchange(target, protocol, message string) (string, error) {
 	if _, err := fmt.Fprintln(conn, message); err != nil {
 		return "", fmt.Errorf("send to %s: %w", target, err)
 	}
-	answer := make([]byte, maxMessage)
-	n, err := conn.Read(answer)
+	answer, err := receive(conn)
 	if err != nil {
 		return "", fmt.Errorf("receive from %s: %w", target, err)
 	}
-	return string(answer[:n]), nil
+	return string(answer), nil
+}
+
+// receive returns one datagram, or all that comes until the server, which is told that
+// there is no more to answer, closes the connection.
+func receive(conn net.Conn) ([]byte, error) {
+	if stream, ok := conn.(*net.TCPConn); ok {
+		if err := stream.CloseWrite(); err != nil {
+			return nil, err
+		}
+		return io.ReadAll(stream)
+	}
+	answer := make([]byte, maxDatagram)
+	n, err := conn.Read(answer)
+	return answer[:n], err
 }
