@@ -59,26 +59,112 @@ func TestPortmapInterop(t *testing.T) {
 	}
 }
 
-// Upstream's nftables rules have the container's id as their comment.
-func TestPortmapUpstreamsNFTables(t *testing.T) {
+// upstreamsNFTables is what upstream has in nftables for container NAME with the address
+// 10.50.0.N and fd50::N, for the golden mappings and one of each family's localhost.
+const upstreamsNFTables = `
+	add rule ip cni_hostport hostports tcp dport 8080 dnat to 10.50.0.N:80 comment "NAME"
+	add rule ip cni_hostport hostports ip daddr 10.50.0.1 udp dport 8053 dnat to 10.50.0.N:53 comment "NAME"
+	add rule ip cni_hostport masquerading ip saddr 10.50.0.N ip daddr 10.50.0.N masquerade comment "NAME"
+	add rule ip cni_hostport masquerading ip saddr 127.0.0.1 ip daddr 10.50.0.N masquerade comment "NAME"
+	add rule ip6 cni_hostport hostports tcp dport 8080 dnat to [fd50::N]:80 comment "NAME"
+	add rule ip6 cni_hostport hostports tcp dport 8054 dnat to [fd50::N]:54 comment "NAME"
+	add rule ip6 cni_hostport masquerading ip6 saddr fd50::N ip6 daddr fd50::N masquerade comment "NAME"
+`
+
+// addUpstreams makes upstream's rules for a container.
+func addUpstreams(t *testing.T, n *node.Node, name, number string) {
+	t.Helper()
+	var script strings.Builder
+	for _, family := range []string{"ip", "ip6"} {
+		fmt.Fprintf(&script, `
+			table %s cni_hostport {
+				comment "CNI portmap plugin"
+				chain hostports { }
+				chain hostip_hostports { }
+				chain hostports_all { }
+				chain prerouting { type nat hook prerouting priority -100; }
+				chain output { type nat hook output priority -100; }
+				chain masquerading { type nat hook postrouting priority 100; }
+			}
+			flush chain %[1]s cni_hostport hostports_all
+			flush chain %[1]s cni_hostport prerouting
+			flush chain %[1]s cni_hostport output
+			add rule %[1]s cni_hostport hostports_all jump hostip_hostports
+			add rule %[1]s cni_hostport hostports_all jump hostports
+			add rule %[1]s cni_hostport prerouting fib daddr type local jump hostports_all
+			add rule %[1]s cni_hostport output fib daddr type local jump hostports_all
+		`, family)
+	}
+	script.WriteString(strings.NewReplacer("NAME", name, ".N", "."+number, "::N", "::"+number).Replace(upstreamsNFTables))
+	n.Exec(t, "sh", "-ec", `printf '%s' "$0" | nft -f -`, script.String())
+}
+
+// CHECK knows what upstream has in nftables, and tells what of it is missing.
+func TestPortmapChecksUpstreamsNFTables(t *testing.T) {
+	t.Parallel()
+	const table, other = "table ip cni_hostport", "table ip6 cni_hostport"
+	for name, test := range map[string]struct{ change, want string }{
+		"nothing": {"true", ""},
+		"a port":  {"delete hostports tcp", "host port 8080/tcp is not mapped: no such rule in chain hostports of " + table},
+		"a port of an address": {"delete hostports udp",
+			"host port 10.50.0.1:8053/udp is not mapped: no such rule in chain hostports of " + table},
+		"masquerade": {"nft flush chain ip6 cni_hostport masquerading", "not masqueraded: no such rule in chain masquerading of " + other},
+		"the way":    {"nft flush chain ip cni_hostport prerouting", "chain prerouting of " + table + " is empty"},
+		"another container's": {`nft add rule ip cni_hostport hostports tcp dport 8080 dnat to 10.50.0.9:80 comment '"cid1"'; delete hostports 'tcp dport 8080 dnat to 10.50.0.2'`,
+			"host port 8080/tcp is not mapped: no such rule in chain hostports of " + table},
+		"a family": {"nft delete table ip6 cni_hostport", "chain prerouting of " + other + " is empty; chain output of " + other + " is empty; " +
+			"chain hostports_all of " + other + " is empty; host port 8080/tcp is not mapped: no such rule in chain hostports of " + other + "; " +
+			"host port [::]:8054/tcp is not mapped: no such rule in chain hostports of " + other + "; not masqueraded: no such rule in chain masquerading of " + other},
+		"all": {"nft flush ruleset", "chain prerouting of table inet cni_plugins_portmap has 0 of"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			n := node.New(t)
+			n.Container(t, "cid1")
+			addUpstreams(t, n, "cid1", "2")
+			addUpstreams(t, n, "cid2", "3")
+			call := portmapCall("cid1", backendKey("nftables"), goldenMappings, "10.50.0.2/24", "fd50::2/64")
+			n.Exec(t, "sh", "-ec", `delete() { # chain, words of a rule of the container's
+				handle=$(nft -a list chain ip cni_hostport $1 | grep "$2.*cid1" | sed 's/.*handle //')
+				nft delete rule ip cni_hostport $1 handle $handle; }
+				`+test.change)
+			err := n.Run(t, "CHECK", call).Err()
+			if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.HasPrefix(err.Error(), test.want)) {
+				t.Errorf("got  %v\nwant %s", err, test.want)
+			}
+		})
+	}
+}
+
+// GC removes upstream's rules of containers that are gone, DEL those of its own. Upstream's
+// rules do not say of which network they are: those for an address that an interface has,
+// wherever on the node, may be another network's.
+func TestPortmapCollectsUpstreamsNFTables(t *testing.T) {
 	t.Parallel()
 	n := node.New(t)
-	n.Container(t, "cid1")
-	n.Exec(t, "sh", "-ec", `nft -f - <<-'END'
-		table ip cni_hostport {
-			chain hostports {
-				tcp dport 8080 dnat to 10.50.0.2:80 comment "cid1"
-				tcp dport 8081 dnat to 10.50.0.3:80 comment "cid2"
-			}
-			chain masquerading {
-				type nat hook postrouting priority 100
-				ip saddr 10.50.0.2 ip daddr 10.50.0.2 masquerade comment "cid1"
+	for i, name := range []string{"valid", "stale", "foreign"} {
+		addUpstreams(t, n, name, fmt.Sprint(i+2))
+	}
+	n.Container(t, "foreign").Exec(t, "sh", "-ec", "ip address add 10.50.0.4/24 dev lo; ip address add fd50::4/64 dev lo")
+	n.Container(t, "valid")
+	count := func(when string, want map[string]int) {
+		t.Helper()
+		rules := n.Exec(t, "nft", "list", "ruleset")
+		for name, want := range want {
+			if have := strings.Count(rules, `comment "`+name+`"`); have != want {
+				t.Errorf("%s: %d rules of %s, want %d", when, have, name, want)
 			}
 		}
-	END`)
-	n.Must(t, "DEL", portmapCall("cid1", backendKey("nftables"), "", "10.50.0.2/24"))
-	if rules := n.Exec(t, "nft", "list", "ruleset"); strings.Contains(rules, "cid1") || !strings.Contains(rules, "cid2") {
-		t.Errorf("left:\n%s", rules)
+	}
+	call := portmapCall("valid", backendKey("nftables"), goldenMappings, "10.50.0.2/24", "fd50::2/64")
+	for range 2 {
+		n.Must(t, "GC", call.With("cni.dev/valid-attachments", []byte(`[{"containerID": "valid", "ifname": "eth0"}]`)))
+		count("after GC", map[string]int{"valid": 7, "stale": 0, "foreign": 7})
+	}
+	n.Must(t, "CHECK", call)
+	for range 2 {
+		n.Must(t, "DEL", call.With("runtimeConfig", nil).With("prevResult", nil))
+		count("after DEL", map[string]int{"valid": 0, "stale": 0, "foreign": 7})
 	}
 }
 

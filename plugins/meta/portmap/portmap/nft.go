@@ -91,7 +91,7 @@ func (viaNFTables) remove(f *forward, others []*forward) error {
 // removeUnrecorded removes what upstream made, and without any records also what
 // the attachment has here.
 func (v viaNFTables) removeUnrecorded(a owner.Attachment) error {
-	err := removeUpstreams(a.ContainerID)
+	err := removeUpstreams(func(r upstreamsRule) bool { return r.Comment == a.ContainerID })
 	if hasRecords() {
 		return err
 	}
@@ -100,7 +100,9 @@ func (v viaNFTables) removeUnrecorded(a owner.Attachment) error {
 
 func (viaNFTables) collect(network string, valid []owner.Attachment, _ []*forward) error {
 	isStale := owner.Stale(network, valid)
-	return removeOwned(func(tag string) bool { return owner.IsTag(tag) && isStale(tag) })
+	return errors.Join(
+		removeOwned(func(tag string) bool { return owner.IsTag(tag) && isStale(tag) }),
+		collectUpstreams(valid))
 }
 
 // removeOwned removes all that has an owner's tag, at a cost that grows with the
@@ -109,32 +111,6 @@ func removeOwned(owned func(tag string) bool) error {
 	return withTable(table(), func(c *nft.Conn) error {
 		return change(c, func(x *changes) error { return x.removeOwned(owned) })
 	})
-}
-
-// removeUpstreams removes upstream's rules, which name the container alone. Its
-// GC would take those of other networks.
-func removeUpstreams(containerID string) error {
-	var errs []error
-	for _, family := range []nft.Family{nft.IPv4, nft.IPv6} {
-		upstreams := nft.Table{Family: family, Name: "cni_hostport"}
-		errs = append(errs, withTable(upstreams, func(c *nft.Conn) error {
-			return change(c, func(x *changes) error {
-				for _, chain := range []string{"hostports", "hostip_hostports", "masquerading"} {
-					rules, err := c.Rules(upstreams, chain)
-					if err != nil {
-						return err
-					}
-					for _, r := range rules {
-						if r.Comment == containerID {
-							x.tx.DeleteRule(upstreams, chain, r.Handle)
-						}
-					}
-				}
-				return nil
-			})
-		}))
-	}
-	return errors.Join(errs...)
 }
 
 func (viaNFTables) available() error {

@@ -15,6 +15,15 @@ func (viaNFTables) check(f *forward, older []*forward) error {
 		return err
 	}
 	defer c.Close()
+	if f.Since.IsZero() { // without a record, as upstream's are
+		is, err := f.isUpstreams(c)
+		if err != nil {
+			return err
+		}
+		if is {
+			return f.checkUpstreams(c)
+		}
+	}
 	errs := checkSkeleton(c, f)
 	for _, e := range f.entries() {
 		if e.mapping != nil && e.mapping.isHiddenBy(older, e.family()) {
