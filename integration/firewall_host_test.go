@@ -46,6 +46,57 @@ func TestFirewallDebian(t *testing.T) {
 	n.Must(t, "CHECK", call.With("ingressPolicy", nil))
 }
 
+// A bridge that both use keeps its policy as long as a container of either is on it, and
+// no longer.
+func TestFirewallDebianPolicy(t *testing.T) {
+	t.Parallel()
+	n := node.New(t)
+	n.Exec(t, "sh", "-ec", `ip link add cni0 type bridge; ip address add 10.50.0.1/16 dev cni0; ip address add fd00::1/64 dev cni0 nodad; ip link set cni0 up`)
+	keys := backendKey("iptables") + `, "ingressPolicy": "same-bridge"`
+	one, _ := upstreams(t, firewallCall("one", keys, "10.50.0.2/16", "fd00::2/64"))
+	two, theirTwo := upstreams(t, firewallCall("two", keys, "10.50.0.3/16", "fd00::3/64"))
+	three, theirThree := upstreams(t, firewallCall("three", keys, "10.50.0.4/16", "fd00::4/64"))
+	has := func(when string, want bool) {
+		t.Helper()
+		for _, tool := range []string{"iptables", "ip6tables"} {
+			if have := strings.Contains(filterRules(t, n, tool), "cni0"); have != want {
+				t.Errorf("%s, the bridge has a policy in %s: %v, want %v", when, tool, have, want)
+			}
+		}
+	}
+	n.Must(t, "ADD", one)
+	n.Must(t, "DEL", one)
+	n.Must(t, "ADD", theirTwo)
+	n.Must(t, "CHECK", two)
+	has("after upstream's ADD", true)
+	n.Must(t, "DEL", two)
+	has("after our DEL of upstream's", false)
+
+	n.Must(t, "ADD", one)
+	n.Must(t, "ADD", theirTwo)
+	n.Must(t, "ADD", theirThree)
+	for _, call := range []node.Call{one, two, three} {
+		n.Must(t, "CHECK", call)
+	}
+	n.Must(t, "DEL", one)
+	n.Must(t, "CHECK", two)
+	n.Must(t, "DEL", two)
+	n.Must(t, "CHECK", three)
+	has("with one of upstream's left", true)
+	n.Must(t, "DEL", three)
+	has("with nobody left", false)
+
+	open := firewallCall("open", backendKey("iptables")+`, "ingressPolicy": "open"`, "10.50.0.5/16", "fd00::5/64")
+	n.Must(t, "ADD", one)
+	n.Must(t, "ADD", open) // takes the bridge's policy away
+	has("open", false)
+	n.Must(t, "ADD", theirTwo)
+	n.Must(t, "CHECK", two)
+	n.Must(t, "CHECK", open)
+	n.Must(t, "DEL", two)
+	has("open again", false)
+}
+
 // An old container's DEL without a record, of upstream's time, leaves the rules of
 // a new container with the same address alone.
 func TestFirewallUnrecorded(t *testing.T) {

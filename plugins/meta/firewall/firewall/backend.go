@@ -47,6 +47,9 @@ type change struct {
 	// bridge is the one that the policy is about, or "".
 	bridge string
 	policy policy
+	// isStranger reports whether a container with the address, which upstream has let
+	// through, is on the bridge, too, and may rely on its policy. In remove only.
+	isStranger func(netip.Addr) bool
 	// ipv4 and ipv6 are the families that the policy is about.
 	ipv4, ipv6 bool
 }

@@ -83,7 +83,8 @@ func (c *Conf) Check(a *chained.Attachment) error {
 		return err
 	} else if known {
 		isolation, ch.policy = i.Backend, i.Policy
-	} else if ch.policy == open {
+	}
+	if ch.policy == open { // which does not keep upstream from giving the bridge another one
 		ch.bridge = ""
 	}
 	parts, err := split(name, isolation, ch)
@@ -133,11 +134,30 @@ func (c *Conf) removeUnrecorded(s *state, a *chained.Attachment) error {
 		}
 		b, err := byName(name)
 		if err == nil {
-			err = tellRefusals(b.remove(change{addresses: free, zone: c.Zone, policy: open}))
+			err = tellRefusals(b.remove(c.unrecorded(s, name, a, free)))
 		}
 		errs = append(errs, err)
 	}
 	return plugin.Join(errs...)
+}
+
+// unrecorded is what is to be removed of an attachment that has no record, from one
+// backend: addresses and, unless there is one of ours, the policy of the bridge, which
+// upstream has in iptables only.
+func (c *Conf) unrecorded(s *state, backend string, a *chained.Attachment, free []netip.Addr) change {
+	ch := change{addresses: free, zone: c.Zone, policy: open}
+	if backend != nameIPTables || c.IngressPolicy == open {
+		return ch
+	}
+	bridge, err := c.bridge(a.Result)
+	if err != nil {
+		return ch
+	}
+	if i, _, err := isolationOf(bridge); err != nil || i.Policy != "" && i.Policy != open {
+		return ch
+	}
+	ch.bridge, ch.ipv4, ch.ipv6, ch.isStranger = bridge, true, true, s.strangersOn(bridge, free)
+	return ch
 }
 
 // Collect withdraws all attachments of the network but the valid ones.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 
 	"github.com/containernetworking/plugins/pkg/iptables"
@@ -45,9 +46,25 @@ func (viaIPTables) apply(_ context.Context, c change) error {
 
 func (viaIPTables) remove(c change) error {
 	return iptables.Remove(filter, func(t *iptables.Table) error {
+		c := c
+		if c.bridge != "" && c.hasStrangers(t) {
+			c = c.withoutBridge()
+		}
 		planRemove(t.Family, c).change(t)
 		return nil
 	}).Run()
+}
+
+// hasStrangers reports whether a rule lets a stranger through.
+func (c change) hasStrangers(t *iptables.Table) bool {
+	return c.isStranger != nil && slices.ContainsFunc(t.Rules(forwardChain), func(r iptables.Listed) bool {
+		source := r.Source()
+		if source == nil {
+			return false
+		}
+		address, ok := netip.AddrFromSlice(source.IP)
+		return ok && c.isStranger(address.Unmap())
+	})
 }
 
 func (viaIPTables) available() error {

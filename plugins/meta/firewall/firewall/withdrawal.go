@@ -59,7 +59,9 @@ func lastOn(s *state, bridge, prefix string) (change, string, error) {
 	if err != nil || !known || i.Policy == open {
 		return none, "", err
 	}
-	return i.on(bridge), i.Backend, nil
+	c := i.on(bridge)
+	c.isStranger = s.strangersOn(bridge, nil)
+	return c, i.Backend, nil
 }
 
 // handOver gives the addresses of a record that are not free the name of another
