@@ -47,6 +47,7 @@ func TestDelsAtOnce(t *testing.T) {
 		for _, c := range containers {
 			call := s.call(latest, c.Path)
 			call.ContainerID = filepath.Base(c.Path)
+			call = call.With("hostPortConflict", []byte(`"ignore"`)) // for portmap, as all have the same
 			chains = append(chains, []node.Call{call.With("prevResult", n.Must(t, "ADD", call))})
 		}
 		delsAtOnce(t, n, chains)
@@ -64,7 +65,7 @@ func TestChainDelsAtOnce(t *testing.T) {
 	} {
 		for _, metas := range [][]string{
 			{`"type": "tuning", "mtu": 1400`, `"type": "bandwidth", "ingressRate": 8000000, "ingressBurst": 800000, "egressRate": 8000000, "egressBurst": 800000`, `"type": "sbr"`},
-			{`"type": "firewall", "backend": "nftables"`, `"type": "portmap", "backend": "nftables", "runtimeConfig": {"portMappings": [{"hostPort": 8080, "containerPort": 80, "protocol": "tcp"}]}`},
+			{`"type": "firewall", "backend": "nftables"`, `"type": "portmap", "backend": "nftables", "hostPortConflict": "ignore", "runtimeConfig": {"portMappings": [{"hostPort": 8080, "containerPort": 80, "protocol": "tcp"}]}`},
 			{vrf},
 		} {
 			t.Run(main+" "+metas[0], func(t *testing.T) {
