@@ -44,6 +44,9 @@ func portmapCall(name, keys, mappings string, addresses ...string) node.Call {
 	}
 }
 
+// ignoring leaves ports to others that have them.
+const ignoring = `, "hostPortConflict": "ignore"`
+
 const goldenMappings = `{"hostPort": 8080, "containerPort": 80, "protocol": "tcp"},
 	{"HostPort": 8053, "ContainerPort": 53, "Protocol": "udp", "HostIP": "10.50.0.1"},
 	{"hostPort": 8054, "containerPort": 54, "protocol": "TCP", "hostIP": "::"}`
@@ -270,7 +273,7 @@ func TestPortmapConflict(t *testing.T) {
 			}
 			expectRestored(t, n, before, m)
 		}
-		b := portmapCall("b", backendKey(backend)+`, "hostPortConflict": "ignore"`, mapping, "10.50.0.3/24")
+		b := portmapCall("b", backendKey(backend)+ignoring, mapping, "10.50.0.3/24")
 		out := n.Run(t, "ADD", b)
 		if out.Err() != nil || !strings.Contains(string(out.Stderr), "container a in network pmnet, which keeps it") {
 			t.Errorf("got %v, stderr %q", out.Err(), out.Stderr)

@@ -20,7 +20,7 @@ func repairSubjects() map[string]func(c *node.Container, i int) node.Call {
 		all["portmap "+backend] = func(c *node.Container, i int) node.Call {
 			// Each port has two that want it.
 			mappings := fmt.Sprintf(`{"hostPort": %d, "containerPort": 80, "protocol": "tcp"}`, 8000+i/2)
-			return portmapCall(filepath.Base(c.Path), backendKey(backend), mappings, fmt.Sprintf("10.50.0.%d/24", i+2), fmt.Sprintf("fd50::%x/64", i+2))
+			return portmapCall(filepath.Base(c.Path), backendKey(backend)+ignoring, mappings, fmt.Sprintf("10.50.0.%d/24", i+2), fmt.Sprintf("fd50::%x/64", i+2))
 		}
 		all["firewall "+backend] = func(c *node.Container, i int) node.Call {
 			keys := backendKey(backend) + `, "ingressPolicy": "same-bridge"`
