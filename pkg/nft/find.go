@@ -55,6 +55,19 @@ func (c *Conn) HasSet(t Table, set string) (bool, error) {
 	}))
 }
 
+// Sets returns the names of the table's sets and maps, none if it does not exist.
+func (c *Conn) Sets(t Table) ([]string, error) {
+	what := fmt.Sprintf("list sets of table %s", t)
+	replies, err := c.ask(message{kind: unix.NFT_MSG_GETSET, flags: unix.NLM_F_DUMP, what: what}.about(t, func(a *attributes) {
+		a.text(unix.NFTA_SET_TABLE, t.Name)
+	}))
+	var names []string
+	for _, reply := range replies {
+		names = append(names, text(reply.first(unix.NFTA_SET_NAME)))
+	}
+	return names, err
+}
+
 func (c *Conn) has(m message) (bool, error) {
 	replies, err := c.ask(m)
 	return len(replies) > 0, err

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 
@@ -214,6 +215,10 @@ func TestFind(t *testing.T) {
 			{"table", func() (bool, error) { return c.HasTable(table) }},
 			{"chain", func() (bool, error) { return c.HasChain(table, "pre") }},
 			{"set", func() (bool, error) { return c.HasSet(table, "addresses") }},
+			{"sets", func() (bool, error) {
+				names, err := c.Sets(table)
+				return slices.Contains(names, "addresses") && slices.Contains(names, "ports"), err
+			}},
 			{"element", func() (bool, error) {
 				x, found, err := c.Element(table, "addresses", []byte{192, 0, 2, 1})
 				return found && cmp.Equal(x.Value, []byte{7, 0, 0, 0}), err

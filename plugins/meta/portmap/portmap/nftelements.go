@@ -188,12 +188,9 @@ func (x *changes) uninstall(f, keep *forward) error {
 
 // removeOwned removes the elements and rules of owners.
 func (x *changes) removeOwned(owned func(tag string) bool) error {
-	var sets []string
-	for _, t := range families() {
-		sets = append(sets, t.portsMap(), t.hostIPMap())
-		for length := range int(8*t.addrType().Len) + 1 {
-			sets = append(sets, t.masqueradeSet(length))
-		}
+	sets, err := x.c.Sets(table())
+	if err != nil {
+		return err
 	}
 	for _, set := range sets {
 		elements, err := x.c.Elements(table(), set)
