@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
 
@@ -30,8 +31,7 @@ func (n *Namespace) DeleteBridge(name string) error {
 	if !ok || bridge.Group != madeGroup {
 		return nil
 	}
-	ports, _, err := n.sortPorts(bridge)
-	if err != nil || len(ports) > 0 {
+	if shared, err := n.IsShared(bridge, nil); shared || err != nil {
 		return err
 	}
 	if err := n.LinkSetDown(bridge); err != nil {
@@ -101,16 +101,29 @@ func (n *Namespace) deleteDownBridge(name string) (deleted bool, err error) {
 	return false, fmt.Errorf("delete bridge %q: %w", name, err)
 }
 
-// IsShared reports whether the bridge has ports other than port and those of
-// inner pairs.
-func (n *Namespace) IsShared(bridge, port netlink.Link) (bool, error) {
-	ports, _, err := n.sortPorts(bridge)
-	for _, p := range ports {
-		if p.Attrs().Index != port.Attrs().Index {
-			return true, err
+// IsShared reports whether the bridge has ports other than port, which may be nil, and
+// those of inner pairs. Of many ports it reads on only up to the first.
+func (n *Namespace) IsShared(bridge, port netlink.Link) (shared bool, err error) {
+	index := bridge.Attrs().Index
+	err = n.readSome(unix.RTM_GETLINK, func(req *nl.NetlinkRequest) {
+		shared = false
+		addList(req, portsOf(index))
+	}, func(m []byte) (bool, error) {
+		p, err := netlink.LinkDeserialize(nil, m)
+		if err != nil {
+			return false, err
 		}
+		if p.Attrs().MasterIndex != index || port != nil && p.Attrs().Index == port.Attrs().Index {
+			return true, nil
+		}
+		inner, err := n.innerEnd(bridge, p)
+		shared = err == nil && inner == nil
+		return !shared, err
+	})
+	if err != nil {
+		return false, fmt.Errorf("list ports of %q: %w", bridge.Attrs().Name, err)
 	}
-	return false, err
+	return shared, nil
 }
 
 // sortPorts returns the ports of a bridge, and the other ends of those that

@@ -13,18 +13,28 @@ import (
 // skipStatistics is RTEXT_FILTER_SKIP_STATS of linux/rtnetlink.h, since 4.5.
 const skipStatistics = 1 << 3
 
+// addList completes the request for a list of links, which the kernel makes by filter,
+// if that is not nil. It writes neither statistics nor, other than for the library's
+// list, what virtual functions a device has, for which drivers ask the hardware.
+func addList(req *nl.NetlinkRequest, filter *nl.RtAttr) {
+	req.AddData(nl.NewIfInfomsg(unix.AF_UNSPEC))
+	req.AddData(nl.NewRtAttr(unix.IFLA_EXT_MASK, nl.Uint32Attr(skipStatistics)))
+	if filter != nil {
+		req.AddData(filter)
+	}
+}
+
+// portsOf is the filter for the links with a master.
+func portsOf(master int) *nl.RtAttr {
+	return nl.NewRtAttr(unix.IFLA_MASTER, nl.Uint32Attr(uint32(master)))
+}
+
 // list returns the links that filter, which may be nil, makes the kernel list and
-// that keep, which may be nil, wants by the attributes of the message. A link that
-// nobody wants costs the kernel's part alone, and that is small: it writes neither
-// statistics nor, other than for the library's list, what virtual functions a device
-// has, for which drivers ask the hardware.
+// that keep, which may be nil, wants by the attributes of the message. One that nobody
+// wants costs the kernel's part alone.
 func (n *Namespace) list(filter *nl.RtAttr, keep func(attrs []byte) bool) ([]netlink.Link, error) {
 	messages, err := n.dump(unix.RTM_GETLINK, unix.RTM_NEWLINK, func(req *nl.NetlinkRequest) {
-		req.AddData(nl.NewIfInfomsg(unix.AF_UNSPEC))
-		req.AddData(nl.NewRtAttr(unix.IFLA_EXT_MASK, nl.Uint32Attr(skipStatistics)))
-		if filter != nil {
-			req.AddData(filter)
-		}
+		addList(req, filter)
 	})
 	if err != nil {
 		return nil, err

@@ -14,7 +14,7 @@ import (
 // (4.4).
 func (n *Namespace) Ports(l netlink.Link) ([]netlink.Link, error) {
 	index := l.Attrs().Index
-	ports, err := n.list(nl.NewRtAttr(unix.IFLA_MASTER, nl.Uint32Attr(uint32(index))), nil)
+	ports, err := n.list(portsOf(index), nil)
 	if err != nil {
 		return nil, fmt.Errorf("list ports of %q: %w", l.Attrs().Name, err)
 	}
