@@ -281,6 +281,10 @@ func (s subject) name() string {
 // each runs test for each subject in parallel.
 func each(t *testing.T, test func(*testing.T, subject)) {
 	t.Parallel()
+	eachOf(t, subjects, test)
+}
+
+func eachOf(t *testing.T, subjects []subject, test func(*testing.T, subject)) {
 	for _, s := range subjects {
 		t.Run(s.name(), func(t *testing.T) {
 			t.Parallel()

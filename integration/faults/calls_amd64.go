@@ -154,6 +154,15 @@ func netlinkMessage(e entry) string {
 	return fmt.Sprintf("netlink message type %#x", e.word(address+typeOffset)&0xffff)
 }
 
+// peeks reports whether a call that receives leaves what it gets where it is.
+func (e entry) peeks() bool {
+	flags := e.args[3]
+	if e.nr == unix.SYS_RECVMSG {
+		flags = e.args[2]
+	}
+	return flags&unix.MSG_PEEK != 0
+}
+
 // domain returns the family of the socket in the first argument, of which it looks
 // at a copy, or AF_UNSPEC if that is none.
 func (e entry) domain() int {

@@ -87,6 +87,9 @@ type Outcome struct {
 	// Points are the calls that count, up to and with the one at which the
 	// fault happened; after that there are none.
 	Points []Point
+	// Answers is how many datagrams each program, by its base name, has got over
+	// netlink. They are counted only if nothing shall go wrong.
+	Answers map[string]int
 	// Hit is where the fault happened, nil if the program ended before.
 	Hit *Point
 }

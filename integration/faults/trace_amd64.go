@@ -28,6 +28,8 @@ type tracer struct {
 	threads map[int]int
 	// calling are the threads that are in a system call.
 	calling map[int]bool
+	// receiving are those that wait for what the kernel answers over netlink.
+	receiving map[int]bool
 	// failing maps a thread to what the call that it is in shall return.
 	failing map[int]syscall.Errno
 	out     Outcome
@@ -39,7 +41,8 @@ type tracer struct {
 func Run(p Program, f Fault) (Outcome, error) {
 	runtime.LockOSThread() // ptrace(2): only the thread that traces may ask
 	defer runtime.UnlockOSThread()
-	t := &tracer{fault: f, kinds: callKinds(), threads: map[int]int{}, calling: map[int]bool{}, failing: map[int]syscall.Errno{}}
+	t := &tracer{fault: f, kinds: callKinds(), threads: map[int]int{}, calling: map[int]bool{}, receiving: map[int]bool{}, failing: map[int]syscall.Errno{}}
+	t.out.Answers = map[string]int{}
 	output, err := t.start(p)
 	if err != nil {
 		return Outcome{}, err
@@ -171,8 +174,8 @@ func (t *tracer) syscall(tid int) error {
 	if err != nil {
 		return err
 	}
-	kinds := t.kinds[nr]
-	if len(kinds) == 0 || t.out.Hit != nil {
+	kinds, receives := t.kinds[nr], t.fault.N == 0 && (nr == unix.SYS_RECVFROM || nr == unix.SYS_RECVMSG)
+	if len(kinds) == 0 && !receives || t.out.Hit != nil {
 		return nil
 	}
 	e := entry{tid: tid, nr: nr}
@@ -180,6 +183,9 @@ func (t *tracer) syscall(tid int) error {
 		if e.args[i], err = getRegister(tid, register); err != nil {
 			return err
 		}
+	}
+	if receives && e.domain() == unix.AF_NETLINK && !e.peeks() {
+		t.receiving[tid] = true
 	}
 	for _, kind := range kinds {
 		if object := kind.object(e); object != "" {
@@ -214,8 +220,16 @@ func (t *tracer) enter(e entry, kind callKind, object string) error {
 	}
 }
 
-// exit sets the result of a call that must fail.
+// exit sets the result of a call that must fail, and counts one that got something.
 func (t *tracer) exit(tid int) error {
+	if t.receiving[tid] {
+		delete(t.receiving, tid)
+		length, err := getRegister(tid, resultRegister)
+		if int64(length) > 0 {
+			t.out.Answers[entry{tid: tid}.program()]++
+		}
+		return err
+	}
 	errno, ok := t.failing[tid]
 	if !ok {
 		return nil

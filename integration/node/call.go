@@ -165,10 +165,11 @@ func (n *Node) Disturb(t testing.TB, command string, c Call, fault faults.Fault)
 // cannot be traced.
 func (n *Node) Programs(t testing.TB, command string, c Call) []string {
 	t.Helper()
-	out := n.trace(t, command, c, faults.Fault{})
-	if err := (Outcome{out.Stdout, out.Stderr, out.Status}).Err(); err != nil {
-		t.Fatalf("%s %s: %v", c.Plugin, command, err)
-	}
+	_, out := n.mustTrace(t, command, c)
+	return programs(out)
+}
+
+func programs(out faults.Outcome) []string {
 	var programs []string
 	for _, p := range out.Points {
 		if path, ok := strings.CutPrefix(p.Call, "execve "); ok {
@@ -176,6 +177,38 @@ func (n *Node) Programs(t testing.TB, command string, c Call) []string {
 		}
 	}
 	return programs
+}
+
+// Cost is what a call asks of others.
+type Cost struct {
+	// Programs is how many are executed beside the plugin.
+	Programs int
+	// Messages is how often the plugin sends something over netlink, and
+	// Answers how many datagrams it gets, of which a list may take many.
+	Messages, Answers int
+}
+
+// Cost makes a call, which must succeed, and returns standard output and what it cost.
+// It skips the test where processes cannot be traced.
+func (n *Node) Cost(t testing.TB, command string, c Call) ([]byte, Cost) {
+	t.Helper()
+	stdout, out := n.mustTrace(t, command, c)
+	cost := Cost{Programs: len(programs(out)), Answers: out.Answers[c.Plugin]}
+	for _, p := range out.Points {
+		if p.Process == c.Plugin && strings.Contains(p.Call, " netlink message ") {
+			cost.Messages++
+		}
+	}
+	return stdout, cost
+}
+
+func (n *Node) mustTrace(t testing.TB, command string, c Call) ([]byte, faults.Outcome) {
+	t.Helper()
+	out := n.trace(t, command, c, faults.Fault{})
+	if err := (Outcome{out.Stdout, out.Stderr, out.Status}).Err(); err != nil {
+		t.Fatalf("%s %s: %v", c.Plugin, command, err)
+	}
+	return out.Stdout, out
 }
 
 func (n *Node) trace(t testing.TB, command string, c Call, fault faults.Fault) faults.Outcome {
