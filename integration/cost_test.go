@@ -94,13 +94,14 @@ func costsOf(t *testing.T, s subject, isCrowded bool) map[string]node.Cost {
 	return costs
 }
 
-// crowd gives a node links, routes, rules and flows of others. User-mode Linux, where
+// crowd gives a node links, addresses, routes, rules and flows of others. User-mode Linux, where
 // those run that need a driver, has no tables for the last two.
 func crowd(t *testing.T, n *node.Node, s subject) {
 	t.Helper()
 	n.Exec(t, "sh", "-ec", `
 		for i in $(seq 200); do echo "link add other$i type veth peer name rehto$i"; done | ip -batch -
 		ip link set other1 up
+		for i in $(seq 5000); do echo "addr add 172.18.$((i / 250)).$((i % 250))/32 dev other1"; done | ip -batch -
 		for i in $(seq 2000); do echo "route add 172.16.$((i / 250)).$((i % 250)) dev other1"; done | ip -batch -`)
 	if s.needs != nil {
 		return

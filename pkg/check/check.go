@@ -118,9 +118,9 @@ func (e Expect) compareAddrs(n *link.Namespace, l netlink.Link) ([]error, error)
 	if len(e.Addrs) == 0 {
 		return nil, nil
 	}
-	have, err := n.AddrList(l, netlink.FAMILY_ALL)
+	have, err := n.Addrs(l)
 	if err != nil {
-		return nil, fmt.Errorf("list addresses of %q: %w", e.Name, err)
+		return nil, err
 	}
 	var errs []error
 	for _, want := range e.Addrs {

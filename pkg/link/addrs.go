@@ -3,17 +3,25 @@ package link
 import (
 	"fmt"
 	"net"
-	"syscall"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
 
-// Networks returns the addresses of one link, each with its prefix length. It
-// costs the same however many links there are: kernels since 4.20 leave out the
-// addresses of the others.
+// Networks returns the addresses of one link, each with its prefix length.
 func (n *Namespace) Networks(l netlink.Link) ([]*net.IPNet, error) {
+	addrs, err := n.Addrs(l)
+	var networks []*net.IPNet
+	for _, addr := range addrs {
+		networks = append(networks, addr.IPNet)
+	}
+	return networks, err
+}
+
+// Addrs returns the addresses of one link with their flags. It costs the same however
+// many links there are: kernels since 4.20 leave out the addresses of the others.
+func (n *Namespace) Addrs(l netlink.Link) ([]netlink.Addr, error) {
 	index := l.Attrs().Index
 	messages, err := n.dump(unix.RTM_GETADDR, unix.RTM_NEWADDR, func(req *nl.NetlinkRequest) {
 		msg := nl.NewIfAddrmsg(unix.AF_UNSPEC)
@@ -23,36 +31,30 @@ func (n *Namespace) Networks(l netlink.Link) ([]*net.IPNet, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list addresses of %q: %w", l.Attrs().Name, err)
 	}
-	var networks []*net.IPNet
+	var addrs []netlink.Addr
 	for _, m := range messages {
 		msg := nl.DeserializeIfAddrmsg(m)
-		attrs, err := nl.ParseRouteAttr(m[msg.Len():])
-		if err != nil {
-			return nil, fmt.Errorf("read addresses of %q: %w", l.Attrs().Name, err)
-		}
 		if int(msg.Index) == index {
-			networks = append(networks, network(msg, attrs))
+			addrs = append(addrs, readAddr(msg, m[msg.Len():]))
 		}
 	}
-	return networks, nil
+	return addrs, nil
 }
 
-// network reads one address. IFA_LOCAL is the link's own and IFA_ADDRESS that
-// of its peer, where there is one; IPv6 has the latter only.
-func network(msg *nl.IfAddrmsg, attrs []syscall.NetlinkRouteAttr) *net.IPNet {
-	network := &net.IPNet{Mask: net.CIDRMask(int(msg.Prefixlen), 32)}
+// readAddr reads one address. IFA_LOCAL is the link's own and IFA_ADDRESS that of its
+// peer, where there is one; IPv6 has the latter only. IFA_FLAGS are more than fit into
+// the header.
+func readAddr(msg *nl.IfAddrmsg, attrs []byte) netlink.Addr {
+	addr := netlink.Addr{IPNet: &net.IPNet{Mask: net.CIDRMask(int(msg.Prefixlen), 32)}, Flags: int(msg.Flags)}
 	if msg.Family == unix.AF_INET6 {
-		network.Mask = net.CIDRMask(int(msg.Prefixlen), 128)
+		addr.Mask = net.CIDRMask(int(msg.Prefixlen), 128)
 	}
-	for _, attr := range attrs {
-		switch attr.Attr.Type {
-		case unix.IFA_LOCAL:
-			network.IP = attr.Value
-		case unix.IFA_ADDRESS:
-			if network.IP == nil {
-				network.IP = attr.Value
-			}
-		}
+	addr.IP = attribute(attrs, unix.IFA_LOCAL)
+	if addr.IP == nil {
+		addr.IP = attribute(attrs, unix.IFA_ADDRESS)
 	}
-	return network
+	if flags := attribute(attrs, unix.IFA_FLAGS); len(flags) == 4 {
+		addr.Flags = int(nl.NativeEndian().Uint32(flags))
+	}
+	return addr
 }

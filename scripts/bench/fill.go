@@ -126,11 +126,12 @@ func (n sizes) rules4() string {
 	return "*filter\n" + chains.String() + rules.String() + "COMMIT\n"
 }
 
-// foreignLinks are pairs, both ends on the node.
+// foreignLinks are pairs with an address, both ends on the node.
 func (n sizes) foreignLinks() string {
 	var batch bytes.Buffer
 	for i := range n.links / 2 {
 		fmt.Fprintf(&batch, "link add foreign%d type veth peer name peer%d\n", i, i)
+		fmt.Fprintf(&batch, "addr add 198.19.%d.%d/32 dev foreign%d\n", i>>8, i&0xff, i)
 	}
 	return batch.String() + "link set foreign0 up\n"
 }
