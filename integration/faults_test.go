@@ -149,6 +149,28 @@ func addStep(t *testing.T, at *site, f faults.Fault) (*faults.Point, error) {
 	return hit, at.del(t)
 }
 
+// What an ADD that was killed has left on the host is found without the container's
+// namespace, which the runtime has forgotten and which lives: by DEL, and by GC.
+func TestKilledAddWithoutNetns(t *testing.T) {
+	t.Parallel()
+	for _, s := range pairSubjects() {
+		for _, command := range []string{"DEL", "GC"} {
+			t.Run(s.plugin+" "+command, func(t *testing.T) {
+				walk(t, s, faults.Kill, func(t *testing.T, at *site, f faults.Fault) (*faults.Point, error) {
+					f.Own = true
+					_, hit := at.node.Disturb(t, "ADD", at.call, f)
+					blind := at.call.With("cni.dev/valid-attachments", []byte("[]"))
+					blind.Netns = "/run/netns/missing"
+					if err := at.node.Run(t, command, blind).Err(); err != nil {
+						return hit, err
+					}
+					return hit, at.changed(t, node.Lasting())
+				})
+			})
+		}
+	}
+}
+
 // A DEL in which one step fails reports it in one error, unless it has restored
 // the host all the same. However it was cut off, the next DEL completes it.
 func TestFaultsInDel(t *testing.T) {

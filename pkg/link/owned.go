@@ -1,10 +1,14 @@
 package link
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
 
 	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
 	"github.com/containernetworking/plugins/pkg/owner"
@@ -13,9 +17,10 @@ import (
 // AddOwnedVeth makes the pair as AddVeth does, gives the host's end a name made
 // from its owner's and writes the owner's tag into its alias (`ip link` shows
 // it), so that DEL finds it without the container's namespace and GC without
-// its name. If the name is taken, as by what an interrupted ADD left, another
-// is tried.
+// its name. Until then its group tells whose it is: see isNewborn. If the name is
+// taken, as by what an interrupted ADD left, another is tried.
 func AddOwnedVeth(host, container *Namespace, v Veth, a owner.Attachment) (hostEnd, containerEnd netlink.Link, err error) {
+	v.Group = birthGroup(a.Network)
 	for try := range maxNameTries {
 		v.HostName = hostName(a, try)
 		hostEnd, containerEnd, err = AddVeth(host, container, v)
@@ -39,6 +44,31 @@ func AddOwnedVeth(host, container *Namespace, v Veth, a owner.Attachment) (hostE
 // hostName is of upstream's form, "veth" and eight digits.
 func hostName(a owner.Attachment, try int) string { return a.DeviceName(12, "veth", try) }
 
+// birthGroup is the link group in which the network's pairs are born, as the kernel
+// takes no alias before a link is there.
+func birthGroup(network string) uint32 {
+	group, _ := strconv.ParseUint(owner.NetworkPrefix(network)[:8], 16, 32)
+	return uint32(group)
+}
+
+// isNewborn reports whether a link is the host's end of a pair of the network that
+// has no alias yet, and never will if its ADD was killed.
+func isNewborn(l netlink.Link, network string) bool {
+	return l.Type() == "veth" && l.Attrs().Alias == "" && l.Attrs().Group == birthGroup(network)
+}
+
+// isOf reports whether a newborn belongs to one of the attachments.
+func isOf(l netlink.Link, attachments []owner.Attachment) bool {
+	return slices.ContainsFunc(attachments, func(a owner.Attachment) bool {
+		for try := range maxNameTries {
+			if l.Attrs().Name == hostName(a, try) {
+				return true
+			}
+		}
+		return false
+	})
+}
+
 // OwnedVeths returns the host's ends of the attachment's pairs. There is more than
 // one only if an ADD was cut off.
 func (n *Namespace) OwnedVeths(a owner.Attachment) ([]netlink.Link, error) {
@@ -51,7 +81,7 @@ func (n *Namespace) OwnedVeths(a owner.Attachment) ([]netlink.Link, error) {
 		if err != nil {
 			return nil, fmt.Errorf("look %q up: %w", hostName(a, try), err)
 		}
-		if a.Owns(l.Attrs().Alias) {
+		if a.Owns(l.Attrs().Alias) || isNewborn(l, a.Network) {
 			ends = append(ends, l)
 		}
 	}
@@ -102,9 +132,19 @@ func isOthers(l netlink.Link, a owner.Attachment) bool {
 	return owner.IsTag(l.Attrs().Alias) && !a.Owns(l.Attrs().Alias)
 }
 
-// Own writes its owner's tag into the alias of a link.
+// Own writes its owner's tag into the alias of a new link and, in the same message,
+// takes it out of the group in which it may have been born.
 func (n *Namespace) Own(l netlink.Link, a owner.Attachment) error {
-	if err := n.LinkSetAlias(l, a.Tag()); err != nil {
+	req, err := n.request(unix.RTM_SETLINK, unix.NLM_F_ACK)
+	if err != nil {
+		return err
+	}
+	msg := nl.NewIfInfomsg(unix.AF_UNSPEC)
+	msg.Index = int32(l.Attrs().Index)
+	req.AddData(msg)
+	req.AddData(nl.NewRtAttr(unix.IFLA_IFALIAS, []byte(a.Tag())))
+	req.AddData(nl.NewRtAttr(unix.IFLA_GROUP, nl.Uint32Attr(0)))
+	if _, err := req.Execute(unix.NETLINK_ROUTE, 0); err != nil {
 		return fmt.Errorf("set alias of %q: %w", l.Attrs().Name, err)
 	}
 	return nil
@@ -151,17 +191,20 @@ func (n *Namespace) Tagged(network string) ([]netlink.Link, error) {
 	return n.with(unix.IFLA_IFALIAS, []byte(owner.NetworkPrefix(network)))
 }
 
-// CollectOwned deletes the network's tagged links whose attachment is not among
-// the valid ones.
+// CollectOwned deletes the network's tagged or newborn links whose attachment is
+// not among the valid ones.
 func (n *Namespace) CollectOwned(network string, valid []owner.Attachment) error {
-	links, err := n.Tagged(network)
+	prefix, group := []byte(owner.NetworkPrefix(network)), nl.Uint32Attr(birthGroup(network))
+	links, err := n.list(nil, func(attrs []byte) bool {
+		return bytes.HasPrefix(attribute(attrs, unix.IFLA_IFALIAS), prefix) || bytes.Equal(attribute(attrs, unix.IFLA_GROUP), group)
+	})
 	if err != nil {
-		return err
+		return fmt.Errorf("list links: %w", err)
 	}
 	stale := owner.Stale(network, valid)
 	var errs []error
 	for _, l := range links {
-		if stale(l.Attrs().Alias) {
+		if stale(l.Attrs().Alias) || isNewborn(l, network) && !isOf(l, valid) {
 			errs = append(errs, n.delete(l))
 		}
 	}

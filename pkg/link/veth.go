@@ -22,6 +22,8 @@ type Veth struct {
 	MTU int
 	// MAC of the container's end. Default: a random one, as the host's end has.
 	MAC net.HardwareAddr
+	// Group is the link group of the host's end.
+	Group uint32
 }
 
 // maxNameTries bounds the search for a free random name, of which there are 2³².
@@ -51,10 +53,10 @@ func AddVeth(host, container *Namespace, v Veth) (hostEnd, containerEnd netlink.
 			}
 		}
 		var pair *netlink.Veth
-		if pair, err = v.pair(name, host); err != nil {
+		if pair, err = v.pair(name, container); err != nil {
 			return nil, nil, err
 		}
-		err = container.LinkAdd(pair)
+		err = host.LinkAdd(pair)
 		if !errors.Is(err, unix.EEXIST) {
 			break
 		}
@@ -82,18 +84,19 @@ func AddVeth(host, container *Namespace, v Veth) (hostEnd, containerEnd netlink.
 	return hostEnd, containerEnd, nil
 }
 
-// pair is the request for the kernel. The transmit queue lengths are left to
-// it: 1000 on both ends, where a length of 0 would make qdiscs drop bursts.
-func (v Veth) pair(hostName string, host *Namespace) (*netlink.Veth, error) {
+// pair is the request for the kernel, whose peer is the container's end: a peer has
+// no group in the netlink package. The transmit queue lengths are left to the
+// kernel: 1000 on both ends, where a length of 0 would make qdiscs drop bursts.
+func (v Veth) pair(hostName string, container *Namespace) (*netlink.Veth, error) {
 	hostMAC, err1 := ChooseMAC(nil)
 	mac, err2 := ChooseMAC(v.MAC)
 	if err := errors.Join(err1, err2); err != nil {
 		return nil, err
 	}
 	attrs := netlink.NewLinkAttrs()
-	attrs.Name, attrs.MTU, attrs.HardwareAddr = v.Name, v.MTU, mac
+	attrs.Name, attrs.MTU, attrs.HardwareAddr, attrs.Group = hostName, v.MTU, hostMAC, v.Group
 	pair := netlink.NewVeth(attrs)
-	pair.PeerName, pair.PeerHardwareAddr, pair.PeerNamespace = hostName, hostMAC, netlink.NsFd(host.NetNS.Fd())
+	pair.PeerName, pair.PeerHardwareAddr, pair.PeerNamespace = v.Name, mac, netlink.NsFd(container.NetNS.Fd())
 	return pair, nil
 }
 
