@@ -14,6 +14,9 @@ import (
 // (dhcp needs it, and a name that is taken must cost no address, least of all those
 // of the attachment that has it), gets its addresses, and configures it.
 func (v verbs) add(args *skel.CmdArgs) error {
+	if err := link.CheckName(args.IfName); err != nil {
+		return plugin.Errorf(types.ErrInvalidEnvironmentVariables, "CNI_IFNAME: %w", err)
+	}
 	d, err := v.load(args.StdinData)
 	if err != nil {
 		return err

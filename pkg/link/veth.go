@@ -42,6 +42,9 @@ func RandomName(prefix string) (string, error) {
 // container's. A name that is taken is an error: a device that somebody else
 // made is never touched (NLM_F_EXCL). Only the default HostName tries others.
 func AddVeth(host, container *Namespace, v Veth) (hostEnd, containerEnd netlink.Link, err error) {
+	if err := errors.Join(CheckName(v.Name), CheckName(v.HostName)); err != nil {
+		return nil, nil, err
+	}
 	name, tries := v.HostName, 1
 	if name == "" {
 		tries = maxNameTries

@@ -3,6 +3,7 @@ package link
 import (
 	"errors"
 	"net"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -85,6 +86,11 @@ func TestAddVethRefusesTakenNames(t *testing.T) {
 	host, container := newNamespace(t), newNamespace(t)
 	if _, _, err := AddVeth(host, container, Veth{Name: "eth0", HostName: "vethx"}); err != nil {
 		t.Fatal(err)
+	}
+	for _, v := range []Veth{{Name: "eth%d"}, {Name: "eth1", HostName: "veth%d"}} {
+		if _, _, err := AddVeth(host, container, v); err == nil || !strings.Contains(err.Error(), "has a %") {
+			t.Errorf("%+v: error %v", v, err)
+		}
 	}
 	for _, v := range []Veth{{Name: "eth0"}, {Name: "eth1", HostName: "vethx"}, {Name: "eth0", HostName: "vethy"}} {
 		_, _, err := AddVeth(host, container, v)

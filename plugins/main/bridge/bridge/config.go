@@ -123,6 +123,9 @@ func (c *Conf) Validate() error {
 }
 
 func (c *Conf) validateNames() error {
+	if err := link.CheckName(c.Bridge); err != nil {
+		return fmt.Errorf("bridge: %w", err)
+	}
 	if len(c.Bridge) > maxName {
 		return fmt.Errorf("failed to create bridge %q: could not add %q: %w", c.Bridge, c.Bridge, unix.ERANGE)
 	}

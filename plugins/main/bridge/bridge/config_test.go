@@ -61,6 +61,7 @@ func TestInvalid(t *testing.T) {
 		{"no addresses to check", `, "ipspoofchk": true, "ipam": {}`, "cannot use ipspoofchk without IPAM"},
 		{"addresses for what is down", ipam + `, "disableContainerInterface": true`, "cannot use IPAM when DisableContainerInterface flag is set"},
 		{"long name", `, "bridge": "bridge-of-16-byt"`, `failed to create bridge "bridge-of-16-byt": could not add "bridge-of-16-byt": numerical result out of range`},
+		{"name with a number to come", `, "bridge": "br%d"`, `bridge: interface name "br%d" has a %, which the kernel takes for a place to put a number`},
 		{"long name of a gateway", ipam + `, "bridge": "bridge-of-15-by", "vlan": 100, "isGateway": true`, `interface name "bridge-of-15-by.100", for the gateway of VLAN 100, is longer than 15 characters`},
 		{"negative mtu", `, "mtu": -1`, "invalid mtu -1 (must be 0 or between 68 and 65535)"},
 		{"small mtu", `, "mtu": 10`, "invalid mtu 10 (must be 0 or between 68 and 65535)"},

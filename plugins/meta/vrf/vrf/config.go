@@ -6,6 +6,7 @@ import (
 
 	"github.com/containernetworking/cni/pkg/utils"
 
+	"github.com/containernetworking/plugins/pkg/link"
 	"github.com/containernetworking/plugins/pkg/routing"
 )
 
@@ -27,6 +28,9 @@ func (c *Conf) Validate() error {
 		name := c.VRFName
 		c.VRFName = ""
 		return fmt.Errorf("vrfname %q: %w", name, err)
+	}
+	if err := link.CheckName(c.VRFName); err != nil {
+		return fmt.Errorf("vrfname: %w", err)
 	}
 	if int64(c.Table) > routing.MaxTable { // on machines of 32 bits
 		return fmt.Errorf("table %d is greater than %d", c.Table, routing.MaxTable)

@@ -14,6 +14,7 @@ func TestConf(t *testing.T) {
 		`{}`:                              "configuration is expected to have a valid vrf name",
 		`{"vrfname": "0123456789abcdef"}`: `vrfname "0123456789abcdef": interface name is too long; interface name should be less than 16 characters`,
 		`{"vrfname": ".."}`:               `vrfname "..": interface name is . or ..`,
+		`{"vrfname": "vrf%d"}`:            `vrfname: interface name "vrf%d" has a %, which the kernel takes for a place to put a number`,
 	} {
 		var c Conf
 		if err := json.Unmarshal([]byte(text), &c); err != nil {
