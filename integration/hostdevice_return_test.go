@@ -28,8 +28,16 @@ func TestHostDeviceComesBack(t *testing.T) {
 		"MTU":            {inside: "ip link set eth0 mtu 1300"},
 		"MAC":            {inside: "ip link set eth0 address 02:00:00:00:00:55"},
 		"down inside":    {inside: "ip link set eth0 down"},
-		"enslaved":       {inside: "ip link add br0 type bridge; ip link set eth0 master br0"},
-		"other index":    {host: "ip -n c link add dummy index $(cat /sys/class/net/nic-c/ifindex) type veth"},
+		"altname": {host: "ip link property add dev nic-c altname port-c", inside: `ip link property del dev eth0 altname port-c
+			ip link property add dev eth0 altname nic-c altname peer-nic-c`},
+		"altname taken":   {host: "ip link property add dev nic-c altname port-c", inside: "ip link set eth0 down; ip link set eth0 name x; ip link add nic-c type bridge; ip link add eth0 type bridge"},
+		"flags":           {host: "ip link set nic-c promisc on allmulticast on arp off", inside: "ip link set eth0 promisc off allmulticast off multicast off arp on"},
+		"no flags":        {inside: "ip link set eth0 promisc on allmulticast on multicast off arp off"},
+		"group and queue": {host: "ip link set nic-c group 7 txqueuelen 77", inside: "ip link set eth0 group 8 txqueuelen 0"},
+		"qdisc":           {host: "tc qdisc replace dev nic-c root pfifo_fast", inside: "tc qdisc replace dev eth0 root pfifo"},
+		"no qdisc":        {inside: "tc qdisc replace dev eth0 root pfifo"},
+		"enslaved":        {inside: "ip link add br0 type bridge; ip link set eth0 master br0"},
+		"other index":     {host: "ip -n c link add dummy index $(cat /sys/class/net/nic-c/ifindex) type veth"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -65,10 +65,28 @@ func (d dump) linkLines() []string {
 		if a.Flags&net.FlagUp != 0 {
 			state = "up"
 		}
-		lines = append(lines, fmt.Sprintf("%s %s %s master %s mtu %d txqueuelen %d mac %s promisc %d allmulti %t alias %q",
-			a.Name, l.Type(), state, d.names[a.MasterIndex], a.MTU, a.TxQLen, a.HardwareAddr, a.Promisc, a.RawFlags&unix.IFF_ALLMULTI != 0, a.Alias))
+		lines = append(lines, fmt.Sprintf("%s %s %s master %s mtu %d txqueuelen %d mac %s promisc %d allmulti %t alias %q%s",
+			a.Name, l.Type(), state, d.names[a.MasterIndex], a.MTU, a.TxQLen, a.HardwareAddr, a.Promisc, a.RawFlags&unix.IFF_ALLMULTI != 0, a.Alias, rarities(a)))
 	}
 	return lines
+}
+
+// rarities tells what few links have.
+func rarities(a *netlink.LinkAttrs) string {
+	text := ""
+	if a.RawFlags&unix.IFF_NOARP != 0 {
+		text += " noarp"
+	}
+	if a.RawFlags&unix.IFF_MULTICAST == 0 {
+		text += " nomulticast"
+	}
+	if a.Group != 0 {
+		text += fmt.Sprintf(" group %d", a.Group)
+	}
+	if len(a.AltNames) > 0 {
+		text += fmt.Sprintf(" altnames %q", a.AltNames)
+	}
+	return text
 }
 
 // features lists what each link could do and somebody has turned off.

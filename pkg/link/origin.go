@@ -15,13 +15,14 @@ import (
 type Origin struct {
 	// Name on the host.
 	Name string `json:"name"`
-	// AltNames are alternative names, which it keeps wherever it is.
+	// AltNames are alternative names, which the kernel moves along with it.
 	AltNames []string `json:"altNames,omitempty"`
 	// HostIndex is its index on the host, and Index that where it is: after Lend,
 	// in the container.
 	HostIndex int `json:"hostIndex"`
 	Index     int `json:"index"`
-	// Kind, "veth", or "device" for what no rtnetlink message made.
+	// Kind, "veth", or "device" for what no rtnetlink message made; "" if upstream has
+	// moved it.
 	Kind string `json:"kind"`
 	// MAC, MTU, Alias, Up and Master are what Restore brings back.
 	MAC    string `json:"mac,omitempty"`
@@ -29,6 +30,8 @@ type Origin struct {
 	Alias  string `json:"alias,omitempty"`
 	Up     bool   `json:"up,omitempty"`
 	Master string `json:"master,omitempty"`
+	// Settings are nil in what earlier releases have written down.
+	Settings *DeviceSettings `json:"settings,omitempty"`
 	// Addresses and Routes are messages of rtnetlink.
 	Addresses [][]byte `json:"addresses,omitempty"`
 	Routes    [][]byte `json:"routes,omitempty"`
@@ -64,6 +67,9 @@ func (n *Namespace) Origin(l netlink.Link) (*Origin, error) {
 		o.Master = master.Attrs().Name
 	}
 	var err error
+	if o.Settings, err = n.deviceSettings(l); err != nil {
+		return nil, err
+	}
 	if o.Addresses, err = n.rawAddresses(l); err != nil {
 		return nil, err
 	}
@@ -120,6 +126,9 @@ func (o *Origin) Return(host, container *Namespace) (bool, error) {
 	if err == nil {
 		err = container.moveRDMA(o.RDMA, host)
 	}
+	if err == nil {
+		err = o.dropAltNames(container, l, host)
+	}
 	// Unless its name is taken there, the device has it before it comes, so that
 	// udev knows it.
 	if err == nil && container.isFree(o.Name) == nil {
@@ -147,7 +156,7 @@ func (o *Origin) IsHome(host *Namespace) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("look %q up: %w", o.Name, err)
 	}
-	return l.Attrs().HardwareAddr.String() == o.MAC, nil
+	return l.Attrs().Name == o.Name && l.Attrs().HardwareAddr.String() == o.MAC, nil
 }
 
 // Restore gives a device that is on the host, under whatever name, all back that
@@ -164,11 +173,22 @@ func (o *Origin) Restore(host *Namespace) (bool, error) {
 }
 
 func (o *Origin) restore(host *Namespace, l netlink.Link) error {
+	if err := o.dropAltNames(host, l, host); err != nil {
+		return err
+	}
 	if err := o.rename(host, l); err != nil {
+		return err
+	}
+	if err := o.restoreAltNames(host, l); err != nil {
 		return err
 	}
 	if err := o.restoreLink(host, l); err != nil {
 		return err
+	}
+	if o.Settings != nil {
+		if err := o.Settings.restore(host, l); err != nil {
+			return err
+		}
 	}
 	if err := o.restoreAddresses(host, l); err != nil {
 		return err
