@@ -43,6 +43,9 @@ func (v verbs) add(args *skel.CmdArgs) error {
 		if err := a.address(delegate, call); err != nil {
 			return nil, err
 		}
+		if err := d.base().CheckIPv6(a, a.link.Attrs().MTU); err != nil {
+			return nil, err
+		}
 		if dns := d.base().DNS; isGiven(dns) {
 			a.Result.DNS = dns
 		}

@@ -1,6 +1,7 @@
 package iface
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 
@@ -48,6 +49,9 @@ func (c *Child) Make(a *Attachment, l netlink.Link) error {
 	at := c.place(a)
 	master, err := c.master(at)
 	if err != nil {
+		return err
+	}
+	if err := c.CheckIPv6(a, cmp.Or(c.MTU, master.Attrs().MTU)); err != nil {
 		return err
 	}
 	attrs := l.Attrs()

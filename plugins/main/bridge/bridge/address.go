@@ -69,7 +69,7 @@ func (c *Conf) addGateway(a *iface.Attachment, l netlink.Link, gateway netlink.A
 		}
 	}
 	if gateway.IP.To4() == nil {
-		if err := ip.EnableIPv6(name); err != nil {
+		if err := c.allowIPv6(a, l); err != nil {
 			return err
 		}
 	}
@@ -78,6 +78,20 @@ func (c *Conf) addGateway(a *iface.Attachment, l netlink.Link, gateway netlink.A
 		return fmt.Errorf("could not add IP address %v to %q: %w", gateway.IPNet, name, err)
 	}
 	return nil
+}
+
+// allowIPv6 looks at the interface again: the kernel may have changed the MTU of a bridge
+// with its new port.
+func (c *Conf) allowIPv6(a *iface.Attachment, l netlink.Link) error {
+	name := l.Attrs().Name
+	l, err := a.Host.LinkByIndex(l.Attrs().Index)
+	if err != nil {
+		return fmt.Errorf("look %q up: %w", name, err)
+	}
+	if err := c.CheckIPv6(a, l.Attrs().MTU); err != nil {
+		return fmt.Errorf("%q: %w", name, err)
+	}
+	return ip.EnableIPv6(name)
 }
 
 func ignore(err error, expected ...error) error {

@@ -30,6 +30,9 @@ func (c *Conf) Create(a *iface.Attachment) error {
 	if err != nil {
 		return err
 	}
+	if err := c.CheckIPv6(a, c.MTU); err != nil {
+		return err
+	}
 	pair := link.Veth{Name: a.IfName, MTU: c.MTU, MAC: mac}
 	port, containerEnd, err := link.AddOwnedVeth(a.Host, a.Container, pair, a.Attachment)
 	if err != nil {

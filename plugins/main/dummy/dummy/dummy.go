@@ -18,6 +18,9 @@ var Plugin = iface.New("dummy", func() iface.Driver { return new(Conf) })
 
 // Create makes the interface.
 func (c *Conf) Create(a *iface.Attachment) error {
+	if err := c.CheckIPv6(a, c.MTU); err != nil {
+		return err
+	}
 	attrs := netlink.NewLinkAttrs()
 	attrs.Name, attrs.MTU, attrs.HardwareAddr = a.IfName, c.MTU, c.mac
 	c.Queues.Set(&attrs)

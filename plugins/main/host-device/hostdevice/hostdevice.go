@@ -34,6 +34,9 @@ func (c *Conf) Create(a *iface.Attachment) error {
 	if err != nil {
 		return fmt.Errorf("failed to find host device: %w", err)
 	}
+	if err := c.CheckIPv6(a, device.Attrs().MTU); err != nil {
+		return err
+	}
 	l, err := lend(a, device)
 	if err == nil && c.mac != nil {
 		l, err = setMAC(a.Container, l, c.mac)

@@ -23,6 +23,9 @@ var records = rules.Records{Plugin: "ptp"}
 
 // Create makes the veth pair.
 func (c *Conf) Create(a *iface.Attachment) error {
+	if err := c.CheckIPv6(a, c.MTU); err != nil {
+		return err
+	}
 	pair := link.Veth{Name: a.IfName, MTU: c.MTU, MAC: c.mac}
 	hostEnd, containerEnd, err := link.AddOwnedVeth(a.Host, a.Container, pair, a.Attachment)
 	if err != nil {

@@ -23,6 +23,9 @@ func (c *Conf) Create(a *iface.Attachment) error {
 	if err != nil {
 		return err
 	}
+	if err := c.CheckIPv6(a, c.MTU); err != nil {
+		return err
+	}
 	tap := link.Tap{Name: a.IfName, MultiQueue: c.MultiQueue, Owner: c.Owner, Group: c.Group, MTU: c.MTU, MAC: mac}
 	if c.SELinuxContext != "" {
 		err = createAs(c.SELinuxContext, a.Container, tap, a.Attachment)

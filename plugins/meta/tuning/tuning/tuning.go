@@ -3,10 +3,13 @@
 package tuning
 
 import (
+	"net"
+
 	"github.com/containernetworking/cni/pkg/types"
 	"github.com/containernetworking/cni/pkg/version"
 
 	"github.com/containernetworking/plugins/pkg/chained"
+	"github.com/containernetworking/plugins/pkg/netdev"
 	"github.com/containernetworking/plugins/pkg/ns"
 	"github.com/containernetworking/plugins/pkg/owner"
 	"github.com/containernetworking/plugins/pkg/plugin"
@@ -33,12 +36,24 @@ func (c *Conf) Add(a *chained.Attachment) error {
 		if err := want.resolve(a.IfName, allowed); err != nil || want.isEmpty() {
 			return err
 		}
+		if err := netdev.CheckMTU(want.MTU, networks(a)); err != nil {
+			return plugin.Errorf(types.ErrInvalidNetworkConfig, "%w", err)
+		}
 		if err := c.set(a, d, want); err != nil {
 			return err
 		}
 		c.report(a, want)
 		return nil
 	})
+}
+
+// networks are the addresses that the interface has, or may have.
+func networks(a *chained.Attachment) []*net.IPNet {
+	var list []*net.IPNet
+	for _, ip := range a.IPs() {
+		list = append(list, &ip.Address)
+	}
+	return list
 }
 
 // tune runs f on the device, with what is wanted of it.
