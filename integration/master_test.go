@@ -56,6 +56,22 @@ func TestMasterRefused(t *testing.T) {
 			`failed to create vlan "eth0": file exists: VLAN 7 of "uplink" has an interface`},
 		{"VLAN's master is down", "vlan", `"vlanId": 7`, "ip link set uplink down", `master "uplink": network is down`},
 		{"MAC in use", "macvlan", `"mac": "02:00:00:00:00:01"`, "ip link set uplink address 02:00:00:00:00:01", `set "eth0" up: `},
+		{"macvlan on ipvlan's", "macvlan", bare, "ip link add link uplink name other type ipvlan",
+			`failed to create macvlan "eth0": device or resource busy: master "uplink" has ipvlan interfaces, maybe in containers, or MACsec, and cannot have macvlan ones beside`},
+		{"ipvlan on macvlan's", "ipvlan", bare, "ip link add link uplink name other type macvlan",
+			`failed to create ipvlan "eth0": device or resource busy: master "uplink" has macvlan interfaces, maybe in containers, or MACsec, and cannot have ipvlan ones beside`},
+		{"macvlan on a port", "macvlan", bare, "ip link add br0 type bridge; ip link set uplink master br0",
+			`failed to create macvlan "eth0": device or resource busy: master "uplink" is a port of bridge "br0", which gets its frames: put the interface on that`},
+		{"ipvlan on a port", "ipvlan", bare, "ip link add br0 type bridge; ip link set uplink master br0",
+			`failed to create ipvlan "eth0": device or resource busy: master "uplink" is a port of bridge "br0", which gets its frames: put the interface on that`},
+		{"macvlan beside passthru", "macvlan", bare, "ip link add link uplink name other type macvlan mode passthru",
+			`failed to create macvlan "eth0": invalid argument: master "uplink" has a macvlan in mode passthru, maybe in a container, which needs it for itself`},
+		{"passthru beside macvlan", "macvlan", `"mode": "passthru"`, "ip link add link uplink name other type macvlan",
+			`failed to create macvlan "eth0": invalid argument: master "uplink" has a macvlan, maybe in a container, and mode passthru needs a master for itself`},
+		{"macvlan on lo", "macvlan", `"master": "lo"`, "true", `failed to create macvlan "eth0": invalid argument: master "lo" is no Ethernet interface`},
+		{"macvlan on a tun", "macvlan", `"master": "tun0"`, "ip tuntap add tun0 mode tun", `failed to create macvlan "eth0": invalid argument: master "tun0" is no Ethernet interface`},
+		{"ipvlan on a tun", "ipvlan", `"master": "tun0"`, "ip tuntap add tun0 mode tun", `failed to create ipvlan "eth0": invalid argument: master "tun0" is no Ethernet interface`},
+		{"vlan on lo", "vlan", `"vlanId": 7, "master": "lo"`, "true", `failed to create vlan "eth0": operation not supported: master "lo" is no Ethernet interface`},
 		{"MAC", "macvlan", `"mac": "zz"`, "true", "invalid args zz for MAC addr: address zz: invalid MAC address"},
 		{"chain", "ipvlan", `"master": "", "prevResult": {"cniVersion": "1.1.0", "interfaces": [{"name": "a"}, {"name": "b"}]}`, "true",
 			"chained master failure. PrevResult lacks a single named interface"},
@@ -64,6 +80,9 @@ func TestMasterRefused(t *testing.T) {
 			t.Parallel()
 			n := node.New(t)
 			needsDriver(t, n, test.plugin)
+			if strings.HasSuffix(test.prepare, "type ipvlan") {
+				needsDriver(t, n, "ipvlan")
+			}
 			n.Exec(t, "sh", "-ec", wire)
 			c := n.Container(t, "c")
 			n.Exec(t, "sh", "-ec", test.prepare)

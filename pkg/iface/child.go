@@ -60,7 +60,7 @@ func (c *Child) Make(a *Attachment, l netlink.Link) error {
 	c.Queues.Set(attrs)
 	made, err := at.AddChild(a.Container, l)
 	if err != nil {
-		return err
+		return c.explain(at, master, l, err)
 	}
 	a.Undo(func() error { return a.Container.Delete(a.IfName, c.Kind) })
 	if err := a.Container.Own(made, a.Attachment); err != nil {
