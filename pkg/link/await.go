@@ -85,9 +85,9 @@ func (n *Namespace) HasCarrier(l netlink.Link) (bool, error) {
 }
 
 // upTime bounds the wait for an interface whose other end is up: the kernel
-// takes milliseconds, or 1 s when it thinks that links change too fast
-// (net/core/link_watch.c).
-const upTime = 2 * time.Second
+// takes milliseconds, or 1 s when it thinks that links change too fast, and longer when
+// they go on to do so (net/core/link_watch.c).
+const upTime = 5 * time.Second
 
 // AwaitUp waits until the kernel sends packets through the link: until then it
 // drops them, although both ends are set up. Since 6.8 the kernel does this by
