@@ -27,6 +27,9 @@ const (
 	cable = `ip link add uplink{n} type veth peer name gw{n}
 		ip link set uplink{n} up; ip link set gw{n} up
 		`
+	vlanEnd = `ip link set gw{n} down; ip link set gw{n} name trunk{n} up
+		ip link add gw{n} link trunk{n} type vlan id 5; ip link set gw{n} up
+		`
 	farEnd = `ip addr add 10.89.{n}.1/24 dev gw{n}; ip addr add fd00:89:{n}::1/64 dev gw{n} nodad`
 )
 
@@ -35,10 +38,7 @@ var twoNetworksOf = []twoNetworks{
 	{plugin: "ptp", keys: `"mtu": 1500`},
 	{plugin: "macvlan", keys: `"master": "uplink{n}"`, host: cable + farEnd},
 	{plugin: "ipvlan", keys: `"master": "uplink{n}"`, host: cable + farEnd},
-	{plugin: "vlan", keys: `"master": "uplink{n}", "vlanId": 5`, host: cable + `
-		ip link set gw{n} down; ip link set gw{n} name trunk{n} up
-		ip link add gw{n} link trunk{n} type vlan id 5; ip link set gw{n} up
-		` + farEnd},
+	{plugin: "vlan", keys: `"master": "uplink{n}", "vlanId": 5`, host: cable + vlanEnd + farEnd},
 	{plugin: "host-device", keys: `"device": "uplink{n}"`, host: cable + farEnd},
 	{plugin: "tap", keys: `"multiQueue": false`, alone: true},
 	{plugin: "dummy", keys: `"mtu": 1500`, alone: true},

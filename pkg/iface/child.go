@@ -58,7 +58,7 @@ func (c *Child) Make(a *Attachment, l netlink.Link) error {
 	attrs.Name, attrs.ParentIndex, attrs.MTU = a.IfName, master.Attrs().Index, c.MTU
 	attrs.TxQLen = -1
 	c.Queues.Set(attrs)
-	made, err := at.AddChild(a.Container, l)
+	made, err := c.add(a, at, l)
 	if err != nil {
 		return c.explain(at, master, l, err)
 	}
@@ -68,6 +68,26 @@ func (c *Child) Make(a *Attachment, l netlink.Link) error {
 	}
 	a.Report(made)
 	return c.Prepare(a, c.HasIPAM() || len(a.Result.IPs) > 0)
+}
+
+// add leaves a name that is taken to AddChild, as nothing would free that.
+func (c *Child) add(a *Attachment, at *link.Namespace, l netlink.Link) (made netlink.Link, err error) {
+	step := func() error {
+		made, err = at.AddChild(a.Container, l)
+		return err
+	}
+	if a.nameIsFree() {
+		err = at.WhenFree(a.Context, step)
+	} else {
+		err = step()
+	}
+	return made, err
+}
+
+// Configure is the Endpoint's, for which others on the same master must leave free
+// what they had.
+func (c *Child) Configure(a *Attachment) error {
+	return c.setUp().ApplyOn(a, c.place(a), c.setUp().Config(a.Result))
 }
 
 // place is the namespace of the master.

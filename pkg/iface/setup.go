@@ -12,6 +12,7 @@ import (
 	"github.com/vishvananda/netlink"
 
 	"github.com/containernetworking/plugins/pkg/ip"
+	"github.com/containernetworking/plugins/pkg/link"
 	"github.com/containernetworking/plugins/pkg/utils/sysctl"
 )
 
@@ -71,6 +72,18 @@ func (s SetUp) Apply(a *Attachment, config ip.Config) error {
 	if err := config.Apply(a.Container, a.link); err != nil {
 		return err
 	}
+	return s.await(a, config)
+}
+
+// ApplyOn is Apply for an interface on another one, of the namespace at.
+func (s SetUp) ApplyOn(a *Attachment, at *link.Namespace, config ip.Config) error {
+	if err := config.ApplyOn(a.Context, at, a.Container, a.link); err != nil {
+		return err
+	}
+	return s.await(a, config)
+}
+
+func (s SetUp) await(a *Attachment, config ip.Config) error {
 	if carrier, err := a.Container.HasCarrier(a.link); err != nil || !carrier {
 		return err
 	}

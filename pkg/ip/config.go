@@ -3,6 +3,7 @@
 package ip
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -35,6 +36,17 @@ func (c Config) HasIPv6() bool {
 // (arp_notify, ndisc_notify). What the kernel has already from router
 // advertisements stays as it is.
 func (c Config) Apply(n *link.Namespace, l netlink.Link) error {
+	return c.apply(n, l, func(step func() error) error { return step() })
+}
+
+// ApplyOn is Apply for an interface on another one, of the namespace at, which has
+// addresses and hardware addresses for itself among those on that: see
+// link.Namespace.WhenFree.
+func (c Config) ApplyOn(ctx context.Context, at, n *link.Namespace, l netlink.Link) error {
+	return c.apply(n, l, func(step func() error) error { return at.WhenFree(ctx, step) })
+}
+
+func (c Config) apply(n *link.Namespace, l netlink.Link, take func(step func() error) error) error {
 	name := l.Attrs().Name
 	if c.HasIPv6() {
 		if err := n.Do(func() error { return EnableIPv6(name) }); err != nil {
@@ -42,11 +54,11 @@ func (c Config) Apply(n *link.Namespace, l netlink.Link) error {
 		}
 	}
 	for _, addr := range c.Addrs {
-		if err := n.AddrAdd(l, &addr); err != nil && !(errors.Is(err, unix.EEXIST) && hasAdvertised(n, l, &addr)) {
+		if err := take(func() error { return addAddr(n, l, addr) }); err != nil {
 			return fmt.Errorf("add address %v to %q: %w", addr.IPNet, name, err)
 		}
 	}
-	if err := n.LinkSetUp(l); err != nil {
+	if err := take(func() error { return n.LinkSetUp(l) }); err != nil {
 		return fmt.Errorf("set %q up: %w", name, err)
 	}
 	for _, route := range c.Routes {
@@ -55,6 +67,14 @@ func (c Config) Apply(n *link.Namespace, l netlink.Link) error {
 		}
 	}
 	return nil
+}
+
+func addAddr(n *link.Namespace, l netlink.Link, addr netlink.Addr) error {
+	err := n.AddrAdd(l, &addr)
+	if errors.Is(err, unix.EEXIST) && hasAdvertised(n, l, &addr) {
+		return nil
+	}
+	return err
 }
 
 // addBeside adds a route through l beside those that the container's other networks

@@ -53,6 +53,9 @@ func (c *Conf) Create(a *iface.Attachment) error {
 	if c.made, err = a.Host.Connect(port, c.bridge(), c.portSettings()); err != nil {
 		return err
 	}
+	if err := c.takeOver(a, mac); err != nil {
+		return err
+	}
 	a.ReportHost(c.made.Bridge)
 	a.ReportHost(port)
 	a.Report(containerEnd)

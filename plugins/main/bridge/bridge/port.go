@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"fmt"
+	"net"
 
 	"github.com/vishvananda/netlink"
 
@@ -36,6 +37,26 @@ func (c *Conf) vlans(defaultVLAN uint16) *link.VLANs {
 		vlans.Untagged = []uint16{defaultVLAN}
 	}
 	return vlans
+}
+
+// takeOver removes the port of a dead container that had the hardware address: as long
+// as the kernel has not, it may still answer, and the bridge turn to it.
+func (c *Conf) takeOver(a *iface.Attachment, mac net.HardwareAddr) error {
+	if mac == nil {
+		return nil
+	}
+	vlan := uint16(0)
+	if filters := c.made.Bridge.VlanFiltering; filters != nil && *filters {
+		if vlan = c.made.DefaultVLAN(); c.VLAN != 0 {
+			vlan = uint16(c.VLAN)
+		}
+	}
+	before, err := a.Host.PortTo(c.made.Bridge, mac, vlan)
+	if before == nil || err != nil {
+		return err
+	}
+	_, err = a.Host.DeleteOrphan(a.Context, before)
+	return err
 }
 
 // awaitPort waits until the bridge forwards what comes through the port.

@@ -54,7 +54,7 @@ func (c *Conf) Configure(a *iface.Attachment) error {
 	if err := a.Host.SkipLinkLocal(host); err != nil {
 		return err
 	}
-	if err := withLinkLocal(plan.host).Apply(a.Host, host); err != nil {
+	if err := withLinkLocal(plan.host).Claim(a.Context, a.Host, host); err != nil {
 		return err
 	}
 	if err := plan.container.Apply(a.Container, a.Link()); err != nil {
