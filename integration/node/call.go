@@ -34,6 +34,8 @@ type Call struct {
 	Command string
 	// Env has further variables, "NAME=value", which come last.
 	Env []string
+	// Credential is the user who calls. Default: the one of the test.
+	Credential *syscall.Credential
 }
 
 // With returns the call with a top-level key of its configuration set to raw
@@ -131,6 +133,7 @@ func (n *Node) Run(t testing.TB, command string, c Call) Outcome {
 	path := filepath.Join(bin, c.Plugin)
 	cmd := exec.Command(path, strings.Fields(c.Command)...)
 	cmd.Env = c.environ(command, filepath.Dir(path))
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: c.Credential}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(c.Config), &stdout, &stderr
 	err = n.Do(cmd.Run)
 	if err != nil && cmd.ProcessState == nil {

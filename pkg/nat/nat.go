@@ -14,6 +14,7 @@ import (
 	"github.com/containernetworking/plugins/pkg/iptables"
 	"github.com/containernetworking/plugins/pkg/nft"
 	"github.com/containernetworking/plugins/pkg/owner"
+	"github.com/containernetworking/plugins/pkg/plugin"
 )
 
 // Options change how addresses are translated.
@@ -111,7 +112,9 @@ func DelBeside(m Masqueraded, inside func(func() error) error, deleteLink func()
 		running sync.WaitGroup
 		legacy  error
 	)
-	running.Go(func() { legacy = inside(byIPTables.Legacy) })
+	running.Go(func() {
+		legacy = plugin.Guard(func() error { return inside(byIPTables.Legacy) })
+	})
 	deleted := deleteLink()
 	running.Wait()
 	release()

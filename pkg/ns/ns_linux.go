@@ -178,10 +178,11 @@ func (h *handle) Do(toRun func(NetNS) error) error {
 		return fmt.Errorf("Failed to open current namespace: %w", err)
 	}
 	defer home.Close()
-	defer home.comeBack()
 	if err := h.enter(); err != nil {
-		return fmt.Errorf("error switching to ns %v: %w", h.path, err)
+		runtime.UnlockOSThread() // it never left, and whoever may not leave may not come back
+		return &EntryErr{h.path, err}
 	}
+	defer home.comeBack()
 	return toRun(home)
 }
 

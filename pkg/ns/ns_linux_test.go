@@ -154,6 +154,27 @@ func TestDo(t *testing.T) {
 	})
 }
 
+// Whoever may not enter a namespace gets an error: the thread has never left.
+func TestDoWithoutPrivilege(t *testing.T) {
+	target := temp(t)
+	ended := make(chan error)
+	go func() {
+		runtime.LockOSThread() // and the thread ends with the goroutine
+		header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+		var none [2]unix.CapUserData
+		if err := unix.Capset(&header, &none[0]); err != nil {
+			ended <- err
+			return
+		}
+		ended <- target.Do(func(ns.NetNS) error { return errors.New("entered") })
+	}()
+	err := <-ended
+	var entry *ns.EntryErr
+	if !errors.As(err, &entry) || !errors.Is(err, unix.EPERM) || err.Error() != "error switching to ns "+target.Path()+": operation not permitted" {
+		t.Errorf("error %v", err)
+	}
+}
+
 // A thread that cannot get back is nobody's any more.
 func TestDoWithoutReturn(t *testing.T) {
 	target, host := temp(t), hostInode(t)

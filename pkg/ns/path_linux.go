@@ -27,6 +27,17 @@ type NSPathNotNSErr struct{ msg string }
 
 func (e NSPathNotNSErr) Error() string { return e.msg }
 
+// EntryErr is the error of [NetNS.Do] for a namespace that the process may not enter,
+// for want of CAP_SYS_ADMIN.
+type EntryErr struct {
+	path string
+	err  error
+}
+
+func (e *EntryErr) Error() string { return fmt.Sprintf("error switching to ns %v: %v", e.path, e.err) }
+
+func (e *EntryErr) Unwrap() error { return e.err }
+
 // IsGone reports whether err says that there is no namespace at a path, or
 // something else in its place.
 func IsGone(err error) bool {

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"runtime/debug"
 	"slices"
 
 	"github.com/containernetworking/cni/pkg/skel"
@@ -49,7 +48,7 @@ func Add(args *skel.CmdArgs, add func(*Attachment) (*current.Result, error)) err
 		Args:       args,
 		ctx:        ctx,
 	}
-	err = a.run(add, network.CNIVersion)
+	err = Guard(func() error { return a.run(add, network.CNIVersion) })
 	if err != nil {
 		a.undo()
 	}
@@ -57,13 +56,7 @@ func Add(args *skel.CmdArgs, add func(*Attachment) (*current.Result, error)) err
 }
 
 // run calls add and prints its result.
-func (a *Attachment) run(add func(*Attachment) (*current.Result, error), version string) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			debug.PrintStack()
-			err = Errorf(types.ErrInternal, "panic: %v", r)
-		}
-	}()
+func (a *Attachment) run(add func(*Attachment) (*current.Result, error), version string) error {
 	result, err := add(a)
 	if err != nil {
 		return err

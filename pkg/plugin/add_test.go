@@ -90,7 +90,7 @@ func TestAddUndoes(t *testing.T) {
 		want    string
 	}{
 		"error":              {"1.0.0", func() (*current.Result, error) { return nil, errors.New("no luck") }, "no luck"},
-		"panic":              {"1.0.0", func() (*current.Result, error) { panic("oh") }, "panic: oh"},
+		"panic":              {"1.0.0", func() (*current.Result, error) { panic("oh") }, "panic: oh; " + report},
 		"unprintable result": {"0.2.0", func() (*current.Result, error) { return &current.Result{}, nil }, "cannot convert: no valid IP addresses"},
 		"signal": {"1.0.0", func() (*current.Result, error) {
 			catchOnce()

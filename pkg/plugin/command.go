@@ -29,8 +29,8 @@ func (p Plugin) command(args []string, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "%s: unknown command %q\n%s", p.Name, args[0], p.usage())
 		return statusUsage
 	}
-	if err := run(args[1:]); err != nil {
-		fmt.Fprintf(stderr, "%s %s: %v\n", p.Name, args[0], err)
+	if err := Guard(func() error { return run(args[1:]) }); err != nil {
+		fmt.Fprintf(stderr, "%s %s: %s\n", p.Name, args[0], oneLine(err))
 		if errors.Is(err, ErrUsage) {
 			return statusUsage
 		}

@@ -11,6 +11,7 @@ func TestCommand(t *testing.T) {
 	with := Plugin{Name: "portmap", Commands: map[string]func([]string) error{
 		"repair": NoArguments,
 		"break":  func([]string) error { return errors.New("cannot") },
+		"slip":   func([]string) error { panic("oh") },
 	}}
 	for _, test := range []struct {
 		name   string
@@ -21,8 +22,9 @@ func TestCommand(t *testing.T) {
 	}{
 		{"success", with, "repair", 0, ""},
 		{"failure", with, "break", 1, "portmap break: cannot\n"},
+		{"panic", with, "slip", 1, "portmap slip: panic: oh; " + report + "\n"},
 		{"argument too many", with, "repair now", 2, "portmap repair: wrong usage: unexpected argument \"now\"\n"},
-		{"unknown", with, "mend", 2, "portmap: unknown command \"mend\"\nusage: portmap break|repair\n"},
+		{"unknown", with, "mend", 2, "portmap: unknown command \"mend\"\nusage: portmap break|repair|slip\n"},
 		{"none", Plugin{Name: "static"}, "repair", 2, "static: unknown command \"repair\"\nstatic has no commands; " +
 			"a container runtime calls it with CNI_COMMAND in its environment.\n"},
 	} {

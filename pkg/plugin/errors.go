@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/containernetworking/cni/pkg/types"
+
+	"github.com/containernetworking/plugins/pkg/ns"
 )
 
 // coded is an error that knows its CNI code.
@@ -18,30 +20,28 @@ func (e coded) Unwrap() error { return e.error }
 
 // Errorf formats an error as fmt.Errorf does and gives it a code of the CNI
 // specification (section 5, "Error"), one of the types.Err… constants. An error
-// without one is reported with code 999, types.ErrInternal.
+// without one is reported with code 999, types.ErrInternal, or with code 8 if it says
+// that a network namespace cannot be used.
 func Errorf(code uint, format string, args ...any) error {
 	return coded{fmt.Errorf(format, args...), code}
 }
 
-// Code returns the CNI code of the outermost error in err's chain that has one,
-// or types.ErrInternal.
+// Code returns the CNI code with which err is reported: that of the outermost error
+// in its chain that has one.
 func Code(err error) uint {
-	if code, ok := code(err); ok {
-		return code
-	}
-	return types.ErrInternal
-}
-
-func code(err error) (uint, bool) {
 	var c coded
 	if errors.As(err, &c) {
-		return c.code, true
+		return c.code
 	}
 	var e *types.Error
-	if errors.As(err, &e) {
-		return e.Code, true
+	if errors.As(err, &e) && e.Code != types.ErrInternal {
+		return e.Code
 	}
-	return 0, false
+	var entry *ns.EntryErr
+	if ns.IsGone(err) || errors.As(err, &entry) {
+		return types.ErrInvalidNetNS
+	}
+	return types.ErrInternal
 }
 
 // joined is several errors at once, on one line.
@@ -87,5 +87,11 @@ func cniError(err error) *types.Error {
 	if errors.As(err, &delegate) {
 		details = delegate.Details
 	}
-	return types.NewError(Code(err), err.Error(), details)
+	return types.NewError(Code(err), oneLine(err), details)
+}
+
+// oneLine is the text of an error for a log or a table, where it must not be broken:
+// errors.Join puts each error on a line of its own.
+func oneLine(err error) string {
+	return strings.ReplaceAll(strings.TrimRight(err.Error(), "\n"), "\n", "; ")
 }

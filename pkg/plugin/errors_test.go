@@ -8,6 +8,8 @@ import (
 
 	"github.com/containernetworking/cni/pkg/types"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/containernetworking/plugins/pkg/ns"
 )
 
 func TestCNIError(t *testing.T) {
@@ -24,6 +26,8 @@ func TestCNIError(t *testing.T) {
 		"joined":          {Join(errors.New("x"), delegate, nil), types.Error{Code: 11, Msg: "x; try later; soon", Details: "soon"}},
 		"one of several":  {Join(nil, Errorf(8, "y")), types.Error{Code: 8, Msg: "y"}},
 		"details of one":  {fmt.Errorf("a: %w", delegate), types.Error{Code: 11, Msg: "a: try later; soon", Details: "soon"}},
+		"several lines":   {errors.Join(errors.New("x"), errors.New("y\n")), types.Error{Code: 999, Msg: "x; y"}},
+		"no namespace":    {fmt.Errorf("a: %w", ns.IsNSorErr("/nonexistent")), types.Error{Code: 8, Msg: "a: failed to Statfs \"/nonexistent\": no such file or directory"}},
 		"joined wrapping": {Join(errors.New("x"), Errorf(8, "y")), types.Error{Code: 8, Msg: "x; y"}},
 	} {
 		if diff := cmp.Diff(c.want, *cniError(c.err)); diff != "" {

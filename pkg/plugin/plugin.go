@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"runtime/debug"
 	"strings"
 
 	"github.com/containernetworking/cni/pkg/skel"
@@ -64,8 +63,14 @@ func Main(p Plugin) {
 		GC:     p.verb("GC", p.GC),
 		Status: p.verb("STATUS", p.Status),
 	}
-	if err := skel.PluginMainFuncsWithError(verbs, p.Versions, buildversion.BuildString(p.Name)); err != nil {
-		if err.Print() != nil {
+	err := Guard(func() error {
+		if err := skel.PluginMainFuncsWithError(verbs, p.Versions, buildversion.BuildString(p.Name)); err != nil {
+			return err
+		}
+		return nil
+	})
+	if err != nil {
+		if cniError(err).Print() != nil {
 			os.Stderr.WriteString(p.Name + ": " + err.Error() + "\n")
 		}
 		os.Exit(1)
@@ -79,22 +84,17 @@ func (p Plugin) verb(name string, run verb) verb {
 	if run == nil {
 		run = p.nothing(name)
 	}
-	return func(args *skel.CmdArgs) (err error) {
+	return func(args *skel.CmdArgs) error {
 		done := logCall(p.Name, name, args)
-		defer func() {
-			if r := recover(); r != nil {
-				debug.PrintStack()
-				err = Errorf(types.ErrInternal, "panic: %v", r)
-			}
-			done(err)
-			if err != nil && name == "STATUS" {
-				err = fmt.Errorf("%s: %w", p.Name, err) // libcni does not say whose it is
-			}
-			if err != nil {
-				err = cniError(err)
-			}
-		}()
-		return run(args)
+		err := Guard(func() error { return run(args) })
+		done(err)
+		if err != nil && name == "STATUS" {
+			err = fmt.Errorf("%s: %w", p.Name, err) // libcni does not say whose it is
+		}
+		if err != nil {
+			return cniError(err)
+		}
+		return nil
 	}
 }
 

@@ -42,7 +42,7 @@ func together(parts []func() error) error {
 	errs := make([]error, len(parts))
 	var running sync.WaitGroup
 	for i, part := range parts {
-		running.Go(func() { errs[i] = part() })
+		running.Go(func() { errs[i] = plugin.Guard(part) })
 	}
 	running.Wait()
 	return plugin.Join(errs...)

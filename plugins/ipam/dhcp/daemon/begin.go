@@ -122,7 +122,7 @@ func (b *binding) obtainAll(ctx context.Context, at *reached) error {
 	var first error
 	try := func(get func() error) {
 		running.Go(func() {
-			if err := get(); err != nil {
+			if err := plugin.Guard(get); err != nil {
 				once.Do(func() { first = err })
 				cancel()
 			}
@@ -182,13 +182,16 @@ func (b *binding) release(ctx context.Context) error {
 	r := b.snapshot()
 	var err4, err6 error
 	var running sync.WaitGroup
+	try := func(failed *error, release func() error) {
+		running.Go(func() { *failed = plugin.Guard(release) })
+	}
 	if r.V4 != nil {
-		running.Go(func() {
-			err4 = v4{b}.exchange(func(_ *reached, c *dhcp4.Client) error { return c.Release(r.V4) })
+		try(&err4, func() error {
+			return v4{b}.exchange(func(_ *reached, c *dhcp4.Client) error { return c.Release(r.V4) })
 		})
 	}
 	if r.V6 != nil {
-		running.Go(func() { err6 = v6{b}.release(ctx, r.V6) })
+		try(&err6, func() error { return v6{b}.release(ctx, r.V6) })
 	}
 	running.Wait()
 	return errors.Join(err4, err6)

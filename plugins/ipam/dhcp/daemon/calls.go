@@ -180,7 +180,7 @@ func (d *Daemon) collect(ctx context.Context, args *skel.CmdArgs) (any, error) {
 			continue
 		}
 		running.Go(func() {
-			err := d.releaseOne(ctx, b.attachment)
+			err := plugin.Guard(func() error { return d.releaseOne(ctx, b.attachment) })
 			mu.Lock()
 			defer mu.Unlock()
 			errs = append(errs, err)

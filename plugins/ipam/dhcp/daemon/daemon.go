@@ -24,6 +24,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/containernetworking/plugins/pkg/owner"
+	"github.com/containernetworking/plugins/pkg/plugin"
 	"github.com/containernetworking/plugins/plugins/ipam/dhcp/config"
 	"github.com/containernetworking/plugins/plugins/ipam/dhcp/rpc"
 	"github.com/containernetworking/plugins/plugins/ipam/dhcp/store"
@@ -98,7 +99,7 @@ func start(life context.Context, options Options) (*Daemon, error) {
 		return nil, err
 	}
 	go func() {
-		if err := d.watcher.run(d.hear); err != nil {
+		if err := plugin.Guard(func() error { return d.watcher.run(d.hear) }); err != nil {
 			log.Printf("%v", err)
 		}
 	}()

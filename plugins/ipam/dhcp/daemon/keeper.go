@@ -5,6 +5,8 @@ import (
 	"errors"
 	"math/rand/v2"
 	"time"
+
+	"github.com/containernetworking/plugins/pkg/plugin"
 )
 
 // errRefused says that a server took the lease back.
@@ -98,7 +100,11 @@ func (k *keeper) step(ctx context.Context) time.Duration {
 	ctx, done := k.interruptible(ctx)
 	defer done()
 	k.saveName()
-	wait, err := k.advance(ctx)
+	wait := afterPanic
+	err := plugin.Guard(func() (err error) {
+		wait, err = k.advance(ctx)
+		return err
+	})
 	switch {
 	case errors.Is(err, errGone):
 		k.logf("%v", err)
@@ -109,6 +115,10 @@ func (k *keeper) step(ctx context.Context) time.Duration {
 	}
 	return wait
 }
+
+// afterPanic is when a step is tried again that a mistake of ours ended: the daemon
+// has other leases to keep.
+const afterPanic = time.Minute
 
 // advance is one step of the state machine.
 func (k *keeper) advance(ctx context.Context) (time.Duration, error) {

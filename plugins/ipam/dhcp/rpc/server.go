@@ -7,13 +7,13 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/containernetworking/cni/pkg/skel"
 
+	"github.com/containernetworking/plugins/pkg/plugin"
 	"github.com/containernetworking/plugins/plugins/ipam/dhcp/rpc/wire"
 )
 
@@ -133,13 +133,11 @@ func unknown(name string) Method {
 
 // call calls a method. One that panics must not take all leases with it.
 func call(ctx context.Context, method Method, args *skel.CmdArgs) (value any, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			debug.PrintStack()
-			err = fmt.Errorf("panic: %v", r)
-		}
-	}()
-	return method(ctx, args)
+	err = plugin.Guard(func() (err error) {
+		value, err = method(ctx, args)
+		return err
+	})
+	return value, err
 }
 
 func (c *connection) answer(head request, value any, err error) error {
