@@ -91,6 +91,7 @@ func (k Kind) add(args *skel.CmdArgs) error {
 	if err != nil {
 		return err
 	}
+	plugin.NameSlips(os.Stderr, args.StdinData, d)
 	result, err := prevResult(args.StdinData, k.Unchained)
 	if err != nil {
 		return err

@@ -1,6 +1,9 @@
 package iface
 
 import (
+	"fmt"
+	"os"
+
 	"github.com/containernetworking/cni/pkg/skel"
 	"github.com/containernetworking/cni/pkg/types"
 	current "github.com/containernetworking/cni/pkg/types/100"
@@ -20,6 +23,10 @@ func (v verbs) add(args *skel.CmdArgs) error {
 	d, err := v.load(args.StdinData)
 	if err != nil {
 		return err
+	}
+	plugin.NameSlips(os.Stderr, args.StdinData, d)
+	if !d.base().HasIPAM() && v.isForAddresses() {
+		fmt.Fprintf(os.Stderr, "%s: no \"ipam\" in the network configuration: the container gets no address\n", v.name)
 	}
 	delegate, err := ipam.Find(d.base().IPAM.Type, args)
 	if err != nil {
@@ -54,6 +61,12 @@ func (v verbs) add(args *skel.CmdArgs) error {
 		}
 		return a.Result, nil
 	})
+}
+
+// isForAddresses reports whether hardly anybody means an interface of this plugin to be
+// without addresses. Without a word, that would look like success.
+func (v verbs) isForAddresses() bool {
+	return v.name == "ptp" || v.name == "macvlan" || v.name == "ipvlan"
 }
 
 // nameIsFree reports whether the container has no interface of the name.

@@ -55,7 +55,7 @@ func TestContainerInterface(t *testing.T) {
 
 // DEL reads what it can of a configuration that ADD refuses.
 func TestLoadForDel(t *testing.T) {
-	v := verbs{func() Driver { return new(fakeDriver) }}
+	v := verbs{"fake", func() Driver { return new(fakeDriver) }}
 	stdin := []byte(`{"name":"net1","mtu":"many","ipam":{"type":"host-local"}}`)
 	if _, err := v.load(stdin); plugin.Code(err) != types.ErrDecodingFailure {
 		t.Errorf("ADD: error %v", err)

@@ -24,7 +24,7 @@ func TestDelWithoutEntry(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(dir, ipam), []byte("#!/bin/sh\n"), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		err := verbs{func() Driver { return new(fakeDriver) }}.del(&skel.CmdArgs{
+		err := verbs{"fake", func() Driver { return new(fakeDriver) }}.del(&skel.CmdArgs{
 			ContainerID: "c", IfName: "eth0", Netns: loop, Path: dir,
 			StdinData: []byte(`{"name": "net", "ipam": {"type": "` + ipam + `"}}`),
 		})

@@ -142,11 +142,14 @@ func (a *Attachment) ReportPCI(address string) {
 // New returns the plugin called name, whose configuration newDriver makes
 // empty.
 func New(name string, newDriver func() Driver) plugin.Plugin {
-	v := verbs{newDriver}
+	v := verbs{name, newDriver}
 	return plugin.Plugin{
 		Name:     name,
 		CNIFuncs: skel.CNIFuncs{Add: v.add, Check: v.check, Del: v.del, GC: v.gc, Status: v.status},
 	}
 }
 
-type verbs struct{ newDriver func() Driver }
+type verbs struct {
+	name      string
+	newDriver func() Driver
+}

@@ -4,6 +4,7 @@
 package plugin
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"os"
@@ -86,7 +87,10 @@ func (p Plugin) verb(name string, run verb) verb {
 	}
 	return func(args *skel.CmdArgs) error {
 		done := logCall(p.Name, name, args)
-		err := Guard(func() error { return run(args) })
+		err := rejectList(args.StdinData)
+		if err == nil {
+			err = Guard(func() error { return run(args) })
+		}
 		done(err)
 		if err != nil && name == "STATUS" {
 			err = fmt.Errorf("%s: %w", p.Name, err) // libcni does not say whose it is
@@ -96,6 +100,20 @@ func (p Plugin) verb(name string, run verb) verb {
 		}
 		return nil
 	}
+}
+
+// rejectList refuses a list of network configurations, which is what is in a file for a
+// runtime. Taken for a configuration, it would be one without settings: no address for
+// ADD, and none to give back for DEL.
+func rejectList(stdin []byte) error {
+	var conf struct {
+		Plugins json.RawMessage `json:"plugins"`
+	}
+	if json.Unmarshal(stdin, &conf) != nil || conf.Plugins == nil {
+		return nil
+	}
+	return Errorf(types.ErrInvalidNetworkConfig,
+		`the key "plugins" makes this a list of network configurations: a plugin takes one of them, with the list's name and cniVersion`)
 }
 
 // nothing is a verb that the plugin leaves out. GC reads its list all the same, so

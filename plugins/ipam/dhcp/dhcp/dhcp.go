@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 
 	"github.com/containernetworking/cni/pkg/skel"
@@ -29,9 +30,11 @@ var Plugin = plugin.Plugin{
 
 func add(args *skel.CmdArgs) error {
 	return plugin.Add(args, func(a *plugin.Attachment) (*current.Result, error) {
-		if _, err := config.Parse(args.StdinData); err != nil {
+		conf, err := config.Parse(args.StdinData)
+		if err != nil {
 			return nil, err
 		}
+		plugin.NameSlips(os.Stderr, args.StdinData, conf)
 		// The daemon may have got a lease also if we do not hear of it.
 		a.Undo(func() error { return release(args) })
 		result := new(current.Result)

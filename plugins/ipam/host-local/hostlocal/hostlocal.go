@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net"
 	"net/netip"
+	"os"
 	"slices"
 	"strings"
 
@@ -31,6 +32,7 @@ func add(args *skel.CmdArgs) error {
 		if err != nil {
 			return nil, err
 		}
+		plugin.NameSlips(os.Stderr, args.StdinData, new(allocator.Net))
 		result := &current.Result{CNIVersion: current.ImplementedSpecVersion, Routes: conf.Routes}
 		if conf.ResolvConf != "" {
 			if result.DNS, err = readResolvConf(conf.ResolvConf); err != nil {

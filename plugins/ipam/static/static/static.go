@@ -4,6 +4,8 @@
 package static
 
 import (
+	"os"
+
 	"github.com/containernetworking/cni/pkg/skel"
 	"github.com/containernetworking/cni/pkg/types"
 	current "github.com/containernetworking/cni/pkg/types/100"
@@ -23,6 +25,7 @@ func add(args *skel.CmdArgs) error {
 	if err != nil {
 		return err
 	}
+	plugin.NameSlips(os.Stderr, args.StdinData, conf)
 	result, err := conf.result(args.Args)
 	if err != nil {
 		return err
