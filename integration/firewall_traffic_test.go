@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/containernetworking/plugins/integration/node"
 )
 
@@ -124,6 +126,50 @@ func TestFirewallIsolation(t *testing.T) {
 				if !reaches(t, one, "10.1.2.3") || !reaches(t, one, "10.2.2.2") || !reaches(t, one, "fd00:2:2::2") {
 					t.Error("stricter than the last policy")
 				}
+			})
+		}
+	}
+}
+
+// A container that is gone without a DEL of this plugin is forgotten by the ADD of the
+// next one with its address, or by a repair, and nothing of it is left behind.
+func TestFirewallOfVanished(t *testing.T) {
+	for what, vanish := range map[string]string{"interface": "ip -n one link del eth0", "namespace": "ip netns del one"} {
+		for _, by := range []string{"ADD", "repair", "GC"} {
+			t.Run(what+", "+by, func(t *testing.T) {
+				eachBackend(t, func(t *testing.T, backend string) {
+					n := node.New(t)
+					n.Container(t, "one")
+					n.Container(t, "two")
+					n.Exec(t, "sh", "-ec", "ip link add port1 type veth peer name eth0 netns one; ip link add port2 type veth peer name eth0 netns two")
+					call := func(name string) node.Call {
+						call := firewallCall(name, backendKey(backend)+`, "ingressPolicy": "same-bridge"`, "10.50.0.2/24", "fd50::2/64")
+						call.Netns = "/run/netns/" + name
+						return call
+					}
+					one, two := call("one"), call("two")
+					n.Must(t, "ADD", two)
+					n.Must(t, "DEL", two)
+					rules := ruleset(t, n)
+					n.Must(t, "ADD", one)
+					n.Exec(t, "sh", "-ec", vanish)
+					switch by {
+					case "ADD":
+						n.Must(t, "ADD", two)
+						n.Must(t, "CHECK", two)
+						n.Must(t, "DEL", two)
+					case "repair":
+						n.Must(t, "", node.Call{Plugin: "firewall", Command: "repair"})
+					case "GC":
+						n.Must(t, "GC", two.With("cni.dev/valid-attachments", []byte(`[{"containerID": "one", "ifname": "eth0"}]`)))
+					}
+					if diff := cmp.Diff(rules, ruleset(t, n)); diff != "" {
+						t.Errorf("rules (-before +after):\n%s", diff)
+					}
+					if left := n.Exec(t, "find", "/run/cni/firewall", "-type", "f", "!", "-name", "lock"); left != "" {
+						t.Errorf("left:\n%s", left)
+					}
+				})
 			})
 		}
 	}

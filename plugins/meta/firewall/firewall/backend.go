@@ -8,6 +8,7 @@ import (
 
 	"github.com/containernetworking/plugins/pkg/iptables"
 	"github.com/containernetworking/plugins/pkg/owner"
+	"github.com/containernetworking/plugins/pkg/sandbox"
 )
 
 // The names of the backends.
@@ -37,7 +38,8 @@ type backend interface {
 
 // change is what a backend is to do, in one transaction if it can.
 type change struct {
-	owner owner.Attachment
+	owner   owner.Attachment
+	sandbox sandbox.Sandbox
 	// addresses to let through, or not any longer.
 	addresses []netip.Addr
 	// held are those of them that may be let through already, for another attachment.

@@ -9,9 +9,11 @@ import (
 	"github.com/containernetworking/cni/pkg/version"
 
 	"github.com/containernetworking/plugins/pkg/chained"
+	"github.com/containernetworking/plugins/pkg/ns"
 	"github.com/containernetworking/plugins/pkg/owner"
 	"github.com/containernetworking/plugins/pkg/plugin"
 	"github.com/containernetworking/plugins/pkg/record"
+	"github.com/containernetworking/plugins/pkg/sandbox"
 )
 
 const unchained = "missing prevResult from earlier plugin"
@@ -32,11 +34,17 @@ func (c *Conf) Add(a *chained.Attachment) error {
 	if err != nil {
 		return err
 	}
+	if ch.sandbox, err = sandbox.Of(a.Args.Netns, a.IfName); err != nil && !ns.IsGone(err) {
+		return err
+	}
 	s, err := openState()
 	if err != nil {
 		return err
 	}
 	defer s.close()
+	if err := bury(s, ch.addresses); err != nil {
+		return err
+	}
 	x, err := newAdmission(s, detect(c.Backend), ch)
 	if err == nil {
 		err = x.succeed()
@@ -160,7 +168,8 @@ func (c *Conf) unrecorded(s *state, backend string, a *chained.Attachment, free 
 	return ch
 }
 
-// Collect withdraws all attachments of the network but the valid ones.
+// Collect withdraws all attachments of the network but the valid ones whose containers
+// are there.
 func (c *Conf) Collect(network string, valid []owner.Attachment) error {
 	s, err := openState()
 	if err != nil {
@@ -170,9 +179,11 @@ func (c *Conf) Collect(network string, valid []owner.Attachment) error {
 	prefixes, err := s.attachments()
 	errs, isStale := []error{err}, owner.Stale(network, valid)
 	for _, prefix := range prefixes {
-		if isStale(prefix) {
-			errs = append(errs, withdrawKnown(s, prefix))
+		r, err := s.record(prefix)
+		if err == nil && r != nil && (isStale(prefix) || r.Network == network && r.Sandbox.IsGone()) {
+			err = withdraw(s, *r)
 		}
+		errs = append(errs, err)
 	}
 	return plugin.Join(errs...)
 }

@@ -60,13 +60,16 @@ func subjects(all []change) string {
 }
 
 // changes returns those that records and policies tell of, by backend, the ones
-// about bridges last.
+// about bridges last. The dead are withdrawn.
 func (s *state) changes() (map[string][]change, error) {
 	prefixes, err := s.attachments()
 	errs := []error{err}
 	all, bridges := map[string][]change{}, []string{}
 	for _, prefix := range prefixes {
 		r, err := s.record(prefix)
+		if err == nil && r != nil && r.Sandbox.IsGone() {
+			err, r = withdraw(s, *r), nil
+		}
 		if err != nil || r == nil {
 			errs = append(errs, err)
 			continue

@@ -15,6 +15,7 @@ import (
 
 	"github.com/containernetworking/plugins/pkg/owner"
 	"github.com/containernetworking/plugins/pkg/record"
+	"github.com/containernetworking/plugins/pkg/sandbox"
 	"github.com/containernetworking/plugins/pkg/unpolled"
 )
 
@@ -82,6 +83,8 @@ type entry struct {
 	Zone  string `json:"zone"`
 	// Bridge is the one that the attachment has a claim on, if any.
 	Bridge string `json:"bridge,omitempty"`
+	// Sandbox is where the container is. Earlier releases kept none.
+	Sandbox sandbox.Sandbox `json:"sandbox,omitzero"`
 }
 
 func (r entry) owner() owner.Attachment {
@@ -157,10 +160,11 @@ func (s *state) dropClaim(key, prefix string) error {
 	if err := record.Remove(filepath.Join(claimDir(key), policyName)); err != nil {
 		return err
 	}
-	if err := os.Remove(claimDir(key)); !errors.Is(err, fs.ErrNotExist) {
-		return err
+	err = os.Remove(claimDir(key))
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTEMPTY) { // of the dead
+		return nil
 	}
-	return nil
+	return err
 }
 
 // claims are the keys of what a record claims.
@@ -182,27 +186,55 @@ func addressKey(backend string, a netip.Addr) string { return "address," + backe
 func bridgeKey(name string) string { return "bridge," + name }
 
 // claimant returns the prefix of some attachment that has a claim, but not that of
-// the given one; or "".
+// the given one; or "". The dead have none.
 func (s *state) claimant(key, except string) (string, error) {
+	found := ""
+	err := eachClaim(key, func(prefix string) (more bool, err error) {
+		if prefix == except {
+			return true, nil
+		}
+		r, err := s.record(prefix)
+		if err != nil || r != nil && r.Sandbox.IsGone() {
+			return err == nil, err
+		}
+		found = prefix
+		return false, nil
+	})
+	return found, err
+}
+
+// eachClaim hands the prefixes of those who claim something to f, until that returns
+// false.
+func eachClaim(key string, f func(prefix string) (more bool, err error)) error {
 	dir, err := unpolled.Open(claimDir(key), unix.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) {
-		return "", nil
+		return nil
 	}
 	if err != nil {
-		return "", err
+		return err
 	}
 	defer dir.Close()
-	// Three names, as two may be those that do not count.
-	names, err := dir.Readdirnames(3)
-	if errors.Is(err, io.EOF) {
-		err = nil
-	}
-	for _, name := range names {
-		if name != except && name != policyName {
-			return name, nil
+	for {
+		names, err := dir.Readdirnames(3) // nearly always the first one will do
+		for _, name := range names {
+			if name == policyName {
+				continue
+			}
+			if more, err := f(name); err != nil || !more {
+				return err
+			}
+		}
+		if err != nil {
+			return ignoreEnd(err)
 		}
 	}
-	return "", err
+}
+
+func ignoreEnd(err error) error {
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
 }
 
 // unclaimed returns those of the addresses that nobody claims but the attachment

@@ -43,6 +43,32 @@ func withdraw(s *state, r entry) error {
 	return s.drop(r)
 }
 
+// bury withdraws those attachments with one of the addresses, in any backend, whose
+// containers are gone without a DEL, or with one of other plugins.
+func bury(s *state, addresses []netip.Addr) error {
+	for _, backend := range []string{nameIPTables, nameNFTables, nameFirewalld} {
+		for _, a := range addresses {
+			var dead []entry
+			err := eachClaim(addressKey(backend, a), func(prefix string) (bool, error) {
+				r, err := s.record(prefix)
+				if err == nil && r != nil && r.Sandbox.IsGone() {
+					dead = append(dead, *r)
+				}
+				return err == nil, err
+			})
+			if err != nil {
+				return err
+			}
+			for _, r := range dead {
+				if err := withdraw(s, r); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
 // lastOn returns the change that ends the policy of a bridge, with its backend, if
 // the attachment with the prefix is the last one on it. Otherwise the change is
 // about no bridge.
