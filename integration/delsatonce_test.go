@@ -31,16 +31,19 @@ func delsAtOnce(t *testing.T, n *node.Node, chains [][]node.Call) {
 
 func TestDelsAtOnce(t *testing.T) {
 	each(t, func(t *testing.T, s subject) {
-		n := node.New(t)
-		if s.plugin == "host-device" {
+		n, count := node.New(t), 4
+		switch s.name() {
+		case "host-device":
 			s.host = devices("c0", "c1", "c2", "c3")
+		case "vlan":
+			count = 1 // of a VLAN, only one container can have an interface
 		}
 		s.prepare(t, n)
 		var (
 			containers []*node.Container
 			chains     [][]node.Call
 		)
-		for i := range 4 {
+		for i := range count {
 			containers = append(containers, s.container(t, n, fmt.Sprint("c", i)))
 		}
 		before := n.State(t, containers...)
