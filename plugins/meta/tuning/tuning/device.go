@@ -57,11 +57,15 @@ func (d *device) open() error {
 	if err != nil {
 		return err
 	}
-	if d.id.Index, err = found.Index(); err != nil {
+	index, err := found.Index()
+	if err != nil {
 		found.Close()
+		if errors.Is(err, unix.ENODEV) {
+			return nil // gone meanwhile
+		}
 		return err
 	}
-	d.Device = found
+	d.Device, d.id.Index = found, index
 	return nil
 }
 
