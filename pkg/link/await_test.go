@@ -43,7 +43,7 @@ func upLink(t *testing.T, n *Namespace, kind string) netlink.Link {
 	if kind == "veth" {
 		return pair
 	}
-	if err := n.Supports(kind); err != nil {
+	if err := n.try(kind); err != nil {
 		t.Skip("kernel lacks " + kind)
 	}
 	if err := n.AwaitUp(t.Context(), pair); err != nil {

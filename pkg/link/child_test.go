@@ -50,7 +50,7 @@ func addMaster(t *testing.T, n *Namespace, taken string) netlink.Link {
 
 func needsChild(t *testing.T, n *Namespace, kind string) {
 	t.Helper()
-	if err := n.Supports(kind); err != nil {
+	if err := n.try(kind); err != nil {
 		t.Skip("kernel lacks " + kind)
 	}
 }
