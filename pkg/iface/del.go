@@ -1,14 +1,12 @@
 package iface
 
 import (
-	"errors"
 	"fmt"
 	"os"
 
 	"github.com/containernetworking/cni/pkg/skel"
 	"github.com/containernetworking/cni/pkg/types"
 	current "github.com/containernetworking/cni/pkg/types/100"
-	"golang.org/x/sys/unix"
 
 	"github.com/containernetworking/plugins/pkg/ipam"
 	"github.com/containernetworking/plugins/pkg/link"
@@ -56,19 +54,11 @@ func openIfThere(path string) (*link.Namespace, error) {
 		return nil, nil
 	}
 	container, err := link.Open(path)
-	if isGone(err) {
+	if ns.IsGone(err) {
 		fmt.Fprintf(os.Stderr, "go on without the container's namespace: %v\n", err)
 		return nil, nil
 	}
 	return container, err
-}
-
-// isGone reports whether an error of link.Open says that there is no namespace
-// at the path. That of a process that ends meanwhile is ESRCH, and another file
-// of procfs EINVAL.
-func isGone(err error) bool {
-	return ns.IsGone(err) ||
-		errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ESRCH) || errors.Is(err, unix.EINVAL)
 }
 
 // gc does for the whole network what DEL does for an attachment that is not

@@ -62,11 +62,11 @@ func GetCurrentNS() (NetNS, error) {
 // descriptor of its own. It returns the errors of [IsNSorErr].
 func GetNS(nspath string) (NetNS, error) {
 	if err := IsNSorErr(nspath); err != nil {
-		return nil, err
+		return nil, noteGone(err)
 	}
 	h, err := open(nspath)
 	if err != nil {
-		return nil, err
+		return nil, noteGone(err)
 	}
 	return h, nil
 }

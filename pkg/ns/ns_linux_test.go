@@ -207,7 +207,7 @@ func TestDoNotANamespace(t *testing.T) {
 	}
 	defer n.Close()
 	err = n.Do(func(ns.NetNS) error { return nil })
-	if !errors.Is(err, unix.EINVAL) || err.Error() != "error switching to ns /proc/version: invalid argument" {
+	if !errors.Is(err, unix.EINVAL) || !ns.IsGone(err) || err.Error() != "error switching to ns /proc/version: invalid argument" {
 		t.Errorf("Do: error %v", err)
 	}
 	err = n.Set()
@@ -303,7 +303,7 @@ func TestGetNSErrors(t *testing.T) {
 	}
 
 	_, err = ns.GetNS(filepath.Join(file, "below"))
-	if _, ok := err.(ns.NSPathNotExistErr); ok || !errors.Is(err, unix.ENOTDIR) {
+	if _, ok := err.(ns.NSPathNotExistErr); ok || !errors.Is(err, unix.ENOTDIR) || !ns.IsGone(err) {
 		t.Errorf("a path below a file: %T %v", err, err)
 	}
 

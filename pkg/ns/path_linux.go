@@ -28,7 +28,7 @@ type NSPathNotNSErr struct{ msg string }
 func (e NSPathNotNSErr) Error() string { return e.msg }
 
 // EntryErr is the error of [NetNS.Do] for a namespace that the process may not enter,
-// for want of CAP_SYS_ADMIN.
+// for want of CAP_SYS_ADMIN, or that is not one of a network.
 type EntryErr struct {
 	path string
 	err  error
@@ -38,12 +38,29 @@ func (e *EntryErr) Error() string { return fmt.Sprintf("error switching to ns %v
 
 func (e *EntryErr) Unwrap() error { return e.err }
 
-// IsGone reports whether err says that there is no namespace at a path, or
-// something else in its place.
+// IsGone reports whether err says that there is no network namespace at a path, or
+// something else in its place. Another kind of namespace, or another file of procfs,
+// shows only when it is entered (setns(2), EINVAL).
 func IsGone(err error) bool {
 	var missing NSPathNotExistErr
 	var other NSPathNotNSErr
-	return errors.As(err, &missing) || errors.As(err, &other)
+	var gone goneErr
+	var entry *EntryErr
+	return errors.As(err, &missing) || errors.As(err, &other) || errors.As(err, &gone) ||
+		errors.As(err, &entry) && errors.Is(entry, unix.EINVAL)
+}
+
+// goneErr is an error of the kernel that says that nothing is at a path.
+type goneErr struct{ error }
+
+func (e goneErr) Unwrap() error { return e.error }
+
+// noteGone marks such an error. ESRCH is that of a process that ended meanwhile.
+func noteGone(err error) error {
+	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ESRCH) {
+		return goneErr{err}
+	}
+	return err
 }
 
 // IsNSorErr returns nil if nspath is a namespace, judged by its filesystem,

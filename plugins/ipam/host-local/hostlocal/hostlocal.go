@@ -3,9 +3,7 @@
 package hostlocal
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"net"
 	"net/netip"
 	"os"
@@ -16,6 +14,7 @@ import (
 	current "github.com/containernetworking/cni/pkg/types/100"
 
 	"github.com/containernetworking/plugins/pkg/plugin"
+	"github.com/containernetworking/plugins/pkg/record"
 	"github.com/containernetworking/plugins/plugins/ipam/host-local/backend/allocator"
 	"github.com/containernetworking/plugins/plugins/ipam/host-local/backend/disk"
 )
@@ -168,7 +167,7 @@ func change(args *skel.CmdArgs, plan func(*disk.Tx) error) error {
 // begin runs use under the lock. It does not if there is no directory.
 func begin(network, dataDir string, use func(*disk.Tx) error) error {
 	store, err := disk.Open(network, dataDir)
-	if errors.Is(err, fs.ErrNotExist) {
+	if record.IsMissing(err) {
 		return nil
 	}
 	if err != nil {
