@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/containernetworking/cni/pkg/skel"
+	"golang.org/x/sys/unix"
 )
 
 // LogVariable names the environment variable with the path of a call log: each
@@ -43,8 +44,8 @@ func logCall(plugin, command string, args *skel.CmdArgs) func(error) {
 		}
 		line, _ := json.Marshal(entry)
 		// One write in append mode: lines of processes that run beside each
-		// other do not mix.
-		file, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+		// other do not mix. A FIFO may have no reader.
+		file, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE|unix.O_NONBLOCK, 0o600)
 		if err != nil {
 			return
 		}
