@@ -19,9 +19,7 @@ func TestGC(t *testing.T) {
 		s.prepare(t, n)
 		valid, other, stale := s.container(t, n, "valid"), s.container(t, n, "other"), s.container(t, n, "stale")
 		keep := s.call(latest, valid.Path)
-		foreign := s.call(latest, other.Path).With("name", []byte(`"other"`))
-		// Two networks of a host have no address in common, and no bridge or VLAN.
-		foreign.Config = strings.NewReplacer("10.1.2.", "10.1.3.", "fd00:1:2:", "fd00:1:3:", `"br0"`, `"br1"`, `"vlanId":100`, `"vlanId":101`).Replace(foreign.Config)
+		foreign := s.ofNetwork(other, "other")
 		forgotten := s.call(latest, stale.Path)
 		// A VLAN of a master has one interface.
 		forgotten.Config = strings.Replace(forgotten.Config, `"vlanId":100`, `"vlanId":102`, 1)
@@ -53,6 +51,51 @@ func TestGC(t *testing.T) {
 		}
 		check(t, n, valid, latest, keep.With("prevResult", result))
 	})
+}
+
+// The network net-x has a container c, and the network net one called x-c: libcni keeps
+// the results of both in one file, and may hand DEL and CHECK that of the other one. Each
+// network frees its own.
+func TestHyphens(t *testing.T) {
+	each(t, func(t *testing.T, s subject) {
+		n := node.New(t)
+		s.prepare(t, n)
+		first, second := s.container(t, n, "valid"), s.container(t, n, "other")
+		one := s.call(latest, first.Path)
+		one.ContainerID = "x-c"
+		two := s.ofNetwork(second, "net-x")
+		two.ContainerID = "c"
+		n.Must(t, "ADD", two) // makes what lasts
+		n.Must(t, "DEL", two)
+		empty := n.State(t)
+		both := map[string][]byte{"two": n.Must(t, "ADD", two)}
+		alone := n.State(t)
+		for _, command := range []string{"DEL", "GC"} {
+			both["one"] = n.Must(t, "ADD", one)
+			check(t, n, first, latest, one.With("prevResult", both["one"]))
+			check(t, n, second, latest, two.With("prevResult", both["two"]))
+			if command == "DEL" {
+				n.Must(t, "DEL", one.With("prevResult", both["two"]))
+			} else {
+				n.Must(t, "GC", listing(one))
+			}
+			if diff := hoststate.Diff(alone, n.State(t), node.Lasting(), late()); diff != "" {
+				t.Errorf("after %s of the other network:\n%s", command, diff)
+			}
+			check(t, n, second, latest, two.With("prevResult", both["two"]))
+		}
+		n.Must(t, "DEL", two.With("prevResult", both["one"]))
+		n.Must(t, "DEL", one.With("prevResult", both["two"])) // GC leaves what ends with its container
+		cleaned(t, n, empty, late())
+	})
+}
+
+// ofNetwork is a call for a container of another network than that of the subject. Two
+// networks of a host have no address in common, and no bridge or VLAN.
+func (s subject) ofNetwork(c *node.Container, name string) node.Call {
+	call := s.call(latest, c.Path).With("name", fmt.Appendf(nil, "%q", name))
+	call.Config = strings.NewReplacer("10.1.2.", "10.1.3.", "fd00:1:2:", "fd00:1:3:", `"br0"`, `"br1"`, `"vlanId":100`, `"vlanId":101`).Replace(call.Config)
+	return call
 }
 
 // listing is a GC of a call's network with the entries as valid attachments.
