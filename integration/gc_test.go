@@ -42,8 +42,9 @@ func TestGC(t *testing.T) {
 		}
 		gc := listing(keep, list)
 		for range 2 {
-			if out := n.Must(t, "GC", gc); len(out) > 0 {
-				t.Errorf("GC prints %q", out)
+			out := n.Run(t, "GC", gc)
+			if err := out.Err(); err != nil || len(out.Stdout) > 0 || len(out.Stderr) > 0 {
+				t.Errorf("GC: %v, prints %q and %q", err, out.Stdout, out.Stderr)
 			}
 			if diff := hoststate.Diff(before, n.State(t), node.Lasting(), late()); diff != "" {
 				t.Errorf("after GC:\n%s", diff)

@@ -1,9 +1,6 @@
 package iface
 
 import (
-	"fmt"
-	"os"
-
 	"github.com/containernetworking/cni/pkg/skel"
 	"github.com/containernetworking/cni/pkg/types"
 	current "github.com/containernetworking/cni/pkg/types/100"
@@ -47,15 +44,14 @@ func (v verbs) del(args *skel.CmdArgs) error {
 }
 
 // openIfThere opens the container's namespace. What is at the path may be a
-// plain file or nothing by now; all that was in the namespace is gone with it.
-// One that is there but cannot be entered is an error.
+// plain file or nothing by now, which is nothing to speak of: all that was in the
+// namespace is gone with it. One that is there but cannot be entered is an error.
 func openIfThere(path string) (*link.Namespace, error) {
 	if path == "" {
 		return nil, nil
 	}
 	container, err := link.Open(path)
 	if ns.IsGone(err) {
-		fmt.Fprintf(os.Stderr, "go on without the container's namespace: %v\n", err)
 		return nil, nil
 	}
 	return container, err

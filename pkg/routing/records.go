@@ -2,7 +2,6 @@ package routing
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -72,7 +71,6 @@ func (r Records) Read(n *link.Namespace, a owner.Attachment, into interface{ isI
 func (r Records) Release(path string, a owner.Attachment, release func(*link.Namespace) error) error {
 	err := Within(path, release)
 	if ns.IsGone(err) {
-		fmt.Fprintf(os.Stderr, "go on without the container's namespace: %v\n", err)
 		return r.Remove(a)
 	}
 	return err

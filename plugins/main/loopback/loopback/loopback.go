@@ -2,9 +2,6 @@
 package loopback
 
 import (
-	"fmt"
-	"os"
-
 	"github.com/containernetworking/cni/pkg/skel"
 	current "github.com/containernetworking/cni/pkg/types/100"
 
@@ -85,7 +82,6 @@ func del(args *skel.CmdArgs) error {
 	}
 	lo, err := open(args.Netns)
 	if ns.IsGone(err) {
-		fmt.Fprintf(os.Stderr, "nothing to set down: %v\n", err)
 		return nil
 	}
 	if err != nil {
