@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
-# build_linux.sh [--bundle] [GO BUILD ARGUMENT]...
+# build_linux.sh [--bundle] [--release] [GO BUILD ARGUMENT]...
 #
 # Builds every plugin into bin/, static and stripped. GOOS and GOARCH choose another
 # target. With --bundle it builds one binary, bin/cni-plugins, and links it under every
-# plugin's name. Further arguments go to `go build`, and win over those given here, as
-# this one, which stamps the version that the plugins report:
-#
-#   -ldflags "-s -w -X github.com/containernetworking/plugins/pkg/utils/buildversion.BuildVersion=v1.0.0"
+# plugin's name. With --release the plugins report the version in the file VERSION, as
+# whatever is installed should: runtimes take those that report none for old ones.
+# Further arguments go to `go build`, and win over those given here.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/scripts/lib.sh"
+
+readonly stamp=github.com/containernetworking/plugins/pkg/utils/buildversion.BuildVersion
 
 export CGO_ENABLED=0 GOOS=${GOOS:-linux} LC_ALL=C
 
@@ -26,7 +27,7 @@ plugin_folders() {
 build() {
 	local output=$1
 	shift
-	go build -trimpath -buildvcs=false -ldflags '-s -w' -o "$output" "$@"
+	go build -trimpath -buildvcs=false -ldflags "$ldflags" -o "$output" "$@"
 }
 
 build_bundle() {
@@ -37,11 +38,16 @@ build_bundle() {
 	done
 }
 
-bundle=
-case ${1-} in
---bundle) bundle=1 && shift ;;
--h | --help) usage 0 ;;
-esac
+bundle='' ldflags='-s -w'
+while (($# > 0)); do
+	case $1 in
+	--bundle) bundle=1 ;;
+	--release) ldflags+=" -X $stamp=$(<"$repo/VERSION")" ;;
+	-h | --help) usage 0 ;;
+	*) break ;;
+	esac
+	shift
+done
 need_go
 cd "$repo"
 mapfile -t folders < <(plugin_folders)

@@ -1,0 +1,86 @@
+package integration
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// sources makes a copy of what a build needs, in which bin is its own.
+func sources(t *testing.T) string {
+	t.Helper()
+	mod, err := exec.Command("go", "env", "GOMOD").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, dir := filepath.Dir(string(mod)), t.TempDir()
+	copied := exec.Command("cp", "-r", "README.md", "build_linux.sh", "VERSION", "go.mod", "go.sum", "scripts", "pkg", "plugins", "vendor", dir)
+	copied.Dir = root
+	if out, err := copied.CombinedOutput(); err != nil {
+		t.Fatalf("copy the sources: %v\n%s", err, out)
+	}
+	return dir
+}
+
+// introduction runs a plugin as nerdctl does to learn its version: without arguments
+// and variables. It returns the first line of standard error.
+func introduction(t *testing.T, path string) string {
+	t.Helper()
+	var stderr bytes.Buffer
+	cmd := exec.Command(path)
+	cmd.Env, cmd.Stderr = []string{}, &stderr
+	if err := cmd.Run(); err != nil {
+		t.Fatal(err)
+	}
+	line, _, _ := strings.Cut(stderr.String(), "\n")
+	return line
+}
+
+// A plain build reports no version, as the CNI tutorial prints; what is released reports
+// the one in VERSION, which runtimes read as a semantic version, and the README shows.
+func TestRelease(t *testing.T) {
+	t.Parallel()
+	dir := sources(t)
+	text, err := os.ReadFile(filepath.Join(dir, "VERSION"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	version := strings.TrimSpace(string(text))
+	for _, test := range []struct{ options, want string }{
+		{"", "version unknown"},
+		{"--release", version},
+		{"--bundle --release", version},
+	} {
+		build := exec.Command(filepath.Join(dir, "build_linux.sh"), strings.Fields(test.options)...)
+		if out, err := build.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %v\n%s", build.Args, err, out)
+		}
+		for _, plugin := range []string{"firewall", "ptp"} {
+			if got, want := introduction(t, filepath.Join(dir, "bin", plugin)), "CNI "+plugin+" plugin "+test.want; got != want {
+				t.Errorf("build_linux.sh %s: %q, want %q", test.options, got, want)
+			}
+		}
+	}
+	readme, err := os.ReadFile(filepath.Join(dir, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if example := "CNI firewall plugin " + version + "\n"; !strings.Contains(string(readme), example) {
+		t.Errorf("the README does not show %q", example)
+	}
+	// nerdctl isolates bridges from v1.1.0 on, and knows the policy isolated from v1.7.1.
+	parts := regexp.MustCompile(`^v(\d+)\.(\d+)\.(\d+)$`).FindStringSubmatch(version)
+	if parts == nil {
+		t.Fatalf("VERSION is %q", version)
+	}
+	major, _ := strconv.Atoi(parts[1])
+	minor, _ := strconv.Atoi(parts[2])
+	if major < 1 || major == 1 && minor < 8 {
+		t.Errorf("VERSION is %q, too old for nerdctl's policy isolated", version)
+	}
+}
