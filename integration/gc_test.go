@@ -21,8 +21,9 @@ func TestGC(t *testing.T) {
 		keep := s.call(latest, valid.Path)
 		foreign := s.ofNetwork(other, "other")
 		forgotten := s.call(latest, stale.Path)
-		// A VLAN of a master has one interface.
-		forgotten.Config = strings.Replace(forgotten.Config, `"vlanId":100`, `"vlanId":102`, 1)
+		// A VLAN of a master has one interface, and so has a port of the host, or an address.
+		forgotten.Config = strings.NewReplacer(`"vlanId":100`, `"vlanId":102`, `:8080`, `:8082`, `:8053`, `:8055`,
+			`"10.1.2.3/`, `"10.1.2.4/`, `"fd00:1:2::3/`, `"fd00:1:2::4/`).Replace(forgotten.Config)
 		forgotten.ContainerID = "forgotten"
 		result := n.Must(t, "ADD", keep)
 		n.Must(t, "ADD", foreign)
@@ -92,10 +93,11 @@ func TestHyphens(t *testing.T) {
 }
 
 // ofNetwork is a call for a container of another network than that of the subject. Two
-// networks of a host have no address in common, and no bridge or VLAN.
+// networks of a host have no address in common, and no bridge, VLAN or port of the host.
 func (s subject) ofNetwork(c *node.Container, name string) node.Call {
 	call := s.call(latest, c.Path).With("name", fmt.Appendf(nil, "%q", name))
-	call.Config = strings.NewReplacer("10.1.2.", "10.1.3.", "fd00:1:2:", "fd00:1:3:", `"br0"`, `"br1"`, `"vlanId":100`, `"vlanId":101`).Replace(call.Config)
+	call.Config = strings.NewReplacer("10.1.2.", "10.1.3.", "fd00:1:2:", "fd00:1:3:", `"br0"`, `"br1"`, `"vlanId":100`, `"vlanId":101`,
+		`:8080`, `:8081`, `:8053`, `:8054`).Replace(call.Config)
 	return call
 }
 

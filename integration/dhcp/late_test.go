@@ -31,7 +31,7 @@ func TestPingingServer(t *testing.T) {
 	c := plugged(t, n, s, "c")
 	start := time.Now()
 	_, call := add(t, n, c, call(c, ""))
-	took(t, start, 2900*time.Millisecond, 6*time.Second)
+	took(t, start, 2900*time.Millisecond, 10*time.Second)
 	n.Must(t, "CHECK", call)
 	n.Must(t, "DEL", call)
 }
@@ -59,7 +59,7 @@ func TestLateServer(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
-	took(t, start, 3*time.Second, 10*time.Second)
+	took(t, start, 3*time.Second, 15*time.Second)
 	n.Must(t, "DEL", call(c, ""))
 }
 
@@ -75,6 +75,6 @@ func TestSpanningTree(t *testing.T) {
 	c := plugged(t, n, s, "c")
 	start := time.Now()
 	_, call := add(t, n, c, call(c, ""))
-	took(t, start, 5*time.Second, 13*time.Second)
+	took(t, start, 5*time.Second, 18*time.Second)
 	n.Must(t, "DEL", call)
 }

@@ -56,7 +56,7 @@ func TestSmallPool(t *testing.T) {
 		!strings.Contains(e.Details, "no DHCP server answered on eth1 within 10") {
 		t.Errorf("%+v", e)
 	}
-	if took < 9900*time.Millisecond || took > 12*time.Second {
+	if took < 9900*time.Millisecond || took > 15*time.Second {
 		t.Errorf("took %v", took)
 	}
 	n.Must(t, "DEL", first)

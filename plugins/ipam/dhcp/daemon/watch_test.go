@@ -49,7 +49,7 @@ func testWatcher(t *testing.T) {
 	}
 	await := func(what string, is func(event) bool) event {
 		t.Helper()
-		timeout := time.After(10 * time.Second)
+		timeout := time.After(30 * time.Second) // namespaces of the whole machine end one after the other
 		for {
 			select {
 			case e := <-heard:

@@ -52,7 +52,7 @@ func TestReboot(t *testing.T) {
 		add("e", "", "10.1.2.2") // the oldest
 		add("c", "", "10.1.2.4") // still there
 		verb("ADD", "f", small, "failed to allocate for range 0: no IP addresses available in range set: 10.1.2.1-10.1.2.5")
-		verb("STATUS", "", small+`,"statusExhausted":true`, "no IP addresses available in range set: 10.1.2.1-10.1.2.5")
+		verb("STATUS", "", small+`,"statusExhausted":true`, "host-local: no IP addresses available in range set: 10.1.2.1-10.1.2.5")
 		verb("CHECK", "a", small, "host-local: Failed to find address added by container a")
 		want := map[string]string{
 			"net/10.1.2.2": "e\r\neth0", "net/10.1.2.3": "b\r\neth0", "net/10.1.2.4": "c\r\neth0", "net/10.1.2.5": "d\r\neth0",

@@ -13,7 +13,7 @@ func TestStatus(t *testing.T) {
 	const small = `"ranges":[[{"subnet":"10.9.9.0/30"}]]`
 	status := func(dataDir, ipam string) call { return call{verb: "STATUS", conf: conf("1.1.0", dataDir, ipam)} }
 	status(dir, small).succeeds(t)
-	status(dir, `"ranges":[]`).fails(t, 50, "no IP ranges specified")
+	status(dir, `"ranges":[]`).fails(t, 50, "host-local: no IP ranges specified")
 	write(t, filepath.Join(dir, "file"), "")
 	status(filepath.Join(dir, "file"), small).failsWith(t, 50, "file")
 
@@ -21,7 +21,7 @@ func TestStatus(t *testing.T) {
 	call{id: "a", conf: conf("1.1.0", dir, small)}.add(t)
 	before := state(t, dir)
 	status(dir, small).succeeds(t)
-	status(dir, small+`,"statusExhausted":true`).fails(t, 50, "no IP addresses available in range set: 10.9.9.1-10.9.9.2")
+	status(dir, small+`,"statusExhausted":true`).fails(t, 50, "host-local: no IP addresses available in range set: 10.9.9.1-10.9.9.2")
 	if diff := cmp.Diff(before, state(t, dir)); diff != "" {
 		t.Error(diff)
 	}
