@@ -215,7 +215,7 @@ func TestTapCheck(t *testing.T) {
 	c := n.Container(t, "c")
 	c.Exec(t, "ip", "link", "add", "br1", "type", "bridge")
 	call := endpointCall("tap", c, `"bridge": "br1"`)
-	call = call.With("prevResult", n.Must(t, "ADD", call))
+	call = call.With("prevResult", n.Must(t, "ADD", call)).With("strictCheck", []byte("true"))
 	n.Must(t, "CHECK", call)
 	for key, value := range map[string]string{"multiQueue": "true", "owner": "7", "group": "7", "bridge": `"br2"`, "mtu": "1400"} {
 		if n.Run(t, "CHECK", call.With(key, []byte(value))).Err() == nil {

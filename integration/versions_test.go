@@ -52,8 +52,8 @@ func check(t *testing.T, n *node.Node, c *node.Container, v string, call node.Ca
 	out := n.Run(t, "CHECK", call)
 	err := out.Err()
 	if has, _ := version.GreaterThanOrEqualTo(v, "0.4.0"); has {
-		if err != nil || len(out.Stdout) > 0 {
-			t.Errorf("CHECK: %v, stdout %q", err, out.Stdout)
+		if err != nil || len(out.Stdout)+len(out.Stderr) > 0 {
+			t.Errorf("CHECK: %v, stdout %q, stderr %q", err, out.Stdout, out.Stderr)
 		}
 	} else if e, ok := err.(*types.Error); !ok || e.Code != types.ErrIncompatibleCNIVersion {
 		t.Errorf("CHECK: got %v, want code %d", err, types.ErrIncompatibleCNIVersion)

@@ -14,6 +14,7 @@ import (
 	current "github.com/containernetworking/cni/pkg/types/100"
 	"github.com/containernetworking/cni/pkg/version"
 
+	"github.com/containernetworking/plugins/pkg/check/verdict"
 	"github.com/containernetworking/plugins/pkg/owner"
 	"github.com/containernetworking/plugins/pkg/plugin"
 )
@@ -119,7 +120,7 @@ func (k Kind) check(args *skel.CmdArgs) error {
 		return err
 	}
 	a.Result = result
-	return d.Check(a)
+	return verdict.Of(args.StdinData, d.Check(a))
 }
 
 func (k Kind) del(args *skel.CmdArgs) error {

@@ -1,16 +1,17 @@
 // Package check compares what the kernel has with what a CHECK expects, as
-// data, and reports all differences at once.
+// data, and reports all differences at once, those that may be on purpose marked for
+// package verdict.
 package check
 
 import (
 	"fmt"
 	"net"
 	"slices"
-	"strings"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
+	"github.com/containernetworking/plugins/pkg/check/verdict"
 	"github.com/containernetworking/plugins/pkg/ip"
 	"github.com/containernetworking/plugins/pkg/link"
 	"github.com/containernetworking/plugins/pkg/plugin"
@@ -42,8 +43,10 @@ type Expect struct {
 	VLANFiltering bool
 	// Port says that the interface is a port of a bridge.
 	Port *Port
-	// Config has the addresses and routes; others beside them do not matter.
+	// Config has the addresses and routes. Others beside them do not matter unless
+	// Alone says that nobody else is to give the interface any.
 	ip.Config
+	Alone bool
 }
 
 // Compare looks the interface up in n and returns one error for all that
@@ -73,7 +76,10 @@ func (e Expect) Compare(n *link.Namespace) error {
 func (e Expect) compareLink(l netlink.Link) []error {
 	var errs []error
 	differs := func(what string, have, want any) {
-		errs = append(errs, fmt.Errorf("interface %s has %s %v, expected %v", e.Name, what, have, want))
+		errs = append(errs, e.difference(what, have, want))
+	}
+	tuned := func(what string, have, want any) {
+		errs = append(errs, verdict.Tuned(e.difference(what, have, want)))
 	}
 	attrs := l.Attrs()
 	if e.Kind != "" && l.Type() != e.Kind {
@@ -83,7 +89,7 @@ func (e Expect) compareLink(l netlink.Link) []error {
 		differs("MAC address", attrs.HardwareAddr, e.MAC)
 	}
 	if e.MTU != 0 && attrs.MTU != e.MTU {
-		differs("MTU", attrs.MTU, e.MTU)
+		tuned("MTU", attrs.MTU, e.MTU)
 	}
 	if peer := link.PeerIndex(l); e.Peer != 0 && peer != e.Peer {
 		differs("peer", peer, e.Peer)
@@ -92,13 +98,13 @@ func (e Expect) compareLink(l netlink.Link) []error {
 		errs = append(errs, fmt.Errorf("interface %s is not on master %s", e.Name, e.Master.Name))
 	}
 	if e.TxQueues != 0 && attrs.NumTxQueues != e.TxQueues {
-		differs("transmit queues", attrs.NumTxQueues, e.TxQueues)
+		tuned("transmit queues", attrs.NumTxQueues, e.TxQueues)
 	}
 	if e.RxQueues != 0 && attrs.NumRxQueues != e.RxQueues {
-		differs("receive queues", attrs.NumRxQueues, e.RxQueues)
+		tuned("receive queues", attrs.NumRxQueues, e.RxQueues)
 	}
 	if e.Promiscuous && attrs.RawFlags&unix.IFF_PROMISC == 0 {
-		errs = append(errs, fmt.Errorf("interface %s is not promiscuous", e.Name))
+		errs = append(errs, verdict.Tuned(fmt.Errorf("interface %s is not promiscuous", e.Name)))
 	}
 	if bridge, ok := l.(*netlink.Bridge); ok && e.VLANFiltering && (bridge.VlanFiltering == nil || !*bridge.VlanFiltering) {
 		errs = append(errs, fmt.Errorf("bridge %s does not filter VLANs", e.Name))
@@ -107,6 +113,10 @@ func (e Expect) compareLink(l netlink.Link) []error {
 		errs = append(errs, fmt.Errorf("interface %s is down", e.Name))
 	}
 	return errs
+}
+
+func (e Expect) difference(what string, have, want any) error {
+	return fmt.Errorf("interface %s has %s %v, expected %v", e.Name, what, have, want)
 }
 
 func sameMAC(have net.HardwareAddr, want string) bool {
@@ -124,116 +134,28 @@ func (e Expect) compareAddrs(n *link.Namespace, l netlink.Link) ([]error, error)
 	}
 	var errs []error
 	for _, want := range e.Addrs {
-		found := false
-		for _, addr := range have {
-			if ip.SameNet(addr.IPNet, want.IPNet) {
-				found = true
-				if addr.Flags&unix.IFA_F_DADFAILED != 0 {
-					errs = append(errs, fmt.Errorf("address %v of interface %s is in use elsewhere on the link", want.IPNet, e.Name))
-				}
-			}
-		}
-		if !found {
+		i := slices.IndexFunc(have, func(addr netlink.Addr) bool { return ip.SameNet(addr.IPNet, want.IPNet) })
+		switch {
+		case i < 0:
 			errs = append(errs, fmt.Errorf("interface %s lacks address %v", e.Name, want.IPNet))
+		case have[i].Flags&unix.IFA_F_DADFAILED != 0:
+			errs = append(errs, fmt.Errorf("address %v of interface %s is in use elsewhere on the link", want.IPNet, e.Name))
 		}
+	}
+	if e.Alone {
+		errs = append(errs, e.furtherAddrs(have)...)
 	}
 	return errs, nil
 }
 
-func (e Expect) compareRoutes(n *link.Namespace, l netlink.Link) ([]error, error) {
-	index := l.Attrs().Index
-	e.Routes = slices.DeleteFunc(slices.Clone(e.Routes), func(want netlink.Route) bool { return isUsed(n, want, index) })
-	have, err := e.listRoutes(n, l)
-	if err != nil {
-		return nil, err
-	}
-	missing := slices.DeleteFunc(e.Routes, func(want netlink.Route) bool { return hasRoute(have, want, index) })
-	if missing, err = withoutMoved(n, l, missing, have); err != nil {
-		return nil, err
-	}
+// furtherAddrs are those that somebody has added: neither the kernel nor a router.
+func (e Expect) furtherAddrs(have []netlink.Addr) []error {
 	var errs []error
-	for _, r := range missing {
-		errs = append(errs, fmt.Errorf("interface %s lacks route %s", e.Name, ip.RouteText(r)))
-	}
-	return errs, nil
-}
-
-// isUsed reports whether the kernel sends packets to a single address by the route.
-// Where it does, the list is not needed, for which the kernel walks through all routes
-// of a host. Where it does not, rules may lead past the route.
-func isUsed(n *link.Namespace, want netlink.Route, index int) bool {
-	if ones, bits := want.Dst.Mask.Size(); ones < bits {
-		return false
-	}
-	// The route itself, not what became of it (4.13).
-	used, err := n.RouteGetWithOptions(want.Dst.IP, &netlink.RouteGetOptions{FIBMatch: true})
-	return err == nil && hasRoute(used, want, index)
-}
-
-// listRoutes returns the interface's routes in all tables, of the families that
-// are expected.
-func (e Expect) listRoutes(n *link.Namespace, l netlink.Link) ([]netlink.Route, error) {
-	// Kernels since 4.20 then leave out the routes of other interfaces
-	// themselves. Not for longer: the library's other requests are not strict.
-	_ = n.SetStrictCheck(true)
-	defer func() { _ = n.SetStrictCheck(false) }()
-	var all []netlink.Route
-	for _, family := range []int{netlink.FAMILY_V4, netlink.FAMILY_V6} {
-		if !slices.ContainsFunc(e.Routes, func(r netlink.Route) bool { return familyOf(r) == family }) {
-			continue
-		}
-		// The mask says no more than that tables other than main count:
-		// routes with several next hops have no interface of their own, by
-		// which the library could tell them.
-		have, err := n.RouteListFiltered(family, &netlink.Route{LinkIndex: l.Attrs().Index}, netlink.RT_FILTER_TABLE)
-		if err != nil {
-			return nil, fmt.Errorf("list routes of %q: %w", e.Name, err)
-		}
-		all = append(all, have...)
-	}
-	return all, nil
-}
-
-func familyOf(r netlink.Route) int {
-	if r.Dst.IP.To4() != nil {
-		return netlink.FAMILY_V4
-	}
-	return netlink.FAMILY_V6
-}
-
-// hasRoute looks for a route with the destination, table, metrics and next hops
-// of want.
-func hasRoute(have []netlink.Route, want netlink.Route, index int) bool {
-	for _, r := range have {
-		if ip.SameNet(r.Dst, want.Dst) && r.Table == ip.TableOf(want) && sameMetrics(r, want) && hops(r, index) == hops(want, index) {
-			return true
+	for _, addr := range have {
+		expected := slices.ContainsFunc(e.Addrs, func(want netlink.Addr) bool { return ip.SameNet(want.IPNet, addr.IPNet) })
+		if !expected && addr.Flags&unix.IFA_F_PERMANENT != 0 && addr.Scope == unix.RT_SCOPE_UNIVERSE {
+			errs = append(errs, verdict.Tuned(fmt.Errorf("interface %s has address %v, too", e.Name, addr.IPNet)))
 		}
 	}
-	return false
-}
-
-// sameMetrics compares the priority and what want limits. IPv6 routes get
-// priority 1024 by default (IP6_RT_PRIO_USER).
-func sameMetrics(have, want netlink.Route) bool {
-	return (have.Priority == want.Priority || want.Priority == 0 && have.Priority == 1024) &&
-		(want.MTU == 0 || have.MTU == want.MTU) &&
-		(want.AdvMSS == 0 || have.AdvMSS == want.AdvMSS)
-}
-
-// hops writes the next hops of a route down in a form to compare: those through
-// the interface only, as a route that somebody extended still serves it.
-func hops(r netlink.Route, index int) string {
-	if len(r.MultiPath) == 0 {
-		if r.LinkIndex != 0 && r.LinkIndex != index {
-			return "elsewhere"
-		}
-		return r.Gw.String()
-	}
-	var gateways []string
-	for _, hop := range r.MultiPath {
-		if hop.LinkIndex == 0 || hop.LinkIndex == index {
-			gateways = append(gateways, hop.Gw.String())
-		}
-	}
-	return strings.Join(gateways, " ")
+	return errs
 }

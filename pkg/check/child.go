@@ -7,6 +7,7 @@ import (
 
 	"github.com/vishvananda/netlink"
 
+	"github.com/containernetworking/plugins/pkg/check/verdict"
 	"github.com/containernetworking/plugins/pkg/link"
 )
 
@@ -16,6 +17,10 @@ type Master struct {
 	Name string
 	link.Lower
 }
+
+// tunable are the options that say how an interface does its work, not what it is
+// connected to.
+var tunable = []string{"bcqueuelen", "ingress-qos-map", "egress-qos-map"}
 
 // compareOptions leaves those of another kind to the comparison of kinds.
 func (e Expect) compareOptions(n *link.Namespace, l netlink.Link) []error {
@@ -28,9 +33,14 @@ func (e Expect) compareOptions(n *link.Namespace, l netlink.Link) []error {
 	}
 	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(e.Options)) {
-		if have[name] != e.Options[name] {
-			errs = append(errs, fmt.Errorf("interface %s has %s %q, expected %q", e.Name, name, have[name], e.Options[name]))
+		if have[name] == e.Options[name] {
+			continue
 		}
+		err := fmt.Errorf("interface %s has %s %q, expected %q", e.Name, name, have[name], e.Options[name])
+		if slices.Contains(tunable, name) {
+			err = verdict.Tuned(err)
+		}
+		errs = append(errs, err)
 	}
 	return errs
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/vishvananda/netlink"
 
+	"github.com/containernetworking/plugins/pkg/check/verdict"
 	"github.com/containernetworking/plugins/pkg/link"
 )
 
@@ -30,7 +31,7 @@ func (p *Port) compare(n *link.Namespace, l netlink.Link) []error {
 		return []error{err}
 	}
 	if flags.Hairpin != p.Flags.Hairpin {
-		errs = append(errs, fmt.Errorf("port %s has hairpin mode %v, expected %v", name, flags.Hairpin, p.Flags.Hairpin))
+		errs = append(errs, verdict.Tuned(fmt.Errorf("port %s has hairpin mode %v, expected %v", name, flags.Hairpin, p.Flags.Hairpin)))
 	}
 	if flags.Isolated != p.Flags.Isolated {
 		errs = append(errs, fmt.Errorf("port %s has isolation %v, expected %v", name, flags.Isolated, p.Flags.Isolated))

@@ -10,6 +10,7 @@ import (
 	current "github.com/containernetworking/cni/pkg/types/100"
 
 	"github.com/containernetworking/plugins/pkg/check"
+	"github.com/containernetworking/plugins/pkg/check/verdict"
 	"github.com/containernetworking/plugins/pkg/ipam"
 	"github.com/containernetworking/plugins/pkg/link"
 	"github.com/containernetworking/plugins/pkg/plugin"
@@ -49,7 +50,8 @@ func (v verbs) check(args *skel.CmdArgs) error {
 		return fmt.Errorf("look %q up: %w", args.IfName, err)
 	}
 	container, host, err := d.Expect(a)
-	return plugin.Join(err, call.Wait(), compare(a.Container, container), compare(a.Host, host))
+	differences := plugin.Join(err, call.Wait(), compare(a.Container, container), compare(a.Host, host))
+	return verdict.Of(args.StdinData, differences)
 }
 
 func compare(n *link.Namespace, expected []check.Expect) error {
@@ -88,7 +90,7 @@ func sameFile(a, b string) bool {
 // Expect describes the container's interface as the result reports it.
 func (a *Attachment) Expect(kind string) check.Expect {
 	reported := a.Result.Interfaces[a.index]
-	return check.Expect{Name: reported.Name, Kind: kind, MAC: reported.Mac, MTU: reported.Mtu}
+	return check.Expect{Name: reported.Name, Kind: kind, MAC: reported.Mac, MTU: reported.Mtu, Alone: true}
 }
 
 // ExpectHost describes an interface of the host that the result has to report.

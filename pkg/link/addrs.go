@@ -19,8 +19,8 @@ func (n *Namespace) Networks(l netlink.Link) ([]*net.IPNet, error) {
 	return networks, err
 }
 
-// Addrs returns the addresses of one link with their flags. It costs the same however
-// many links there are: kernels since 4.20 leave out the addresses of the others.
+// Addrs returns the addresses of one link with their flags and scopes. It costs the same
+// however many links there are: kernels since 4.20 leave out the addresses of the others.
 func (n *Namespace) Addrs(l netlink.Link) ([]netlink.Addr, error) {
 	index := l.Attrs().Index
 	messages, err := n.dump(unix.RTM_GETADDR, unix.RTM_NEWADDR, func(req *nl.NetlinkRequest) {
@@ -45,7 +45,7 @@ func (n *Namespace) Addrs(l netlink.Link) ([]netlink.Addr, error) {
 // peer, where there is one; IPv6 has the latter only. IFA_FLAGS are more than fit into
 // the header.
 func readAddr(msg *nl.IfAddrmsg, attrs []byte) netlink.Addr {
-	addr := netlink.Addr{IPNet: &net.IPNet{Mask: net.CIDRMask(int(msg.Prefixlen), 32)}, Flags: int(msg.Flags)}
+	addr := netlink.Addr{IPNet: &net.IPNet{Mask: net.CIDRMask(int(msg.Prefixlen), 32)}, Flags: int(msg.Flags), Scope: int(msg.Scope)}
 	if msg.Family == unix.AF_INET6 {
 		addr.Mask = net.CIDRMask(int(msg.Prefixlen), 128)
 	}
