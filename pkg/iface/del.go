@@ -1,6 +1,11 @@
 package iface
 
 import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"strconv"
+
 	"github.com/containernetworking/cni/pkg/skel"
 	"github.com/containernetworking/cni/pkg/types"
 	current "github.com/containernetworking/cni/pkg/types/100"
@@ -34,13 +39,51 @@ func (v verbs) del(args *skel.CmdArgs) error {
 	}
 	defer a.close()
 	d := v.loadForDel(args.StdinData)
+	known, unknown := former(d, a)
+	if known != a.Attachment {
+		fmt.Fprintf(os.Stderr, "go on with network %s: it had that name when interface %s was added\n", known.Network, a.IfName)
+		a.Attachment, args = known, named(args, known.Network)
+	}
 	delegate, err := ipam.Find(d.base().IPAM.Type, args)
 	call := delegate.Start("DEL")
 	if d.base().releasesThroughInterface() {
-		return plugin.Join(opened, err, call.Wait(), d.Remove(a))
+		return plugin.Join(opened, unknown, err, call.Wait(), d.Remove(a))
 	}
 	removed := d.Remove(a)
-	return plugin.Join(opened, removed, err, call.Wait())
+	return plugin.Join(opened, unknown, removed, err, call.Wait())
+}
+
+// Recorder is a Driver with records of what outlives the container's interface. By them
+// it returns the attachment under the name that its network had at ADD.
+type Recorder interface {
+	Former(a owner.Attachment) (owner.Attachment, error)
+}
+
+// former returns the attachment under the name that its network had at ADD: somebody may
+// have changed it since.
+func former(d Driver, a *Attachment) (owner.Attachment, error) {
+	if a.Container != nil {
+		if known, ok := a.Attachment.Former(link.TagOf(a.Host, a.Container, a.IfName)); ok {
+			return known, nil
+		}
+	}
+	if r, ok := d.(Recorder); ok {
+		return r.Former(a.Attachment)
+	}
+	return a.Attachment, nil
+}
+
+// named returns the arguments with another name of the network in the configuration: the
+// IPAM plugin keeps addresses by that.
+func named(args *skel.CmdArgs, network string) *skel.CmdArgs {
+	var conf map[string]json.RawMessage
+	if err := json.Unmarshal(args.StdinData, &conf); err != nil {
+		return args
+	}
+	conf["name"] = json.RawMessage(strconv.Quote(network))
+	renamed := *args
+	renamed.StdinData, _ = json.Marshal(conf) // which is what was read
+	return &renamed
 }
 
 // openIfThere opens the container's namespace. What is at the path may be a

@@ -32,6 +32,20 @@ func To(a owner.Attachment) ([]*Loan, error) {
 	return read(func(attachment, _ string) bool { return attachment == a.Prefix() })
 }
 
+// Former returns an attachment under the name that its network had when it got a device.
+func Former(a owner.Attachment) (owner.Attachment, error) {
+	loans, err := read(func(attachment, _ string) bool { return a.IsOf(attachment) })
+	for _, l := range loans {
+		if l.Attachment == a {
+			return a, nil
+		}
+	}
+	if len(loans) > 0 {
+		return loans[0].Attachment, err
+	}
+	return a, err
+}
+
 // of returns the loans of those who have a device of that name or, as a device is
 // in one place, had it.
 func of(name string) ([]*Loan, error) {

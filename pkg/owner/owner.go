@@ -86,6 +86,23 @@ func (a Attachment) Owns(tag string) bool {
 	return strings.HasPrefix(tag, a.Prefix())
 }
 
+// IsOf reports whether tag, or the prefix of one, is about the same interface of the same
+// container, whatever the network is called.
+func (a Attachment) IsOf(tag string) bool {
+	const container = PrefixLen - 16
+	return len(tag) >= PrefixLen && tag[container:PrefixLen] == a.Prefix()[container:]
+}
+
+// Former returns the attachment under the name of the network in a tag of the same
+// interface of the same container: somebody may have changed the name since its ADD. ok is
+// false if the tag is about another one.
+func (a Attachment) Former(tag string) (former Attachment, ok bool) {
+	_, rest, _ := strings.Cut(tag, ", net: ")
+	name, _, _ := strings.Cut(rest, ", if: ")
+	former = Attachment{Network: name, ContainerID: a.ContainerID, IfName: a.IfName}
+	return former, former.Owns(tag)
+}
+
 // Stale returns what reports, of a tag or of the prefix of one, whether its owner
 // is an attachment of the network that is not among the valid ones: what GC is to
 // remove.

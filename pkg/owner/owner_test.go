@@ -88,3 +88,33 @@ func TestStale(t *testing.T) {
 		}
 	}
 }
+
+// A tag tells the name that an attachment's network had before, but only of the same
+// interface of the same container, and only if all of the name is there.
+func TestFormer(t *testing.T) {
+	now := Attachment{"after", "cid", "eth0"}
+	for _, test := range []struct {
+		tag  string
+		want string
+		isOf bool
+	}{
+		{Attachment{"before", "cid", "eth0"}.Tag(), "before", true},
+		{Attachment{"a-b.c_d", "cid", "eth0"}.Tag(), "a-b.c_d", true},
+		{now.Tag(), "after", true},
+		{Attachment{"before", "other", "eth0"}.Tag(), "", false},
+		{Attachment{"before", "cid", "eth1"}.Tag(), "", false},
+		{Attachment{strings.Repeat("long", 40), "cid", "eth0"}.Tag(), "", true},
+		{Attachment{"before", "cid", "eth0"}.Prefix(), "", true},
+		{Attachment{"before", "cid", "eth0"}.Prefix() + ", net: forged, if: eth0, id: cid", "", true},
+		{"uplink", "", false},
+		{"", "", false},
+	} {
+		former, ok := now.Former(test.tag)
+		if want := (Attachment{test.want, "cid", "eth0"}); ok != (test.want != "") || ok && former != want {
+			t.Errorf("%q: %v, %v", test.tag, former, ok)
+		}
+		if got := now.IsOf(test.tag); got != test.isOf {
+			t.Errorf("%q is of the container: %v", test.tag, got)
+		}
+	}
+}

@@ -66,10 +66,20 @@ func (r Records) Read(n *link.Namespace, a owner.Attachment, into interface{ isI
 	return err == nil && into.isIn(cookie), err
 }
 
-// Release runs release within the namespace at path, for a DEL. If that is gone,
-// and all that was in it, the record is all there is to remove.
-func (r Records) Release(path string, a owner.Attachment, release func(*link.Namespace) error) error {
-	err := Within(path, release)
+// Release runs release within the namespace at path, for a DEL, with the attachment under
+// the name that its network had at ADD. If the namespace is gone, and all that was in it,
+// the record is all there is to remove. If the interface is another container's, which may
+// have the path now, there is nothing to do.
+func (r Records) Release(path string, a owner.Attachment, release func(*link.Namespace, owner.Attachment) error) error {
+	if _, err := os.Lstat(r.path(a)); err != nil {
+		tag := link.TagAt(path, a.IfName)
+		if known, ok := a.Former(tag); ok {
+			a = known
+		} else if tag != "" {
+			return nil
+		}
+	}
+	err := Within(path, func(n *link.Namespace) error { return release(n, a) })
 	if ns.IsGone(err) {
 		return r.Remove(a)
 	}

@@ -78,6 +78,12 @@ func (r Records) Keep(kept Record, addresses []*net.IPNet) error {
 	return nil
 }
 
+// Former returns the attachment under the name that its network had at ADD, as far as it
+// has a record.
+func (r Records) Former(a owner.Attachment) (owner.Attachment, error) {
+	return record.Former(r.directory(), "", a)
+}
+
 // forget removes an attachment's record, if there is one, and returns it. It must come
 // before the removal of the rules: so that no repair makes them again.
 func (r Records) forget(prefix string) (Record, error) {

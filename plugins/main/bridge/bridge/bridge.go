@@ -211,6 +211,9 @@ func (c *Conf) removeEmpty(host *link.Namespace) error {
 	return host.DeleteBridge(c.Bridge)
 }
 
+// Former finds by the records under which name the network was when it made the pair.
+func (c *Conf) Former(a owner.Attachment) (owner.Attachment, error) { return records.Former(a) }
+
 // Collect does the same for the network's attachments that are not valid.
 func (c *Conf) Collect(host *link.Namespace, network string, valid []owner.Attachment) error {
 	return plugin.Join(records.Collect(host, network, valid, spoof.GC), c.removeEmpty(host))

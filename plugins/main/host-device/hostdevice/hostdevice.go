@@ -110,6 +110,9 @@ func compare(l netlink.Link, loans []*loan.Loan) error {
 	return nil
 }
 
+// Former finds by the loan under which name the network was when it got the device.
+func (c *Conf) Former(a owner.Attachment) (owner.Attachment, error) { return loan.Former(a) }
+
 // Remove brings the device back.
 func (c *Conf) Remove(a *iface.Attachment) error {
 	loans, err := loan.To(a.Attachment)

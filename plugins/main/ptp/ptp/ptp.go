@@ -96,6 +96,9 @@ func (c *Conf) Remove(a *iface.Attachment) error {
 	return records.Remove(a.Host, a.Container, a.Attachment)
 }
 
+// Former finds by the records under which name the network was when it made the pair.
+func (c *Conf) Former(a owner.Attachment) (owner.Attachment, error) { return records.Former(a) }
+
 // Collect does the same for the network's attachments that are not valid.
 func (c *Conf) Collect(host *link.Namespace, network string, valid []owner.Attachment) error {
 	return records.Collect(host, network, valid)

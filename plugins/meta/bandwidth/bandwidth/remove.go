@@ -28,6 +28,9 @@ func (c *Conf) Remove(a *chained.Attachment) error {
 		return plugin.Join(removeFromHost(host, nil, a), err)
 	}
 	defer container.Close()
+	if known, ok := a.Attachment.Former(link.TagOf(host, container, a.IfName)); ok {
+		a.Attachment = known
+	}
 	l, err := interfaceOf(container, a)
 	return plugin.Join(err, removeFromHost(host, l, a), removeInside(container, l, a))
 }

@@ -112,7 +112,11 @@ func (c *Conf) Remove(a *chained.Attachment) error {
 		return err
 	}
 	defer s.close()
-	r, err := s.record(a.Prefix())
+	known, err := record.Former(attachmentsDir(), "", a.Attachment)
+	if err != nil {
+		return err
+	}
+	r, err := s.record(known.Prefix())
 	switch {
 	case err != nil:
 		return err

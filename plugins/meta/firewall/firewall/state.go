@@ -100,7 +100,9 @@ type isolation struct {
 	IPv6 bool `json:"ipv6"`
 }
 
-func recordPath(prefix string) string { return filepath.Join(stateDir, "attachments", prefix) }
+func attachmentsDir() string { return filepath.Join(stateDir, "attachments") }
+
+func recordPath(prefix string) string { return filepath.Join(attachmentsDir(), prefix) }
 
 // record returns the record of an attachment, or nil. One that cannot be read,
 // from a crash or another program, counts as none.
@@ -116,7 +118,7 @@ func (s *state) record(prefix string) (*entry, error) {
 // attachments returns the prefixes of all attachments that have a record, the
 // oldest first.
 func (s *state) attachments() ([]string, error) {
-	return record.Names(filepath.Join(stateDir, "attachments"))
+	return record.Names(attachmentsDir())
 }
 
 // put writes a record and makes its claims.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/containernetworking/plugins/pkg/chained"
+	"github.com/containernetworking/plugins/pkg/link"
 	"github.com/containernetworking/plugins/pkg/ns"
 	"github.com/containernetworking/plugins/pkg/owner"
 	"github.com/containernetworking/plugins/pkg/plugin"
@@ -160,7 +161,7 @@ func (c *Conf) judge(f *forward, older []*forward) error {
 
 // Remove unmaps the ports, whichever backend mapped them.
 func (c *Conf) Remove(a *chained.Attachment) error {
-	f, err := readRecord(a.Attachment)
+	f, err := recordOf(a)
 	if err != nil {
 		return err
 	}
@@ -175,6 +176,20 @@ func (c *Conf) Remove(a *chained.Attachment) error {
 		c.newForward(a).forgetFlows()
 	}
 	return plugin.Join(errs...)
+}
+
+// recordOf returns the attachment's record, be it that its network had another name at
+// ADD, or nil.
+func recordOf(a *chained.Attachment) (*forward, error) {
+	f, err := readRecord(a.Attachment)
+	if f != nil || err != nil || !hasRecords() {
+		return f, err
+	}
+	known, ok := a.Attachment.Former(link.TagAt(a.Args.Netns, a.IfName))
+	if !ok {
+		return nil, nil
+	}
+	return readRecord(known)
 }
 
 // remove removes what the record says.

@@ -147,8 +147,8 @@ func (c *Conf) isFor(address *net.IPNet) func(netlink.Rule) bool {
 // Remove takes back what the record says, or what upstream's ADD made. All of it is
 // gone with the container's namespace.
 func (c *Conf) Remove(a *chained.Attachment) error {
-	return records.Release(a.Args.Netns, a.Attachment, func(n *link.Namespace) error {
-		found, err := revertRecorded(n, a.Attachment)
+	return records.Release(a.Args.Netns, a.Attachment, func(n *link.Namespace, known owner.Attachment) error {
+		found, err := revertRecorded(n, known)
 		if err != nil || found {
 			return err
 		}

@@ -134,8 +134,12 @@ func (c *Conf) Remove(a *chained.Attachment) error {
 	if err := validateName(a.IfName); err != nil {
 		return err
 	}
-	err := onDevice(a.Args.Netns, a.IfName, func(d *device) error {
-		b, err := c.directory().load(a.Attachment, d.id)
+	known, err := record.Former(c.DataDir, recordSuffix, a.Attachment)
+	if err != nil {
+		return err
+	}
+	err = onDevice(a.Args.Netns, a.IfName, func(d *device) error {
+		b, err := c.directory().load(known, d.id)
 		if err != nil || b == nil {
 			return err
 		}
@@ -144,7 +148,7 @@ func (c *Conf) Remove(a *chained.Attachment) error {
 	if err != nil && !ns.IsGone(err) {
 		return err
 	}
-	return c.directory().forget(a.Attachment)
+	return c.directory().forget(known)
 }
 
 // restore puts back what is in the backup. What is busy may not be so a moment later:

@@ -172,8 +172,8 @@ func (c *Conf) Check(a *chained.Attachment) error {
 // Remove takes the interface out of the VRF, and the VRF away with the last one.
 // Both are gone with the container's namespace.
 func (c *Conf) Remove(a *chained.Attachment) error {
-	return records.Release(a.Args.Netns, a.Attachment, func(n *link.Namespace) error {
-		found, err := leaveRecorded(n, a.Attachment)
+	return records.Release(a.Args.Netns, a.Attachment, func(n *link.Namespace, known owner.Attachment) error {
+		found, err := leaveRecorded(n, known)
 		if err != nil || found {
 			return err
 		}

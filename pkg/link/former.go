@@ -1,0 +1,45 @@
+package link
+
+import (
+	"github.com/vishvananda/netlink"
+
+	"github.com/containernetworking/plugins/pkg/owner"
+)
+
+// TagOf returns the owner's tag of a container's interface, which a veth pair has at its
+// other end, on the host; "" if there is none. By it DEL finds the name that the
+// attachment's network had at ADD: see owner.Attachment.Former.
+func TagOf(host, container *Namespace, name string) string {
+	l, err := container.LinkByName(name)
+	if err != nil {
+		return ""
+	}
+	tagged := []netlink.Link{l}
+	if l.Type() == "veth" {
+		if peer, err := host.LinkByIndex(PeerIndex(l)); err == nil {
+			tagged = append(tagged, peer)
+		}
+	}
+	for _, l := range tagged {
+		if alias := l.Attrs().Alias; owner.IsTag(alias) {
+			return alias
+		}
+	}
+	return ""
+}
+
+// TagAt is TagOf in the namespace at path. There is none where that cannot be opened: most
+// of what a container has outside is found without.
+func TagAt(path, name string) string {
+	container, err := Open(path)
+	if err != nil {
+		return ""
+	}
+	defer container.Close()
+	host, err := Host()
+	if err != nil {
+		return ""
+	}
+	defer host.Close()
+	return TagOf(host, container, name)
+}
