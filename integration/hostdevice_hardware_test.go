@@ -138,6 +138,21 @@ func TestHostDeviceHardware(t *testing.T) {
 		g.exec("ip", "netns", "del", "next")
 	})
 
+	// The kernel returns it some time after the namespace's end.
+	g.Run("in use again at once", func(t *testing.T) {
+		g := guest{t}
+		g.exec("ip", "netns", "add", "c")
+		g.exec("ip", "netns", "add", "next")
+		g.must("ADD", "c", config)
+		g.exec("ip", "netns", "del", "c")
+		g.must("ADD", "next", config)
+		g.must("DEL", "c", config)
+		g.exec("ip", "-n", "next", "link", "show", "eth0")
+		g.must("DEL", "next", config)
+		g.unchanged(before, "after DEL")
+		g.exec("ip", "netns", "del", "next")
+	})
+
 	// The record waits for a device that nobody can reach.
 	g.Run("container alive without its namespace's path", func(t *testing.T) {
 		g := guest{t}

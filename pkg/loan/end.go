@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/containernetworking/plugins/pkg/link"
+	"github.com/containernetworking/plugins/pkg/ns"
 	"github.com/containernetworking/plugins/pkg/owner"
 	"github.com/containernetworking/plugins/pkg/plugin"
 	"github.com/containernetworking/plugins/pkg/record"
@@ -82,18 +83,36 @@ func Collect(host *link.Namespace, network string, valid []owner.Attachment) err
 
 // Reclaim gives devices that had the name on the host, and that the kernel has
 // returned under the one that they had in a container whose DEL is still to come,
-// their own again. It reports whether there was one.
-func Reclaim(host *link.Namespace, name string) (bool, error) {
+// their own again. It waits for one that the kernel is about to return, and reports
+// whether there was one.
+func Reclaim(ctx context.Context, host *link.Namespace, name string) (bool, error) {
 	loans, err := of(name)
 	reclaimed := false
 	for _, l := range loans {
-		back, err := l.Device.Restore(host)
+		look := func() (bool, error) { return l.Device.Restore(host) }
+		back, err := look()
+		if err == nil && !back && l.isReturning() {
+			back, err = host.Await(ctx, returnTime, look, unix.RTNLGRP_LINK)
+		}
 		if err != nil {
 			return false, err
 		}
 		reclaimed = reclaimed || back
 	}
 	return reclaimed, err
+}
+
+// isReturning reports whether the kernel returns the device to the host, as it does with
+// hardware, because its container's namespace has ended.
+func (l *Loan) isReturning() bool {
+	if !l.Device.IsHardware() {
+		return false
+	}
+	container, err := link.Open(l.Netns)
+	if err == nil {
+		container.Close()
+	}
+	return ns.IsGone(err)
 }
 
 // EndUnrecorded brings a device back that upstream has moved: its name on the host

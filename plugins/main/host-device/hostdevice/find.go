@@ -6,6 +6,7 @@ import (
 	"github.com/containernetworking/cni/pkg/types"
 	"github.com/vishvananda/netlink"
 
+	"github.com/containernetworking/plugins/pkg/iface"
 	"github.com/containernetworking/plugins/pkg/link"
 	"github.com/containernetworking/plugins/pkg/loan"
 	"github.com/containernetworking/plugins/pkg/plugin"
@@ -43,25 +44,38 @@ func (c *Conf) parent() (sysfs.Parent, error) {
 	return sysfs.Parent{}, nil
 }
 
-// findOrReclaim finds the device, also if the kernel has returned it under the
-// name that it had in a container whose DEL is still to come: it is renamed first.
-func (c *Conf) findOrReclaim(host *link.Namespace, parent sysfs.Parent) (netlink.Link, error) {
-	l, err := c.find(host, parent)
-	name := c.Device
+// findOrReclaim finds the device, also if the kernel returns it, under the name that it
+// had in a container whose DEL is still to come: it is renamed first.
+func (c *Conf) findOrReclaim(a *iface.Attachment, parent sysfs.Parent) (netlink.Link, error) {
+	l, err := c.find(a.Host, parent)
+	var name string
 	if err == nil {
 		name = l.Attrs().Alias
+	} else {
+		name = c.lentName()
 	}
 	if name == "" {
 		return l, err
 	}
-	reclaimed, failed := loan.Reclaim(host, name)
+	reclaimed, failed := loan.Reclaim(a.Context, a.Host, name)
 	switch {
 	case failed != nil:
 		return nil, failed
 	case reclaimed:
-		return c.find(host, parent)
+		return c.find(a.Host, parent)
 	}
 	return l, err
+}
+
+// lentName returns the name that the device has on the host, if a container has it.
+func (c *Conf) lentName() string {
+	lent, _ := loan.All() // whose error is that the device is not found
+	for _, l := range lent {
+		if c.means(l) {
+			return l.Device.Name
+		}
+	}
+	return ""
 }
 
 // find returns the device that the configuration means.

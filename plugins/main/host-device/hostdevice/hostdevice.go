@@ -30,7 +30,7 @@ func (c *Conf) Create(a *iface.Attachment) error {
 		a.Report(&netlink.Device{LinkAttrs: netlink.LinkAttrs{Name: a.IfName}})
 		return nil
 	}
-	device, err := c.findOrReclaim(a.Host, parent)
+	device, err := c.findOrReclaim(a, parent)
 	if err != nil {
 		return fmt.Errorf("failed to find host device: %w", err)
 	}
