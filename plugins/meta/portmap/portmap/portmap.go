@@ -161,7 +161,7 @@ func (c *Conf) judge(f *forward, older []*forward) error {
 
 // Remove unmaps the ports, whichever backend mapped them.
 func (c *Conf) Remove(a *chained.Attachment) error {
-	f, err := recordOf(a)
+	f, err := c.recordOf(a)
 	if err != nil {
 		return err
 	}
@@ -179,17 +179,26 @@ func (c *Conf) Remove(a *chained.Attachment) error {
 }
 
 // recordOf returns the attachment's record, be it that its network had another name at
-// ADD, or nil.
-func recordOf(a *chained.Attachment) (*forward, error) {
+// ADD, or nil. If the interface is not there to tell the name, that of the same interface
+// of the same container is looked for, unless there never was a port to map.
+func (c *Conf) recordOf(a *chained.Attachment) (*forward, error) {
 	f, err := readRecord(a.Attachment)
 	if f != nil || err != nil || !hasRecords() {
 		return f, err
 	}
-	known, ok := a.Attachment.Former(link.TagAt(a.Args.Netns, a.IfName))
-	if !ok {
+	if known, ok := a.Attachment.Former(link.TagAt(a.Args.Netns, a.IfName)); ok {
+		return readRecord(known)
+	}
+	if len(c.RuntimeConfig.PortMappings) == 0 {
 		return nil, nil
 	}
-	return readRecord(known)
+	all, err := records()
+	for _, f := range all {
+		if f.ContainerID == a.ContainerID && f.IfName == a.IfName && f.Sandbox.IsGone() {
+			return f, nil
+		}
+	}
+	return nil, err
 }
 
 // remove removes what the record says.
