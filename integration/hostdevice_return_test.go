@@ -16,11 +16,14 @@ import (
 func TestHostDeviceComesBack(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ host, inside string }{
-		"as it is":       {},
-		"down":           {host: "ip link set nic-c down"},
-		"no alias":       {host: `ip link set nic-c alias ""`},
-		"addresses":      {host: "ip addr add 10.9.0.2/24 dev nic-c; ip addr add 10.7.0.1 peer 10.7.0.2/32 dev nic-c label nic-c:7; ip addr add 10.6.0.1/32 dev nic-c scope link noprefixroute"},
-		"routes":         {host: "ip route add default via 10.9.0.7 metric 9; ip route add 10.6.0.0/16 dev nic-c table 7 src 10.9.0.1 mtu 1300; ip route add 10.5.0.0/16 via 10.77.0.1 dev nic-c onlink"},
+		"as it is":  {},
+		"down":      {host: "ip link set nic-c down"},
+		"no alias":  {host: `ip link set nic-c alias ""`},
+		"addresses": {host: "ip addr add 10.9.0.2/24 dev nic-c; ip addr add 10.7.0.1 peer 10.7.0.2/32 dev nic-c label nic-c:7; ip addr add 10.6.0.1/32 dev nic-c scope link noprefixroute"},
+		"routes":    {host: "ip route add default via 10.9.0.7 metric 9; ip route add 10.6.0.0/16 dev nic-c table 7 src 10.9.0.1 mtu 1300; ip route add 10.5.0.0/16 via 10.77.0.1 dev nic-c onlink"},
+		"routes beside": {host: `ip link add other address 02:00:00:00:00:66 type veth peer name end address 02:00:00:00:00:67
+			ip link set other up; ip link set end up; ip addr add 10.66.0.1/24 dev other
+			ip route add default via 10.66.0.2 metric 9; ip route append default via 10.9.0.7 metric 9`},
 		"bridge port":    {host: "ip link add br0 address 02:00:00:00:00:77 type bridge; ip link set nic-c master br0"},
 		"renamed":        {inside: "ip link set eth0 down; ip link set eth0 name other"},
 		"renamed, alias": {inside: `ip link set eth0 down; ip link set eth0 name other; ip link set other alias "mine"`},

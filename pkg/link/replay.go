@@ -48,7 +48,7 @@ func (n *Namespace) replayAddress(message []byte, index int) error {
 	}
 	message = slices.Clone(message)
 	nl.DeserializeIfAddrmsg(message).Index = uint32(index)
-	return n.replay(unix.RTM_NEWADDR, message)
+	return n.replay(unix.RTM_NEWADDR, unix.NLM_F_EXCL, message)
 }
 
 // rawRoutes returns the routes through a link that isOwn lets pass, those without a
@@ -114,7 +114,9 @@ func isOwn(message []byte, attrs map[uint16][]byte, index int) bool {
 	return header.Protocol == unix.RTPROT_BOOT || header.Protocol == unix.RTPROT_STATIC
 }
 
-// replayRoute adds a route through a link, unless there is another one by now.
+// replayRoute adds a route through a link, unless there is the same by now. One of IPv4
+// comes behind those that lead elsewhere; of IPv6 the kernel would make one with several
+// next hops of both.
 func (n *Namespace) replayRoute(message []byte, index int) error {
 	message = slices.Clone(message)
 	attrs, err := routeAttrs(message)
@@ -126,8 +128,13 @@ func (n *Namespace) replayRoute(message []byte, index int) error {
 	}
 	binary.NativeEndian.PutUint32(attrs[unix.RTA_OIF], uint32(index))
 	// The others say what became of it, which the kernel does not take.
-	nl.DeserializeRtMsg(message).Flags &= unix.RTNH_F_ONLINK
-	return n.replay(unix.RTM_NEWROUTE, message)
+	header := nl.DeserializeRtMsg(message)
+	header.Flags &= unix.RTNH_F_ONLINK
+	how := unix.NLM_F_EXCL
+	if header.Family == unix.AF_INET {
+		how = unix.NLM_F_APPEND
+	}
+	return n.replay(unix.RTM_NEWROUTE, how, message)
 }
 
 // isRefusal reports whether the kernel does not take what no longer fits a host
@@ -139,8 +146,9 @@ func isRefusal(err error) bool {
 	}, func(refusal error) bool { return errors.Is(err, refusal) })
 }
 
-func (n *Namespace) replay(kind int, message []byte) error {
-	req, err := n.request(kind, unix.NLM_F_CREATE|unix.NLM_F_EXCL|unix.NLM_F_ACK)
+// replay sends a message that makes something, in the way that a flag says.
+func (n *Namespace) replay(kind, how int, message []byte) error {
+	req, err := n.request(kind, unix.NLM_F_CREATE|how|unix.NLM_F_ACK)
 	if err != nil {
 		return err
 	}
