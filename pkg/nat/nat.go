@@ -43,6 +43,9 @@ type Masquerade interface {
 	// Repair makes what Add made for all of them and somebody took away. What is
 	// there stays as it is.
 	Repair(all []Masqueraded) error
+	// Downgrade gives what Add made for all of them the form of upstream's Add, so that
+	// upstream's DEL finds it. Nothing stops being masqueraded meanwhile.
+	Downgrade(all []Masqueraded) error
 	// Available returns what Add would miss on this node.
 	Available() error
 }

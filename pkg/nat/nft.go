@@ -38,7 +38,7 @@ import (
 // element to look up. A verdict map with a chain for each attachment would do
 // for packets, but the kernel validates all of its jumps on every change: 2 ms
 // with 5 000 elements, where an element of a plain set costs 0.03 ms. Upstream's
-// DEL does not find elements; that of this package must run before a downgrade.
+// DEL does not find elements: Downgrade makes its rules of them.
 //
 // The set attachments is the way from an attachment to its addresses. Its keys
 // are the hashes that comments begin with, and a number for each address.

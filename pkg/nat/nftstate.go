@@ -95,20 +95,25 @@ func alone(address *net.IPNet) bool {
 // subnetRule masquerades the addresses of the set for address's subnet. Its
 // comment is the set's name.
 func subnetRule(address *net.IPNet, o Options) nft.Rule {
-	exprs := append(nft.Protocol(address.IP),
+	exprs := slices.Concat(nft.Protocol(address.IP), []nft.Expr{
 		nft.Load(nft.Register1, nft.Source(address.IP)),
 		nft.In(nft.Register1, setName(address, o)),
-	)
-	if !alone(address) {
-		neighbours := subnet(address)
-		exprs = append(exprs,
-			nft.Load(nft.Register1, nft.Destination(address.IP)),
-			nft.Mask(nft.Register1, neighbours.Mask),
-			nft.NotEqual(nft.Register1, nft.Addr(neighbours.IP)),
-		)
-	}
+	}, beyond(address))
 	exprs = append(exprs, nft.Masquerade(o.RandomFully))
 	return nft.Rule{Exprs: exprs, Comment: setName(address, o)}
+}
+
+// beyond goes on with what is for none of the neighbours of an address.
+func beyond(address *net.IPNet) []nft.Expr {
+	if alone(address) {
+		return nil
+	}
+	neighbours := subnet(address)
+	return []nft.Expr{
+		nft.Load(nft.Register1, nft.Destination(address.IP)),
+		nft.Mask(nft.Register1, neighbours.Mask),
+		nft.NotEqual(nft.Register1, nft.Addr(neighbours.IP)),
+	}
 }
 
 // addMissing adds the sets of the entries, each with the rule that uses it, as

@@ -44,6 +44,13 @@ func (t *Transaction) AddTable(table Table) {
 	})
 }
 
+// DeleteTable deletes a table with all that it holds.
+func (t *Transaction) DeleteTable(table Table) {
+	t.add(message{kind: unix.NFT_MSG_DELTABLE, what: fmt.Sprintf("delete table %s", table)}, table, func(a *attributes) {
+		a.text(unix.NFTA_TABLE_NAME, table.Name)
+	})
+}
+
 // AddChain makes a chain, which must not exist.
 func (t *Transaction) AddChain(table Table, c Chain) {
 	t.add(message{kind: unix.NFT_MSG_NEWCHAIN, flags: exclusive, what: fmt.Sprintf("add chain %s %s", table, c.Name)}, table, func(a *attributes) {

@@ -25,13 +25,15 @@ import (
 const base = "/run/cni"
 
 // Records are those of one plugin: a directory of its name, in which each
-// attachment has a file called by its prefix. Nothing but a repair needs them.
+// attachment has a file called by its prefix. Nothing but the commands needs them.
 type Records struct {
 	// Plugin is its name.
 	Plugin string
 	// Restrict is spoof.Repair for plugins that have it in their binary: others
 	// have no use for the rules, and would be larger by them.
 	Restrict func([]spoof.Restricted) error
+	// Unrestrict is spoof.Downgrade for them.
+	Unrestrict func(all, upstreams []spoof.Restricted) error
 }
 
 // Record is what an attachment has, in the words of its configuration.
@@ -173,21 +175,8 @@ func (r Record) isAlive(host *link.Namespace) (bool, error) {
 
 // repair repairs the rules of all.
 func (r Records) repair(all []Record) error {
-	var (
-		masqueraded = map[string][]nat.Masqueraded{}
-		restricted  []spoof.Restricted
-		errs        []error
-	)
-	for _, kept := range all {
-		addresses := kept.networks()
-		if kept.masquerade.Wanted(addresses) && kept.IPMasqBackend != nil {
-			masqueraded[*kept.IPMasqBackend] = append(masqueraded[*kept.IPMasqBackend], kept.Masqueraded(kept.Attachment, addresses))
-		}
-		mac, err := net.ParseMAC(kept.MAC)
-		if kept.antiSpoofing.Wanted() && err == nil {
-			restricted = append(restricted, spoof.Restricted{Attachment: kept.Attachment, Port: kept.Port(kept.Link, mac, addresses)})
-		}
-	}
+	masqueraded := masqueradedBy(all)
+	var errs []error
 	for _, backend := range slices.Sorted(maps.Keys(masqueraded)) {
 		m, err := nat.Open(&backend)
 		if err == nil {
@@ -196,9 +185,33 @@ func (r Records) repair(all []Record) error {
 		errs = append(errs, err)
 	}
 	if r.Restrict != nil {
-		errs = append(errs, r.Restrict(restricted))
+		errs = append(errs, r.Restrict(restricted(all)))
 	}
 	return plugin.Join(errs...)
+}
+
+// masqueradedBy returns those of the attachments that are masqueraded, by backend.
+func masqueradedBy(all []Record) map[string][]nat.Masqueraded {
+	masqueraded := map[string][]nat.Masqueraded{}
+	for _, kept := range all {
+		addresses := kept.networks()
+		if kept.masquerade.Wanted(addresses) && kept.IPMasqBackend != nil {
+			masqueraded[*kept.IPMasqBackend] = append(masqueraded[*kept.IPMasqBackend], kept.Masqueraded(kept.Attachment, addresses))
+		}
+	}
+	return masqueraded
+}
+
+// restricted returns those of the attachments whose sources are checked.
+func restricted(all []Record) []spoof.Restricted {
+	var restricted []spoof.Restricted
+	for _, kept := range all {
+		mac, err := net.ParseMAC(kept.MAC)
+		if kept.antiSpoofing.Wanted() && err == nil {
+			restricted = append(restricted, spoof.Restricted{Attachment: kept.Attachment, Port: kept.Port(kept.Link, mac, kept.networks())})
+		}
+	}
+	return restricted
 }
 
 // networks returns the addresses of the record, which somebody may have written by

@@ -18,10 +18,11 @@ import (
 )
 
 // Plugin answers the verbs for bridge.
-var Plugin = iface.New("bridge", func() iface.Driver { return new(Conf) }).With("repair", records.Repair)
+var Plugin = iface.New("bridge", func() iface.Driver { return new(Conf) }).
+	With("repair", records.Repair).With("downgrade", records.Downgrade)
 
-// records are for the command repair.
-var records = rules.Records{Plugin: "bridge", Restrict: spoof.Repair}
+// records are for the commands repair and downgrade.
+var records = rules.Records{Plugin: "bridge", Restrict: spoof.Repair, Unrestrict: spoof.Downgrade}
 
 // Create makes the veth pair and connects it to the bridge, which it makes if
 // there is none.

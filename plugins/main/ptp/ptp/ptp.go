@@ -16,9 +16,10 @@ import (
 )
 
 // Plugin answers the verbs for ptp.
-var Plugin = iface.New("ptp", func() iface.Driver { return new(Conf) }).With("repair", records.Repair)
+var Plugin = iface.New("ptp", func() iface.Driver { return new(Conf) }).
+	With("repair", records.Repair).With("downgrade", records.Downgrade)
 
-// records are for the command repair.
+// records are for the commands repair and downgrade.
 var records = rules.Records{Plugin: "ptp"}
 
 // Create makes the veth pair.

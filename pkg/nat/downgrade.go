@@ -1,0 +1,101 @@
+package nat
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+
+	"github.com/containernetworking/plugins/pkg/nft"
+)
+
+// Downgrade has nothing to do: the rules are upstream's but for a comment that its DEL
+// does not look at.
+func (viaIPTables) Downgrade([]Masqueraded) error { return nil }
+
+func (viaNFTables) Downgrade(all []Masqueraded) error {
+	if len(all) == 0 {
+		return nil
+	}
+	c, err := nft.Dial()
+	if err != nil {
+		return fmt.Errorf("downgrade masquerade: %w", err)
+	}
+	defer c.Close()
+	var replaced []entry
+	for _, m := range all {
+		replaced = append(replaced, newEntries(m.Attachment, m.Addresses, m.Options)...)
+	}
+	// Two transactions, as a packet on its way may see elements go, but rules not yet come.
+	err = c.Change(func(tx *nft.Transaction) error { return addUpstreams(c, tx, all) })
+	if err == nil {
+		err = c.Change(func(tx *nft.Transaction) error { return removeAll(c, tx, all) })
+	}
+	if err == nil {
+		err = errors.Join(removeUnused(c, replaced), removeAttachments(c))
+	}
+	if err != nil {
+		return fmt.Errorf("downgrade masquerade: %w", err)
+	}
+	return nil
+}
+
+// addUpstreams adds upstream's rules, in the place of those that there are.
+func addUpstreams(c *nft.Conn, tx *nft.Transaction, all []Masqueraded) error {
+	if err := addSkeleton(c, tx); err != nil {
+		return err
+	}
+	ours := map[string]bool{}
+	for _, m := range all {
+		ours[m.Prefix()] = true
+		for _, address := range m.Addresses {
+			tx.AddRule(masqTable(), masqChecks, m.upstreamsRule(address))
+		}
+	}
+	return removeRules(c, tx, func(tag string) bool { return ours[nft.CommentOwner(tag)] })
+}
+
+// removeAll removes the elements of all.
+func removeAll(c *nft.Conn, tx *nft.Transaction, all []Masqueraded) error {
+	for _, m := range all {
+		if _, err := removeEntries(c, tx, m.Prefix()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// upstreamsRule masquerades one address:
+//
+//	ip saddr 10.88.0.5 ip daddr != 10.88.0.0/16 masquerade comment "6fd94d501e58f0aa-287fc69eff0574a2, net: …, if: …, id: …"
+func (m Masqueraded) upstreamsRule(address *net.IPNet) nft.Rule {
+	return nft.Rule{Comment: m.Tag(), Exprs: slices.Concat(nft.Protocol(address.IP), []nft.Expr{
+		nft.Load(nft.Register1, nft.Source(address.IP)),
+		nft.Equal(nft.Register1, nft.Addr(address.IP)),
+	}, beyond(address), []nft.Expr{nft.Masquerade(m.RandomFully)})}
+}
+
+// removeAttachments removes the set attachments, unless an attachment is in it or coming:
+// its ADD relies on the set where there is one of a subnet.
+func removeAttachments(c *nft.Conn) error {
+	return c.Change(func(tx *nft.Transaction) (err error) {
+		if tx.Generation, err = c.Generation(); err != nil {
+			return err
+		}
+		exists, err := c.HasSet(masqTable(), attachments)
+		if err != nil || !exists {
+			return err
+		}
+		some, err := c.SomeElements(masqTable(), attachments, 0)
+		if err != nil || len(some) > 0 {
+			return err
+		}
+		rules, err := c.Rules(masqTable(), masqChecks)
+		if err != nil || slices.ContainsFunc(rules, func(r nft.FoundRule) bool { return strings.HasPrefix(r.Comment, "ip") }) {
+			return err
+		}
+		tx.DeleteSet(masqTable(), attachments)
+		return nil
+	})
+}
