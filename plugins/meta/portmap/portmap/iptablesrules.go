@@ -221,12 +221,12 @@ func (m mapping) ports() string {
 // destination returns the container's side. A number behind the range of its
 // ports says which port of the host belongs to the first (Linux 4.18,
 // NF_NAT_RANGE_PROTO_OFFSET).
-func (w wanted) destination(m mapping) string {
+func (t target) destination(m mapping) string {
 	ports := strconv.Itoa(m.ContainerPort)
 	if m.count() > 1 {
 		ports = fmt.Sprintf("%d-%d/%d", m.ContainerPort, m.ContainerPort+m.count()-1, m.HostPort)
 	}
-	return net.JoinHostPort(w.ip.String(), ports)
+	return net.JoinHostPort(t.ip.String(), ports)
 }
 
 // jumps returns the rules that lead to the target's chain: for each protocol one

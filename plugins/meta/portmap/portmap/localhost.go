@@ -125,8 +125,11 @@ func (x *changes) addGuard() error {
 	if !exists {
 		x.tx.AddTable(table())
 	}
-	chain := nft.Chain{Name: guardChain, Base: &nft.Base{Type: "filter", Hook: unix.NF_INET_PRE_ROUTING, Priority: raw}}
-	return x.c.CompleteChain(x.tx, table(), chain, guardRules())
+	return x.c.CompleteChain(x.tx, table(), guardBase(), guardRules())
+}
+
+func guardBase() nft.Chain {
+	return nft.Chain{Name: guardChain, Base: &nft.Base{Type: "filter", Hook: unix.NF_INET_PRE_ROUTING, Priority: raw}}
 }
 
 // guardRules drop packets with an address of localhost on either side, unless

@@ -23,7 +23,7 @@ var Plugin = chained.Kind{
 	NewDriver: func() chained.Driver { return new(Conf) },
 	Unchained: "must be called as chained plugin",
 	Unchecked: "Required prevResult missing",
-}.Plugin().With("repair", repair)
+}.Plugin().With("repair", repair).With("downgrade", downgrade)
 
 // backend is one way to map ports. Its methods work in the network namespace of
 // the calling thread.
@@ -45,6 +45,9 @@ type backend interface {
 	// all are those of every backend, the oldest first. It returns those that it
 	// has made anything for. The caller holds the lock.
 	repair(all []*forward) ([]*forward, error)
+	// downgrade gives what the attachments of the backend have upstream's form. all are
+	// those of every backend, the oldest first. The caller holds the lock.
+	downgrade(all []*forward) error
 	// available returns what add would miss on this node.
 	available() error
 }
