@@ -1,0 +1,118 @@
+package firewall
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/containernetworking/plugins/pkg/iptables"
+	"github.com/containernetworking/plugins/pkg/nft"
+	"github.com/containernetworking/plugins/pkg/plugin"
+)
+
+// downgrade gives what attachments with a record have the form of upstream's, which knows
+// no nftables, so that upstream's DEL finds it, and forgets the records.
+func downgrade(args []string) error {
+	if err := plugin.NoArguments(args); err != nil {
+		return err
+	}
+	if _, err := os.Stat(stateDir); err != nil {
+		plugin.Downgraded(0, 0)
+		return nil
+	}
+	s, err := lockState()
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	prefixes, err := s.attachments()
+	if err != nil {
+		return err
+	}
+	recorded, err := s.changes()
+	if err == nil {
+		err = leaveNFTables(recorded[nameNFTables])
+	}
+	if err != nil {
+		return err
+	}
+	for _, name := range []string{"attachments", "claims"} {
+		if err := os.RemoveAll(filepath.Join(stateDir, name)); err != nil {
+			return fmt.Errorf("forget state: %w", err)
+		}
+	}
+	plugin.Downgraded(len(prefixes), 0)
+	return nil
+}
+
+// leaveNFTables makes with other backends what the changes have made with nftables, and
+// then removes that: the backend that upstream takes if the configuration names none that
+// it knows, and iptables for policies.
+func leaveNFTables(all []change) error {
+	if len(all) == 0 {
+		return nil
+	}
+	if !iptables.Installed() {
+		return errors.New("iptables is not installed, and upstream knows no nftables")
+	}
+	others := all
+	if firewalldRuns() {
+		others = slices.DeleteFunc(slices.Clone(all), func(c change) bool { return c.bridge == "" })
+		if err := (viaFirewalld{}).repair(all); err != nil {
+			return err
+		}
+	}
+	if err := (viaIPTables{}).repair(others); err != nil {
+		return err
+	}
+	return viaNFTables{}.leave(all)
+}
+
+// leave removes the table or, if an administrator has rules there, what the changes have
+// made.
+func (viaNFTables) leave(all []change) error {
+	conn, err := nft.Dial()
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	return conn.Change(func(tx *nft.Transaction) error {
+		exists, err := conn.HasTable(table())
+		if err != nil || !exists {
+			return err
+		}
+		for _, chain := range []string{adminRules, unmatchedRules} {
+			rules, err := conn.Rules(table(), chain)
+			if err != nil {
+				return err
+			}
+			if len(rules) > 0 {
+				fmt.Fprintf(os.Stderr, "table %s stays: chain %s has rules of an administrator\n", table(), chain)
+				return removeElements(conn, tx, all)
+			}
+		}
+		tx.DeleteTable(table())
+		return nil
+	})
+}
+
+// removeElements removes the elements of all changes that are there. Attachments may have
+// the same ones.
+func removeElements(conn *nft.Conn, tx *nft.Transaction, all []change) error {
+	seen := map[string]bool{}
+	for _, c := range all {
+		for _, x := range c.elements() {
+			if seen[x.set+x.name] {
+				continue
+			}
+			seen[x.set+x.name] = true
+			x.wanted = false
+			if err := x.put(conn, tx); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
