@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/containernetworking/plugins/pkg/owner"
+	"github.com/containernetworking/plugins/pkg/plugin"
 	"github.com/containernetworking/plugins/pkg/record"
 )
 
@@ -15,6 +16,12 @@ const directory = "/run/cni/host-device"
 // recordSuffix ends the names of records. Before it they have the prefix of the
 // attachment and the name of the device, so that both find them.
 const recordSuffix = ".json"
+
+// Downgrade is the command that forgets all loans: a device that a container has tells
+// its name on the host itself, which is all that upstream's DEL needs.
+func Downgrade(args []string) error {
+	return plugin.Forget(filepath.Join(directory, "*"+recordSuffix), args)
+}
 
 func (l *Loan) path() string {
 	return filepath.Join(directory, l.Prefix()+"@"+l.Device.Name+recordSuffix)

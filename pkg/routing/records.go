@@ -105,5 +105,11 @@ func (r Records) Collect(network string, valid []owner.Attachment) error {
 	return plugin.Join(errs...)
 }
 
+// Downgrade is the command that forgets all records of the plugin: what else there is has
+// upstream's form.
+func (r Records) Downgrade(args []string) error {
+	return plugin.Forget(filepath.Join(directory, string(r)+"-*"+recordSuffix), args)
+}
+
 // Writable returns an error if records cannot be made.
 func (r Records) Writable() error { return record.Writable(directory) }

@@ -18,7 +18,7 @@ import (
 )
 
 // Plugin answers the verbs for host-device.
-var Plugin = iface.New("host-device", func() iface.Driver { return new(Conf) })
+var Plugin = iface.New("host-device", func() iface.Driver { return new(Conf) }).With("downgrade", loan.Downgrade)
 
 // Create moves the device into the container.
 func (c *Conf) Create(a *iface.Attachment) error {

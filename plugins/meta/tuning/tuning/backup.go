@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/containernetworking/plugins/pkg/owner"
+	"github.com/containernetworking/plugins/pkg/plugin"
 	"github.com/containernetworking/plugins/pkg/record"
 )
 
@@ -149,6 +150,12 @@ func (d directory) each(wanted func(name string) bool, f func(path string, b *ba
 		errs = append(errs, err)
 	}
 	return errors.Join(append(errs, err)...)
+}
+
+// downgrade is the command that forgets the records in the default directory: the files
+// beside them have upstream's form.
+func downgrade(args []string) error {
+	return plugin.Forget(filepath.Join(defaultDataDir, "*"+recordSuffix), args)
 }
 
 // save writes the record, and then the file in upstream's form: whose it is must

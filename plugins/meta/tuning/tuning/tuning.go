@@ -22,7 +22,7 @@ var Plugin = chained.Kind{
 	NewDriver: func() chained.Driver { return new(Conf) },
 	Unchained: "Required prevResult missing",
 	Unchecked: "Required prevResult missing",
-}.Plugin()
+}.Plugin().With("downgrade", downgrade)
 
 func (c *Conf) directory() directory { return directory(c.DataDir) }
 
