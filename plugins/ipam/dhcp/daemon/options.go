@@ -1,16 +1,15 @@
 package daemon
 
 import (
-	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strconv"
 	"time"
 
 	"github.com/containernetworking/plugins/pkg/plugin"
+	"github.com/containernetworking/plugins/pkg/plugin/flagset"
 	"github.com/containernetworking/plugins/plugins/ipam/dhcp/config"
 )
 
@@ -45,7 +44,7 @@ func parseOptions(args []string) (Options, error) {
 	flags.DurationVar(&o.Timeout, "timeout", 10*time.Second, "end an exchange without an answer after this `time`, and begin another one")
 	flags.DurationVar(&o.ResendMax, "resendmax", 62*time.Second, "send a message again after this `time` at the latest")
 	flags.DurationVar(&o.ResendTimeout, "resendtimeout", 208*time.Second, "give up getting a lease after this `time`")
-	if err := ParseFlags(flags, args); err != nil {
+	if err := flagset.Parse(flags, args); err != nil {
 		return o, err
 	}
 	for name, value := range map[string]time.Duration{"timeout": o.Timeout, "resendmax": o.ResendMax, "resendtimeout": o.ResendTimeout} {
@@ -54,22 +53,6 @@ func parseOptions(args []string) (Options, error) {
 		}
 	}
 	return o, nil
-}
-
-// ParseFlags parses the flags of a command that takes no other arguments. If they
-// ask for help, it prints that and returns flag.ErrHelp.
-func ParseFlags(flags *flag.FlagSet, args []string) error {
-	flags.SetOutput(io.Discard)
-	err := flags.Parse(args)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		flags.SetOutput(os.Stdout)
-		flags.Usage()
-		return err
-	case err != nil:
-		return fmt.Errorf("%w: %w", plugin.ErrUsage, err)
-	}
-	return plugin.NoArguments(flags.Args())
 }
 
 // writePidFile writes the file that -pidfile names.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/containernetworking/cni/pkg/skel"
 
+	"github.com/containernetworking/plugins/pkg/plugin/flagset"
 	"github.com/containernetworking/plugins/plugins/ipam/dhcp/config"
 	"github.com/containernetworking/plugins/plugins/ipam/dhcp/daemon"
 	"github.com/containernetworking/plugins/plugins/ipam/dhcp/rpc"
@@ -23,7 +24,7 @@ func leases(args []string) error {
 	flags := flag.NewFlagSet("leases", flag.ContinueOnError)
 	path := flags.String("socketpath", config.DefaultSocket, "ask the daemon that listens at this `path`")
 	asJSON := flags.Bool("json", false, "print a list in JSON")
-	err := daemon.ParseFlags(flags, args)
+	err := flagset.Parse(flags, args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		return nil

@@ -1,4 +1,4 @@
-package daemon
+package flagset
 
 import (
 	"errors"
@@ -8,12 +8,12 @@ import (
 	"github.com/containernetworking/plugins/pkg/plugin"
 )
 
-func TestParseFlags(t *testing.T) {
+func TestParse(t *testing.T) {
 	for arg, want := range map[string]string{
 		"-x":   "wrong usage: flag provided but not defined: -x",
 		"rest": `wrong usage: unexpected argument "rest"`,
 	} {
-		err := ParseFlags(flag.NewFlagSet("command", flag.ContinueOnError), []string{arg})
+		err := Parse(flag.NewFlagSet("command", flag.ContinueOnError), []string{arg})
 		if !errors.Is(err, plugin.ErrUsage) || err.Error() != want {
 			t.Errorf("%s: %v", arg, err)
 		}
