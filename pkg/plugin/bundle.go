@@ -16,20 +16,25 @@ import (
 var bundled []*Plugin
 
 // Bundle is the Main of several plugins in one executable: it runs the one whose
-// name the executable was called by, as through a link.
-func Bundle(plugins ...*Plugin) {
+// name the executable was called by, as through a link. By another name it runs its own
+// commands.
+func Bundle(commands map[string]func([]string) error, plugins ...*Plugin) {
 	bundled = plugins
 	name := filepath.Base(os.Args[0])
 	if p := find(name); p != nil {
 		Main(*p)
 		return
 	}
+	self := Plugin{Name: name, Commands: commands}
+	if isCommand() {
+		os.Exit(self.command(os.Args[1:], os.Stderr))
+	}
 	names := make([]string, len(plugins))
 	for i, p := range plugins {
 		names[i] = p.Name
 	}
-	fmt.Fprintf(os.Stderr, "%s: no plugin is called that. This executable answers, through a link of the name, to\n  %s\n",
-		name, strings.Join(names, "\n  "))
+	fmt.Fprintf(os.Stderr, "%s: no plugin is called that. This executable answers, through a link of the name, to\n  %s\n%s",
+		name, strings.Join(names, "\n  "), self.usage())
 	os.Exit(1)
 }
 

@@ -89,7 +89,11 @@ func Removing(directory string, f func() error) error { return inside(directory,
 
 // Repairing runs f, which makes what the records in a directory say, while nothing
 // is removed.
-func Repairing(directory string, f func() error) error { return inside(directory, unix.LOCK_EX, f) }
+func Repairing(directory string, f func() error) error { return Alone(directory, f) }
+
+// Alone runs f while it alone has the lock of a directory, as who changes several files
+// in it at a time.
+func Alone(directory string, f func() error) error { return inside(directory, unix.LOCK_EX, f) }
 
 // inside runs f with the lock of a directory, of which there is no need if there
 // is no directory.

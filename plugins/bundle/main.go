@@ -1,11 +1,12 @@
 // Command bundle is all plugins of this suite in one binary, which answers to
 // the name that it is called by, as through a link. An IPAM plugin that is in it
-// as well runs in the same process.
+// as well runs in the same process. By its own name, cni-plugins, it installs them.
 package main
 
 import (
 	"github.com/containernetworking/plugins/pkg/plugin"
 	_ "github.com/containernetworking/plugins/pkg/plugin/uniprocessor"
+	"github.com/containernetworking/plugins/plugins/bundle/install"
 	"github.com/containernetworking/plugins/plugins/ipam/dhcp/dhcp"
 	hostlocal "github.com/containernetworking/plugins/plugins/ipam/host-local/hostlocal"
 	"github.com/containernetworking/plugins/plugins/ipam/static/static"
@@ -48,4 +49,6 @@ var plugins = []*plugin.Plugin{
 	&vrf.Plugin,
 }
 
-func main() { plugin.Bundle(plugins...) }
+func main() {
+	plugin.Bundle(map[string]func([]string) error{"install": install.Command(plugins)}, plugins...)
+}
