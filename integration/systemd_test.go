@@ -10,8 +10,11 @@ import (
 	"github.com/containernetworking/plugins/integration/node"
 )
 
-// units is the directory of the units for systemd.
-const units = "../scripts/systemd"
+// Where the units for systemd are.
+const (
+	units     = "../scripts/systemd"
+	dhcpUnits = "../plugins/ipam/dhcp/systemd"
+)
 
 // unitCommands returns the values of a key of a unit, for sh(1), with the plugins
 // that are tested.
@@ -39,15 +42,25 @@ func TestSystemdUnits(t *testing.T) {
 	if _, err := exec.LookPath("systemd-analyze"); err != nil {
 		t.Skipf("systemd is not installed: %v", err)
 	}
-	dir, err := filepath.Abs(units)
+	var paths []string
+	for _, pattern := range []string{units + "/*.service", dhcpUnits + "/*.service", dhcpUnits + "/*.socket"} {
+		found, err := filepath.Glob(pattern)
+		if err != nil || len(found) == 0 {
+			t.Fatalf("no units %s: %v", pattern, err)
+		}
+		for _, path := range found {
+			if path, err = filepath.Abs(path); err != nil {
+				t.Fatal(err)
+			}
+			paths = append(paths, path)
+		}
+	}
+	bin, err := node.Bin()
 	if err != nil {
 		t.Fatal(err)
 	}
-	paths, err := filepath.Glob(filepath.Join(dir, "*.service"))
-	if err != nil || len(paths) == 0 {
-		t.Fatalf("no units in %s: %v", dir, err)
-	}
 	n := node.New(t)
+	n.Exec(t, "sh", "-ec", `mount -t tmpfs tmpfs /opt; mkdir /opt/cni; ln -s "$0" /opt/cni/bin`, bin)
 	if out := n.Exec(t, "systemd-analyze", append([]string{"verify", "--man=no", "--recursive-errors=yes"}, paths...)...); out != "" {
 		t.Error(out)
 	}
