@@ -192,6 +192,43 @@ func failedWell(out faults.Outcome) bool {
 	return out.Status == 0 || out.Status.ExitStatus() == 1 && strings.HasPrefix(string(out.Stderr), "cni-plugins install: ")
 }
 
+// Podman would take Debian's plugins instead of those in /opt/cni/bin.
+func TestInstallBesideDebians(t *testing.T) {
+	t.Parallel()
+	upstreams(t, node.Call{Plugin: "ptp"}) // or skip
+	n, bundle := node.New(t), bundle(t)
+	n.Exec(t, "mount", "-t", "tmpfs", "tmpfs", "/opt")
+	said := n.Exec(t, bundle, "install")
+	if _, told, _ := strings.Cut(said, "\n"); !strings.HasPrefix(told, "Podman with CNI looks into /usr/lib/cni first") ||
+		!strings.HasSuffix(told, "[network]\ncni_plugin_dirs = [\"/opt/cni/bin\"]\n") {
+		t.Errorf("install says %s", said)
+	}
+	n.Exec(t, bundle, "install", "--uninstall")
+}
+
+// The script installs what it has built, with its version, wherever it is called from.
+func TestInstallScript(t *testing.T) {
+	t.Parallel()
+	repo, dir := sources(t), filepath.Join(t.TempDir(), "bin")
+	version, err := os.ReadFile(filepath.Join(repo, "VERSION"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	script := filepath.Join(repo, "scripts/install.sh")
+	output(t, script, "--bin-dir", dir)
+	want := "CNI firewall plugin " + strings.TrimSpace(string(version))
+	if got := introduction(t, filepath.Join(dir, "firewall")); got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	output(t, script, "--bin-dir", dir, "--uninstall")
+	if left := output(t, "ls", "-A", dir); left != "" {
+		t.Errorf("left: %s", left)
+	}
+	if help := output(t, script, "--help"); !strings.HasPrefix(help, "install.sh [ARGUMENT]...\n") {
+		t.Errorf("help: %s", help)
+	}
+}
+
 // writeFiles writes files in dir, by name, which all may execute.
 func writeFiles(t *testing.T, dir string, files map[string]string) {
 	t.Helper()
