@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # build_linux.sh [--bundle] [--release] [GO BUILD ARGUMENT]...
 #
-# Builds every plugin into bin/, static and stripped. GOOS and GOARCH choose another
+# Builds every plugin into bin/, static and stripped, or those alone whose folders the
+# variable PLUGINS names: "plugins/main/ptp plugins/ipam/*". GOOS, GOARCH choose another
 # target. With --bundle it builds one binary, bin/cni-plugins, and links it under every
 # plugin's name. With --release the plugins report the version in the file VERSION, as
 # whatever is installed should: runtimes take those that report none for old ones.
@@ -14,11 +15,12 @@ readonly stamp=github.com/containernetworking/plugins/pkg/utils/buildversion.Bui
 
 export CGO_ENABLED=0 GOOS=${GOOS:-linux} LC_ALL=C
 
-# plugin_folders prints the folder of each plugin, in the order of the output.
-plugin_folders() {
-	local main
-	for main in plugins/{meta,main,ipam}/*/main.go; do
-		[[ ! -f $main ]] || echo "./${main%/main.go}"
+# choose_folders sets folders to those of the plugins, in the order of the output.
+choose_folders() {
+	local folder
+	for folder in ${PLUGINS:-plugins/meta/* plugins/main/* plugins/ipam/*}; do
+		[[ -f $folder/main.go ]] || die "PLUGINS: $folder is not the folder of a plugin"
+		folders+=("./${folder%/}")
 	done
 }
 
@@ -50,7 +52,8 @@ while (($# > 0)); do
 done
 need_go
 cd "$repo"
-mapfile -t folders < <(plugin_folders)
+folders=()
+choose_folders
 names=("${folders[@]##*/}")
 
 echo "Building plugins"

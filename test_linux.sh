@@ -14,7 +14,7 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/scripts/lib.sh"
 
 readonly staticcheck_version=v0.8.2
-readonly architectures=(amd64 arm64 arm ppc64le s390x riscv64 mips64le)
+readonly architectures=(amd64 arm64 arm ppc64le s390x riscv64 mips64le loong64)
 
 # What tests need: a command or path, and Debian's package that has it. The last is
 # for the tests that exchange state with other builds of the plugins.
