@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 
 	"github.com/containernetworking/cni/pkg/skel"
@@ -24,6 +25,19 @@ func load(args *skel.CmdArgs) (*allocator.IPAMConfig, error) {
 		return nil, plugin.Errorf(types.ErrInvalidNetworkConfig, "%w", err)
 	}
 	return conf, nil
+}
+
+// nameStrayGateways tells of each gateway that is not in its subnet. Some mean that:
+// a next hop on the link beside addresses that have no neighbours. Others have
+// mistyped it.
+func nameStrayGateways(to io.Writer, sets []allocator.RangeSet) {
+	for _, set := range sets {
+		for _, r := range set {
+			if subnet := (*net.IPNet)(&r.Subnet); !subnet.Contains(r.Gateway) {
+				fmt.Fprintf(to, "gateway %s is not in network %s: it has to be on the link\n", r.Gateway, subnet)
+			}
+		}
+	}
 }
 
 // place is where the reservations of a network are. It is all that DEL and GC

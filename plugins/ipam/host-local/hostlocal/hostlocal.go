@@ -32,6 +32,7 @@ func add(args *skel.CmdArgs) error {
 			return nil, err
 		}
 		plugin.NameSlips(os.Stderr, args.StdinData, new(allocator.Net))
+		nameStrayGateways(os.Stderr, conf.Ranges)
 		result := &current.Result{CNIVersion: current.ImplementedSpecVersion, Routes: conf.Routes}
 		if conf.ResolvConf != "" {
 			if result.DNS, err = readResolvConf(conf.ResolvConf); err != nil {

@@ -20,7 +20,8 @@ type Range struct {
 
 // Canonicalize fills in what is left out and makes IPv4 addresses 4 bytes long.
 // It returns an error if the subnet is missing or no network address, has less
-// than two addresses to give out, or does not contain the range.
+// than two addresses to give out, or does not contain the range, and if the range
+// has no address.
 func (r *Range) Canonicalize() error {
 	if err := canonicalizeIP(&r.Subnet.IP); err != nil {
 		return err
@@ -55,8 +56,11 @@ func (r *Range) Canonicalize() error {
 		r.RangeEnd = lastOf(r.Subnet)
 	} else if err := canonicalizeIP(&r.RangeEnd); err != nil {
 		return err
-	} else if !r.Contains(r.RangeEnd) {
+	} else if !(*net.IPNet)(&r.Subnet).Contains(r.RangeEnd) {
 		return fmt.Errorf("RangeEnd %s not in network %s", r.RangeEnd, (*net.IPNet)(&r.Subnet).String())
+	}
+	if toAddr(r.RangeEnd).Less(toAddr(r.RangeStart)) {
+		return fmt.Errorf("RangeStart %s is after RangeEnd %s in network %s", r.RangeStart, r.RangeEnd, (*net.IPNet)(&r.Subnet).String())
 	}
 	return nil
 }
