@@ -14,16 +14,7 @@ import (
 // of the plugins sets it. What is no plugin's folder is an error, and builds nothing.
 func TestBuildSome(t *testing.T) {
 	t.Parallel()
-	mod, err := exec.Command("go", "env", "GOMOD").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	copied := exec.Command("cp", "-r", "build_linux.sh", "go.mod", "go.sum", "scripts", "pkg", "plugins", "vendor", dir)
-	copied.Dir = filepath.Dir(string(mod))
-	if out, err := copied.CombinedOutput(); err != nil {
-		t.Fatalf("copy the sources: %v\n%s", err, out)
-	}
+	dir := sources(t)
 	bin := filepath.Join(dir, "bin")
 	for _, test := range []struct {
 		folders, option string

@@ -145,13 +145,43 @@ fd00:9::/64 dev eth0 table 102 metric 1024
 fd00:1::/64 dev net1 table 103 proto kernel metric 256`,
 		},
 		{
-			name: "table", keys: `"table": 5000, "gateways": ["none"],`, ips: sbrIPs,
+			name: "table", keys: `"table": 5000,`, ips: sbrIPs,
 			want: `from 192.168.1.209 lookup 5000 proto 67
 default via 10.0.0.1 dev eth0
 10.0.0.0/24 dev eth0 proto kernel scope link src 10.0.0.2
 192.168.1.0/24 dev net1 proto kernel scope link src 192.168.1.209
 198.51.100.0/24 via 192.168.1.2 dev net1
 from fd00:1::209 lookup 5000 proto 67
+fd00:1::/64 dev net1 proto kernel metric 256`,
+		},
+		{
+			name: "table with gateways", ips: sbrIPs,
+			more: "route add 10.9.9.0/24 dev eth0 table 5000\nroute add unreachable default metric 4278198272 table 5000",
+			keys: `"table": 5000, "gateways": ["192.168.1.254"], "subnetGateways": {"fd00:1::/64": "fe80::1"},`,
+			want: `from 192.168.1.209 lookup 5000 proto 67
+default via 192.168.1.254 dev net1 table 5000
+10.9.9.0/24 dev eth0 table 5000 scope link
+unreachable default table 5000 metric 4278198272
+default via 10.0.0.1 dev eth0
+10.0.0.0/24 dev eth0 proto kernel scope link src 10.0.0.2
+192.168.1.0/24 dev net1 proto kernel scope link src 192.168.1.209
+198.51.100.0/24 via 192.168.1.2 dev net1
+from fd00:1::209 lookup 5000 proto 67
+default via fe80::1 dev net1 table 5000 metric 1024
+fd00:1::/64 dev net1 proto kernel metric 256`,
+		},
+		{
+			name: "table with a gateway on the link", ips: `{"address": "192.168.1.209/24"}, {"address": "192.168.2.209/24"}`,
+			more: "addr add 192.168.2.209/24 dev net1",
+			keys: `"table": 5000, "gateways": ["172.16.0.1"],`,
+			want: `from 192.168.1.209 lookup 5000 proto 67
+from 192.168.2.209 lookup 5000 proto 67
+default via 172.16.0.1 dev net1 table 5000 onlink
+default via 10.0.0.1 dev eth0
+10.0.0.0/24 dev eth0 proto kernel scope link src 10.0.0.2
+192.168.1.0/24 dev net1 proto kernel scope link src 192.168.1.209
+192.168.2.0/24 dev net1 proto kernel scope link src 192.168.2.209
+198.51.100.0/24 via 192.168.1.2 dev net1
 fd00:1::/64 dev net1 proto kernel metric 256`,
 		},
 		{
@@ -309,14 +339,16 @@ route add ::/0 via fd00::1`))
 		return answers
 	}
 	call := sbrCall(c, "", sbrIPs)
+	shared := sbrCall(c, `"table": 5000, "gateways": ["192.168.1.1", "fd00:1::1"],`, sbrIPs)
 	for _, step := range []struct {
 		verb string
-		want []string
-	}{{"", []string{"false", "false"}}, {"ADD", []string{"true", "true"}}, {"DEL", []string{"false", "false"}}} {
+		call node.Call
+		want string
+	}{{"", call, "false"}, {"ADD", call, "true"}, {"DEL", call, "false"}, {"ADD", shared, "true"}, {"DEL", shared, "false"}} {
 		if step.verb != "" {
-			n.Must(t, step.verb, call)
+			n.Must(t, step.verb, step.call)
 		}
-		if got := ask(); !slices.Equal(got, step.want) {
+		if got := ask(); !slices.Equal(got, []string{step.want, step.want}) {
 			t.Errorf("after %q: answered %v, want %v", step.verb, got, step.want)
 		}
 	}
@@ -407,7 +439,10 @@ func TestSBRErrors(t *testing.T) {
 		"Cannot find network interface net2: Link not found":                          missing.With("prevResult", []byte(`{"cniVersion": "1.1.0", "ips": [{"address": "10.0.0.2/24"}]}`)),
 		"invalid static gateway IP address: zz":                                       sbrCall(c, `"gateways": ["zz"],`, sbrIPs),
 		"gateways list contains multiple IPv4 addresses: 192.168.1.1 and 192.168.1.2": sbrCall(c, `"gateways": ["192.168.1.1", "192.168.1.2"],`, sbrIPs),
-		"add route default via fd00:1::209 table 100: invalid argument":               sbrCall(c, `"subnetGateways": {"fd00:1::/64": "fd00:1::209"},`, `{"address": "fd00:1::209/64"}`),
+		"table 254 has a default route already, and cannot have one via 192.168.1.1":  sbrCall(c, `"table": 254, "gateways": ["192.168.1.1"],`, sbrIPs),
+		"table 5000 cannot have default routes via 192.168.1.1 and 192.168.1.2": sbrCall(c, `"table": 5000, "gateways": ["192.168.1.1"], "subnetGateways": {"192.168.2.0/24": "192.168.1.2"},`,
+			`{"address": "192.168.1.209/24"}, {"address": "192.168.2.209/24"}`),
+		"add route default via fd00:1::209 table 100: invalid argument": sbrCall(c, `"subnetGateways": {"fd00:1::/64": "fd00:1::209"},`, `{"address": "fd00:1::209/64"}`),
 	} {
 		if err := n.Run(t, "ADD", call).Err(); err == nil || err.Error() != want {
 			t.Errorf("got  %v\nwant %s", err, want)

@@ -15,8 +15,9 @@ import (
 
 // Conf is the plugin's part of a network configuration.
 type Conf struct {
-	// Table is the table that the rules lead to, whatever is in it; the plugin
-	// then touches no routes. Default: a table of its own for each address.
+	// Table is the table that the rules lead to, whatever is in it. The plugin adds
+	// default routes through the configured gateways, and touches no other routes.
+	// Default: a table of its own for each address.
 	Table *int `json:"table"`
 	// Gateways are at most one address of each family, and override the gateways
 	// of prevResult.
@@ -38,13 +39,10 @@ type subnetGateway struct {
 	gateway netip.Addr
 }
 
-// Validate checks the configuration. With a table, gateways do not matter.
+// Validate checks the configuration.
 func (c *Conf) Validate() error {
-	if c.Table != nil {
-		if *c.Table < 1 || *c.Table > routing.MaxTable {
-			return fmt.Errorf("table %d is not between 1 and %d", *c.Table, routing.MaxTable)
-		}
-		return nil
+	if c.Table != nil && (*c.Table < 1 || *c.Table > routing.MaxTable) {
+		return fmt.Errorf("table %d is not between 1 and %d", *c.Table, routing.MaxTable)
 	}
 	if err := c.parseGateways(); err != nil {
 		return err

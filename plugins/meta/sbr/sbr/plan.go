@@ -1,6 +1,7 @@
 package sbr
 
 import (
+	"fmt"
 	"net"
 	"net/netip"
 	"slices"
@@ -28,18 +29,52 @@ type plan struct {
 	own    []netlink.Route // the interface's share of the main table
 }
 
-// rulesOnly is the change with a table that somebody else fills.
-func (c *Conf) rulesOnly(sources []source) routing.Change {
-	var change routing.Change
-	for _, s := range sources {
-		change.Rules = append(change.Rules, routing.Rule{Src: host(s), Table: *c.Table})
+// lead gives each address a rule that leads to the configured table, and that table
+// the default routes of configured gateways. Whatever else is there is somebody else's.
+func (p *plan) lead() (routing.Change, error) {
+	p.own, _ = p.view.Share(p.index, unix.RT_TABLE_MAIN)
+	for _, s := range p.sources {
+		p.change.Rules = append(p.change.Rules, routing.Rule{Src: host(s), Table: *p.Table})
+		if gateway := p.gateway(s.Addr()); gateway != nil {
+			if err := p.addDefault(gateway); err != nil {
+				return p.change, err
+			}
+		}
 	}
-	return change
+	return p.change, nil
 }
 
-// make gives each address a table with routes of the interface, and takes these
-// away from the main table.
+// addDefault adds an address's default route to the configured table, which has room
+// for one of each family: of two, the kernel would use the first, or both by turns.
+func (p *plan) addDefault(gateway net.IP) error {
+	route := routing.Route(p.defaultRoute(gateway, p.own))
+	route.Table = *p.Table
+	if hasRoute(p.view, route.Table, route.Dst) {
+		return fmt.Errorf("table %d has a default route already, and cannot have one via %v", route.Table, gateway)
+	}
+	for _, other := range p.change.Routes {
+		if other.Gw.Equal(gateway) {
+			return nil
+		}
+		if other.Dst.String() == route.Dst.String() {
+			return fmt.Errorf("table %d cannot have default routes via %v and %v", route.Table, other.Gw, gateway)
+		}
+	}
+	p.change.Routes = append(p.change.Routes, route)
+	return nil
+}
+
+// make returns what is to change.
 func (p *plan) make() (routing.Change, error) {
+	if p.Table != nil {
+		return p.lead()
+	}
+	return p.move()
+}
+
+// move gives each address a table with routes of the interface, and takes these
+// away from the main table.
+func (p *plan) move() (routing.Change, error) {
 	p.own, p.change = p.view.Share(p.index, unix.RT_TABLE_MAIN)
 	table := firstTable
 	for _, s := range p.sources {

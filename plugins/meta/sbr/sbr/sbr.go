@@ -30,6 +30,13 @@ var Plugin = chained.Kind{
 
 const records = routing.Records("sbr")
 
+// noted is what Add records.
+type noted struct {
+	routing.Record
+	// Shared is whether the table is a configured one, in which others have routes.
+	Shared bool `json:"shared,omitempty"`
+}
+
 // Add gives the addresses their rules and tables.
 func (c *Conf) Add(a *chained.Attachment) error {
 	sources, err := sourcesOf(a)
@@ -45,8 +52,8 @@ func (c *Conf) Add(a *chained.Attachment) error {
 		if _, err := revertRecorded(n, a.Attachment); err != nil {
 			return err
 		}
-		r, err := routing.NewRecord(n, l)
-		if err != nil {
+		r := noted{Shared: c.Table != nil}
+		if r.Record, err = routing.NewRecord(n, l); err != nil {
 			return err
 		}
 		if r.Change, err = c.change(n, l, sources, a.Result.Routes); err != nil {
@@ -88,14 +95,13 @@ func find(n *link.Namespace, name string) (netlink.Link, error) {
 
 // change returns what Add has to do.
 func (c *Conf) change(n *link.Namespace, l netlink.Link, sources []source, routes []*types.Route) (routing.Change, error) {
-	if c.Table != nil {
-		return c.rulesOnly(sources), nil
+	p := &plan{Conf: c, index: l.Attrs().Index, sources: sources, routes: routes}
+	if c.Table == nil || len(c.gateways)+len(c.subnets) > 0 {
+		var err error
+		if p.view, err = routing.Look(n); err != nil {
+			return routing.Change{}, err
+		}
 	}
-	view, err := routing.Look(n)
-	if err != nil {
-		return routing.Change{}, err
-	}
-	p := &plan{Conf: c, index: l.Attrs().Index, view: view, sources: sources, routes: routes}
 	return p.make()
 }
 
@@ -115,7 +121,7 @@ func (c *Conf) Check(a *chained.Attachment) error {
 	if err != nil {
 		return err
 	}
-	var r routing.Record
+	var r noted
 	found, err := records.Read(n, a.Attachment, &r)
 	if err != nil {
 		return err
@@ -183,7 +189,7 @@ func listRules() error {
 
 // revertRecorded takes back what the record says, and removes it.
 func revertRecorded(n *link.Namespace, a owner.Attachment) (found bool, err error) {
-	var r routing.Record
+	var r noted
 	if found, err = records.Read(n, a, &r); err != nil {
 		return false, err
 	}
@@ -202,7 +208,7 @@ func revertRecorded(n *link.Namespace, a owner.Attachment) (found bool, err erro
 // remaining is the change that is to be taken back. Routes went with the interface,
 // if that is gone; what somebody has put into the plugin's tables is to go with
 // these.
-func remaining(n *link.Namespace, r routing.Record, name string) (routing.Change, error) {
+func remaining(n *link.Namespace, r noted, name string) (routing.Change, error) {
 	l, err := n.LinkByName(name)
 	if err != nil && !link.IsNotFound(err) {
 		return routing.Change{}, fmt.Errorf("look %q up: %w", name, err)
@@ -211,7 +217,7 @@ func remaining(n *link.Namespace, r routing.Record, name string) (routing.Change
 	if !r.IsAbout(l) {
 		change = routing.Change{Rules: change.Rules}
 	}
-	if len(r.Change.Routes) == 0 {
+	if r.Shared || len(r.Change.Routes) == 0 {
 		return change, nil
 	}
 	view, err := routing.Look(n)
@@ -275,14 +281,15 @@ func moveBack(view routing.View, index, table int, change *routing.Change) {
 	change.Routes = append(change.Routes, share.Gone...)
 	for _, r := range own {
 		r.Table = unix.RT_TABLE_MAIN
-		if !ip.IsIPNetZero(r.Dst) || !hasDefault(view, r.Family) {
+		if !ip.IsIPNetZero(r.Dst) || !hasRoute(view, unix.RT_TABLE_MAIN, r.Dst) {
 			change.Gone = append(change.Gone, routing.Route(r))
 		}
 	}
 }
 
-func hasDefault(view routing.View, family int) bool {
+// hasRoute reports whether a table has a way to a destination.
+func hasRoute(view routing.View, table int, dst *net.IPNet) bool {
 	return slices.ContainsFunc(view.Routes, func(r netlink.Route) bool {
-		return r.Table == unix.RT_TABLE_MAIN && r.Family == family && ip.IsIPNetZero(r.Dst)
+		return r.Table == table && r.Type == unix.RTN_UNICAST && r.Dst.String() == dst.String()
 	})
 }
