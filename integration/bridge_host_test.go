@@ -110,23 +110,34 @@ func TestBridgeUndo(t *testing.T) {
 	}
 }
 
-// The MTU and the hardware address of a bridge do not follow its ports'.
+// The MTU and the hardware address of a bridge do not follow its ports', nor does it
+// lose the address with the last of them. A bridge of somebody else's that has none, as
+// its last port is gone, gets one, and ADD reports it.
 func TestBridgeKeepsItself(t *testing.T) {
 	t.Parallel()
 	n := node.New(t)
-	n.Exec(t, "sh", "-ec", "ip link add br0 mtu 9000 type bridge")
+	n.Exec(t, "sh", "-ec", `ip link add br0 type bridge; ip link add port master br0 type veth
+		ip link del port; ip link set br0 mtu 9000; ip link show br0 | grep 00:00:00:00:00:00`)
 	before := ""
+	var calls []node.Call
 	for i := range 6 {
-		call := bridgeCall(n.Container(t, fmt.Sprint("c", i)), fmt.Sprintf(`"mtu": %d`, 1400-i))
-		n.Must(t, "ADD", call)
+		call := bridgeCall(n.Container(t, fmt.Sprint("c", i)), fmt.Sprintf(`"mtu": %d, `, 1400-i)+gateway+bridgeV4)
+		reported := "link/ether " + add(t, n, call).Interfaces[0].Mac
+		calls = append(calls, call)
 		state := n.Exec(t, "sh", "-c", "ip link show br0 | sed 's/^.*mtu/mtu/; s/qdisc.*//'")
-		if i > 0 && state != before || !strings.Contains(state, "mtu 9000 ") {
-			t.Errorf("after %d containers: %s, before %s", i+1, state, before)
+		if i > 0 && state != before || !strings.Contains(state, "mtu 9000 ") || !strings.Contains(state, reported) {
+			t.Errorf("after %d containers: %s, before %s, reported %s", i+1, state, before, reported)
 		}
 		before = state
 		if i%2 == 1 {
 			n.Must(t, "DEL", call)
 		}
+	}
+	for _, call := range calls {
+		n.Must(t, "DEL", call)
+	}
+	if state := n.Exec(t, "sh", "-c", "ip link show br0 | sed 's/^.*mtu/mtu/; s/qdisc.*//'"); state != before {
+		t.Errorf("without ports: %s, before %s", state, before)
 	}
 }
 

@@ -365,6 +365,33 @@ func TestBridgeCheck(t *testing.T) {
 	}
 }
 
+// Without IPAM, too, CHECK tells what somebody has changed, and no more.
+func TestBridgeCheckLayer2(t *testing.T) {
+	t.Parallel()
+	for change, want := range map[string]string{
+		"ip link set $PORT nomaster":     "is not a port of bridge br0",
+		"ip link del $PORT":              "eth0",
+		"ip -n c link set eth0 down":     "interface eth0 is down",
+		"ip link set br0 down":           "interface br0 is down",
+		"ip link del br0":                "br0",
+		"ip -n c link set eth0 mtu 1300": tolerated + "interface eth0 has MTU 1300, expected 1400",
+	} {
+		t.Run(change, func(t *testing.T) {
+			t.Parallel()
+			n := node.New(t)
+			c := n.Container(t, "c")
+			call := bridgeCall(c, `"mtu": 1400`)
+			call = call.With("prevResult", n.Must(t, "ADD", call))
+			n.Must(t, "CHECK", call)
+			c.Exec(t, "ip", "addr", "add", "10.9.9.9/24", "dev", "eth0")
+			n.Must(t, "CHECK", call)
+			port := strings.TrimSpace(n.Exec(t, "ls", "/sys/class/net/br0/brif"))
+			n.Exec(t, "sh", "-ec", strings.ReplaceAll(change, "$PORT", port))
+			wantDifference(t, n, call, want)
+		})
+	}
+}
+
 // 100 containers at once make one bridge, and the last of them deletes it.
 func TestBridgeParallel(t *testing.T) {
 	t.Parallel()

@@ -28,6 +28,7 @@ func TestMasterOptions(t *testing.T) {
 		{"802.1ad", "vlan", `"vlanId": 9, "protocol": "802.1ad", "mac": "02:00:00:00:00:0a"`, "link/ether 02:00:00:00:00:0a (.|\\n)*protocol 802.1ad id 9 ", "true", ""},
 		{"qos", "vlan", `"vlanId": 9, "qos": {"ingress": {"3": 5}, "egress": {"6": 7, "0": 1}}`, "(.|\\n)*ingress-qos-map \\{ 3:5 \\}",
 			"ip link set eth0 type vlan egress 6:2", tolerated + `interface eth0 has egress-qos-map "0:1 6:2", expected "0:1 6:7"`},
+		{"VLAN", "vlan", `"vlanId": 9`, "<.*,UP", "ip link set eth0 down", "interface eth0 is down"},
 		{"VLAN 0", "vlan", `"vlanId": 0`, "id 0 ", "ip link del eth0; ip link add link lower name eth0 type vlan id 2", `interface eth0 has id "2", expected "0"`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
