@@ -1,7 +1,7 @@
 // Package disk keeps host-local's reservations in a directory per network: for
 // each address a file that is named after it and holds container id and
 // interface name, for each range set a file last_reserved_ip.N, and the file
-// lock. Format and lock are those of containernetworking/plugins 1.9.1 (and of
+// lock. Format and lock are those of containernetworking/plugins 1.10.0 (and of
 // all its earlier releases), so that both can work on one directory.
 package disk
 
