@@ -10,11 +10,11 @@ import (
 func TestSchedule(t *testing.T) {
 	for name, test := range map[string]struct {
 		exchange, longest time.Duration
-		want              []time.Duration
+		want              []float64 // seconds
 	}{
-		"default":     {10 * time.Second, 62 * time.Second, []time.Duration{1, 3, 7, 12, 13, 15, 19, 26, 27, 29, 33, 44}},
-		"impatient":   {2 * time.Second, 8 * time.Second, []time.Duration{1, 4, 5, 10, 11, 20, 21, 30}},
-		"short waits": {3 * time.Second, time.Second, []time.Duration{1, 2, 4, 5, 6, 8}},
+		"default":     {10 * time.Second, 62 * time.Second, []float64{1, 3, 7, 12, 13, 15, 19, 26, 27, 29, 33, 44}},
+		"impatient":   {2 * time.Second, 8 * time.Second, []float64{1, 4, 5, 10, 11, 20, 21, 30}},
+		"short waits": {1400 * time.Millisecond, time.Second, []float64{1, 2.4, 3.4, 4.8, 5.8, 7.2}},
 	} {
 		s := newSchedule(test.exchange, test.longest)
 		start := time.Unix(1e9, 0)
@@ -22,8 +22,9 @@ func TestSchedule(t *testing.T) {
 		for i, seconds := range test.want {
 			before := now.Sub(start)
 			now = now.Add(s.next(now))
-			// Each wait may differ by a fifth, but the end of an exchange is fixed.
-			want := seconds * time.Second
+			// Each wait may differ by a fifth, but the end of an exchange is fixed, and as
+			// far from any send as that.
+			want := time.Duration(seconds * float64(time.Second))
 			if got := now.Sub(start); got < before || got < want*7/10 || got > want*13/10 {
 				t.Errorf("%s: send %d at %v, want about %v", name, i+1, got, want)
 			}
