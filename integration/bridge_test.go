@@ -43,7 +43,7 @@ func needsVLANs(t *testing.T, n *node.Node) {
 // reaches sends one packet and reports whether the answer comes.
 func reaches(t *testing.T, c *node.Container, address string) bool {
 	t.Helper()
-	return c.Exec(t, "sh", "-c", "ping -n -c1 -W1 "+address+" >/dev/null 2>&1 && echo yes || true") == "yes\n"
+	return c.Exec(t, "sh", "-c", "ping -n -c1 -W2 "+address+" >/dev/null 2>&1 && echo yes || true") == "yes\n"
 }
 
 func addresses(result *current.Result) []string {

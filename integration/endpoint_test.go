@@ -197,7 +197,9 @@ func TestEndpointWithoutIPAM(t *testing.T) {
 		n.Must(t, "STATUS", call)
 		call = call.With("prevResult", out)
 		n.Must(t, "CHECK", call)
-		for _, change := range []string{"ip link set eth0 mtu 1301", "ip link set eth0 mtu 1300; ip link set eth0 down", "ip link del eth0"} {
+		c.Exec(t, "ip", "link", "set", "eth0", "mtu", "1301")
+		wantDifference(t, n, call, tolerated+"interface eth0 has MTU 1301, expected 1300")
+		for _, change := range []string{"ip link set eth0 mtu 1300; ip link set eth0 down", "ip link del eth0"} {
 			c.Exec(t, "sh", "-ec", change)
 			if n.Run(t, "CHECK", call).Err() == nil {
 				t.Errorf("CHECK succeeds after %s", change)

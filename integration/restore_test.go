@@ -14,7 +14,7 @@ import (
 // savedAndRestored writes the ruleset and reads it back, as a reload of the service
 // nftables does where the administrator keeps what there is. Comments of iptables and its
 // matches are gone then.
-const savedAndRestored = "nft list ruleset > /run/ruleset; nft flush ruleset; nft -f /run/ruleset"
+const savedAndRestored = "nft list ruleset > /run/ruleset; nft flush ruleset; nft -f /run/ruleset; rm /run/ruleset"
 
 // sharedTableCalls are the plugins whose rules are in tables that others share, each for a
 // container with an address of its own.

@@ -51,7 +51,7 @@ type change struct {
 	policy policy
 	// isStranger reports whether a container with the address, which upstream has let
 	// through, is on the bridge, too, and may rely on its policy. In remove only.
-	isStranger func(netip.Addr) bool
+	isStranger func(netip.Addr) (bool, error)
 	// ipv4 and ipv6 are the families that the policy is about.
 	ipv4, ipv6 bool
 }

@@ -54,6 +54,10 @@ type session struct {
 // is errAbsent; firewalld is not started. A bus that cannot be reached may have one.
 func dial(ctx context.Context) (*session, error) {
 	conn, err := dbus.Connect(busAddress())
+	if isUnauthenticated(err) {
+		// Package dbus says so of a connection that broke, too (v5.2.4).
+		conn, err = dbus.Connect(busAddress())
+	}
 	if isAbsent(err) {
 		return nil, fmt.Errorf("%w: %w", errAbsent, err)
 	}

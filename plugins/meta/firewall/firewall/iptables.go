@@ -47,8 +47,12 @@ func (viaIPTables) apply(_ context.Context, c change) error {
 func (viaIPTables) remove(c change) error {
 	return iptables.Remove(filter, func(t *iptables.Table) error {
 		c := c
-		if c.bridge != "" && c.hasStrangers(t) {
-			c = c.withoutBridge()
+		if c.bridge != "" {
+			if stay, err := c.hasStrangers(t); err != nil {
+				return err
+			} else if stay {
+				c = c.withoutBridge()
+			}
 		}
 		planRemove(t.Family, c).change(t)
 		return nil
@@ -56,15 +60,21 @@ func (viaIPTables) remove(c change) error {
 }
 
 // hasStrangers reports whether a rule lets a stranger through.
-func (c change) hasStrangers(t *iptables.Table) bool {
-	return c.isStranger != nil && slices.ContainsFunc(t.Rules(forwardChain), func(r iptables.Listed) bool {
+func (c change) hasStrangers(t *iptables.Table) (bool, error) {
+	if c.isStranger == nil {
+		return false, nil
+	}
+	for _, r := range t.Rules(forwardChain) {
 		source := r.Source()
 		if source == nil {
-			return false
+			continue
 		}
-		address, ok := netip.AddrFromSlice(source.IP)
-		return ok && c.isStranger(address.Unmap())
-	})
+		address, _ := netip.AddrFromSlice(source.IP)
+		if is, err := c.isStranger(address.Unmap()); err != nil || is {
+			return is, err
+		}
+	}
+	return false, nil
 }
 
 func (viaIPTables) available() error {

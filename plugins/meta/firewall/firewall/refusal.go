@@ -48,5 +48,9 @@ func isRefusal(err error) bool {
 		return slices.ContainsFunc([]string{"AccessDenied", "AuthFailed", "InteractiveAuthorizationRequired", "NotAuthorizedException"},
 			func(name string) bool { return strings.Contains(reply.Name, "."+name) })
 	}
-	return err != nil && (strings.Contains(err.Error(), notAuthenticated) || strings.Contains(err.Error(), notRoot))
+	return isUnauthenticated(err) || err != nil && strings.Contains(err.Error(), notRoot)
+}
+
+func isUnauthenticated(err error) bool {
+	return err != nil && strings.Contains(err.Error(), notAuthenticated)
 }
