@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/containernetworking/plugins/integration/node"
 )
 
@@ -307,4 +309,36 @@ func TestRepairExternalChain(t *testing.T) {
 	s.Exec(t, "iptables", "-t", "nat", "-N", "MARKED")
 	repair(t, s.Node, "portmap")
 	s.Must(t, "CHECK", marked)
+}
+
+// What a container had that is gone without a DEL, a repair removes.
+func TestRepairForgetsTheDead(t *testing.T) {
+	t.Parallel()
+	for _, plugin := range []string{"bridge", "ptp"} {
+		for _, backend := range []string{"iptables", "nftables"} {
+			t.Run(plugin+" "+backend, func(t *testing.T) {
+				t.Parallel()
+				n := node.New(t)
+				call := func(name string, last int) node.Call {
+					call := bridgeCall(n.Container(t, name), fmt.Sprintf(`"isGateway": true, "ipMasq": true, "ipMasqBackend": %q, "macspoofchk": %v,
+						"ipam": {"type": "static", "addresses": [{"address": "10.1.2.%d/24", "gateway": "10.1.2.1"}]}`, backend, plugin == "bridge", last))
+					call.Plugin = plugin
+					return call.With("type", fmt.Appendf(nil, "%q", plugin))
+				}
+				living, dead := call("living", 2), call("dead", 3)
+				result := n.Must(t, "ADD", living)
+				rules := n.Exec(t, "nft", "-s", "list", "ruleset")
+				n.Must(t, "ADD", dead)
+				n.Exec(t, "sh", "-ec", "ip -n dead link del eth0; ip netns del dead")
+				repair(t, n, plugin)
+				if diff := cmp.Diff(rules, n.Exec(t, "nft", "-s", "list", "ruleset")); diff != "" {
+					t.Errorf("rules (-before +after):\n%s", diff)
+				}
+				if records := n.Exec(t, "ls", "/run/cni/"+plugin); strings.Count(records, "\n") != 1 {
+					t.Errorf("records:\n%s", records)
+				}
+				n.Must(t, "CHECK", living.With("prevResult", result))
+			})
+		}
+	}
 }

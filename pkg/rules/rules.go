@@ -32,6 +32,8 @@ type Records struct {
 	// Restrict is spoof.Repair for plugins that have it in their binary: others
 	// have no use for the rules, and would be larger by them.
 	Restrict func([]spoof.Restricted) error
+	// Release is spoof.Del for the same plugins.
+	Release func(owner.Attachment) error
 	// Unrestrict is spoof.Downgrade for them.
 	Unrestrict func(all, upstreams []spoof.Restricted) error
 }
@@ -133,8 +135,33 @@ func (r Records) Repair(args []string) error {
 	defer host.Close()
 	return record.Repairing(r.directory(), func() error {
 		alive, err := r.alive(host)
-		return plugin.Join(err, r.repair(alive))
+		return plugin.Join(err, r.repair(alive), r.bury(host, alive))
 	})
+}
+
+// bury removes what attachments have whose link is gone without a DEL, and their records.
+// One whose link bears somebody else's tag may live, and stays as it is.
+func (r Records) bury(host *link.Namespace, alive []Record) error {
+	prefixes, err := r.prefixes()
+	if err != nil || len(prefixes) == len(alive) {
+		return err
+	}
+	others, err := r.except(prefixes, alive)
+	errs := []error{err}
+	for _, kept := range others {
+		if _, err := host.LinkByName(kept.Link); !link.IsNotFound(err) {
+			continue
+		}
+		err := nat.Del(kept.Attachment, kept.networks()...)
+		if r.Release != nil {
+			err = plugin.Join(err, r.Release(kept.Attachment))
+		}
+		if err == nil {
+			err = record.Remove(r.path(kept.Prefix()))
+		}
+		errs = append(errs, err)
+	}
+	return plugin.Join(errs...)
 }
 
 // alive returns the records of those attachments whose link is there. It asks for

@@ -2,6 +2,7 @@ package sandbox_test
 
 import (
 	"encoding/json"
+	"net/netip"
 	"os/exec"
 	"testing"
 
@@ -74,6 +75,27 @@ func TestIsGone(t *testing.T) {
 	}
 	if _, err := sandbox.Of("/nowhere", "eth0"); !ns.IsGone(err) {
 		t.Errorf("of nowhere: %v", err)
+	}
+}
+
+// Addresses of interfaces that are down count as well.
+func TestAddresses(t *testing.T) {
+	const name = "sandboxaddresses"
+	run(t, "ip netns add "+name+"; ip -n "+name+" addr add 203.0.113.77/32 dev lo; ip -n "+name+" addr add 2001:db8:77::1/128 dev lo")
+	t.Cleanup(func() { _ = exec.Command("ip", "netns", "del", name).Run() })
+	for _, want := range []bool{true, false} {
+		all, err := sandbox.Addresses()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, address := range []string{"203.0.113.77", "2001:db8:77::1"} {
+			if all[netip.MustParseAddr(address)] != want {
+				t.Errorf("%s: %v, want %v", address, !want, want)
+			}
+		}
+		if want {
+			run(t, "ip netns del "+name)
+		}
 	}
 }
 

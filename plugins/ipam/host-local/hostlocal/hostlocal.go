@@ -9,12 +9,14 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/containernetworking/cni/pkg/skel"
 	current "github.com/containernetworking/cni/pkg/types/100"
 
 	"github.com/containernetworking/plugins/pkg/plugin"
 	"github.com/containernetworking/plugins/pkg/record"
+	"github.com/containernetworking/plugins/pkg/sandbox"
 	"github.com/containernetworking/plugins/plugins/ipam/host-local/backend/allocator"
 	"github.com/containernetworking/plugins/plugins/ipam/host-local/backend/disk"
 )
@@ -76,8 +78,8 @@ func reserve(a *plugin.Attachment, conf *allocator.IPAMConfig) ([]*current.IPCon
 	return ips, nil
 }
 
-// prune plans to free what containers from before a boot had of ranges that the network
-// no longer has. Ranges that come with a call say nothing about those of others.
+// prune plans to free what containers that are gone had of ranges that the network no
+// longer has. Ranges that come with a call say nothing about those of others.
 func prune(tx *disk.Tx, conf *allocator.IPAMConfig, stdin []byte) error {
 	if hasOwnRanges(stdin) {
 		return nil
@@ -88,7 +90,23 @@ func prune(tx *disk.Tx, conf *allocator.IPAMConfig, stdin []byte) error {
 	}
 	return tx.Prune(strings.Join(sets, ";"), func(addr netip.Addr) bool {
 		return slices.ContainsFunc(conf.Ranges, func(set allocator.RangeSet) bool { return set.Contains(addr.AsSlice()) })
+	}, vanished())
+}
+
+// vanished tells of an address whether no interface of the node has it. What cannot be
+// told, as others' processes or namespaces may not be seen, has not vanished.
+func vanished() func(netip.Addr) bool {
+	look := sync.OnceValue(func() map[netip.Addr]bool {
+		if !sandbox.SeesAll() {
+			return nil
+		}
+		addresses, err := sandbox.Addresses()
+		if err != nil {
+			return nil
+		}
+		return addresses
 	})
+	return func(addr netip.Addr) bool { return look() != nil && !look()[addr.Unmap()] }
 }
 
 // choose plans to reserve an address of each range set.

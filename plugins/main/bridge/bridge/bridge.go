@@ -22,7 +22,7 @@ var Plugin = iface.New("bridge", func() iface.Driver { return new(Conf) }).
 	With("repair", records.Repair).With("downgrade", records.Downgrade)
 
 // records are for the commands repair and downgrade.
-var records = rules.Records{Plugin: "bridge", Restrict: spoof.Repair, Unrestrict: spoof.Downgrade}
+var records = rules.Records{Plugin: "bridge", Restrict: spoof.Repair, Release: spoof.Del, Unrestrict: spoof.Downgrade}
 
 // Create makes the veth pair and connects it to the bridge, which it makes if
 // there is none.

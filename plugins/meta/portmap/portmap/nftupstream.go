@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"slices"
 
 	"golang.org/x/sys/unix"
@@ -12,6 +13,7 @@ import (
 	"github.com/containernetworking/plugins/pkg/nft"
 	"github.com/containernetworking/plugins/pkg/owner"
 	"github.com/containernetworking/plugins/pkg/plugin"
+	"github.com/containernetworking/plugins/pkg/sandbox"
 )
 
 // What upstream has in nftables, in a table for each family, as it was given by the
@@ -149,7 +151,7 @@ func removeUpstreams(some func(upstreamsRule) bool) error {
 // which network it is: one of a container that is not valid may be that of another
 // network, unless no interface on the node has its address.
 func collectUpstreams(valid []owner.Attachment) error {
-	var alive map[string]bool
+	var alive map[netip.Addr]bool
 	var unknown error
 	err := removeUpstreams(func(r upstreamsRule) bool {
 		isOf := func(a owner.Attachment) bool { return a.ContainerID == r.Comment }
@@ -158,11 +160,12 @@ func collectUpstreams(valid []owner.Attachment) error {
 			return false
 		}
 		if alive == nil {
-			if alive, unknown = addressesOfNode(); unknown != nil {
+			if alive, unknown = sandbox.Addresses(); unknown != nil {
 				return false
 			}
 		}
-		return !alive[ip.String()]
+		address, _ := netip.AddrFromSlice(ip)
+		return !alive[address.Unmap()]
 	})
 	return plugin.Join(err, unknown)
 }

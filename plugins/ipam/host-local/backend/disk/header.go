@@ -18,8 +18,8 @@ type header struct {
 	leases, leasePages uint64 // records and pages
 	blocks, blockPages uint64
 	boot               string // boot id at the last commit
-	// pruned stands for the ranges beyond which no lease from an earlier boot is
-	// left; 0 for none.
+	// pruned stands for the ranges beyond which no lease is left, or for these and the
+	// time when some were; 0 for none.
 	pruned uint32
 	// inherited is the time up to which leases are from an earlier boot, in
 	// whole seconds.

@@ -1,34 +1,48 @@
 package disk
 
-import "net/netip"
+import (
+	"net/netip"
+	"time"
+)
 
-// Prune frees the addresses of an earlier boot that are not within the network's
-// ranges, of which ranges is a description: nobody else will, once a network has got
-// others. It looks through all leases when the ranges are new, and once per boot.
-func (t *Tx) Prune(ranges string, within func(netip.Addr) bool) error {
-	key := uint32(hash(ranges)) | 1
-	if !t.index.usable || t.index.pruned == key {
+// Of the leases beyond the ranges, those are looked at that are older than settled, in
+// which an ADD is over, and while any is left each pruning, of all ADDs one.
+const (
+	settled = 10 * time.Minute
+	pruning = 10 * time.Minute
+)
+
+// Prune frees the addresses that are not within the network's ranges, of which ranges is a
+// description, if they are of an earlier boot or vanished says that their containers are
+// gone: nobody else will, once a network has got others.
+func (t *Tx) Prune(ranges string, within, vanished func(netip.Addr) bool) error {
+	none := uint32(hash(ranges)) | 1
+	some := uint32(hash(ranges+time.Now().Truncate(pruning).UTC().String())) | 1
+	if !t.index.usable || t.index.pruned == none || t.index.pruned == some {
 		return nil
 	}
 	var beyond []netip.Addr
 	t.ask(func() {
 		beyond = nil
 		t.index.all(func(r record) {
-			if t.index.isInherited(r.since) && !within(r.addr) {
+			if !within(r.addr) {
 				beyond = append(beyond, r.addr)
 			}
 		})
 	})
+	t.index.pruned = none
 	for _, addr := range beyond {
 		l, err := t.lease(addr)
-		if err != nil {
+		switch {
+		case err != nil:
 			return err
-		}
-		if l != nil && t.index.isInherited(l.since) {
+		case l == nil:
+		case t.index.isInherited(l.since), time.Since(l.since) > settled && vanished(addr):
 			t.plan(change{addr, l, nil})
+		default:
+			t.index.pruned = some
 		}
 	}
-	t.index.pruned = key
 	return t.err
 }
 
