@@ -33,7 +33,7 @@ func TestDelsAtOnce(t *testing.T) {
 	each(t, func(t *testing.T, s subject) {
 		n, count := node.New(t), 4
 		switch s.name() {
-		case "host-device":
+		case "host-device", "host-device network":
 			s.host = devices("c0", "c1", "c2", "c3")
 		case "vlan":
 			count = 1 // of a VLAN, only one container can have an interface

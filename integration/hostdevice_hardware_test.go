@@ -112,6 +112,21 @@ func TestHostDeviceHardware(t *testing.T) {
 		g.unchanged(before, "after DEL")
 	})
 
+	g.Run("with its network", func(t *testing.T) {
+		g := guest{t}
+		g.exec("ip", "route", "add", "10.7.0.0/16", "via", "10.9.0.7", "proto", "dhcp")
+		before := g.state()
+		g.exec("ip", "netns", "add", "c")
+		taking := strings.Replace(config, "{", `{"useInterfaceNetwork": true, `, 1)
+		g.must("ADD", "c", taking)
+		g.exec("sh", "-ec", `ip -n c route | grep "10.7.0.0/16 via 10.9.0.7"`)
+		g.exec("ip", "netns", "del", "c")
+		g.must("DEL", "c", taking)
+		g.must("DEL", "c", taking)
+		g.unchanged(before, "after DEL")
+		g.exec("ip", "route", "del", "10.7.0.0/16")
+	})
+
 	g.Run("returned under a name of the kernel's", func(t *testing.T) {
 		g := guest{t}
 		g.exec("ip", "link", "add", "eth0", "type", "dummy")

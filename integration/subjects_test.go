@@ -125,6 +125,15 @@ var subjects = []subject{
 		doomed: "nic-c",
 	},
 	{
+		plugin:  "host-device",
+		variant: "network",
+		config:  `{"name": "net", "type": "host-device", "device": "nic-$CONTAINER", "useInterfaceNetwork": true}`,
+		ifName:  "eth0",
+		host: devices("c", "valid", "other", "stale") + `
+			ip route add 10.5.0.0/16 dev nic-c table 7 proto dhcp; ip rule add from 10.9.0.1 lookup 7`,
+		doomed: "nic-c",
+	},
+	{
 		plugin: "loopback",
 		config: `{"name": "net", "type": "loopback"}`,
 		ifName: "lo",

@@ -86,7 +86,7 @@ func (a *Attachment) address(delegate *ipam.Delegate, call *ipam.Call) error {
 		return err
 	}
 	a.Undo(delegate.Del)
-	if len(result.IPs) == 0 {
+	if len(result.IPs) == 0 && !a.Addressed {
 		return plugin.Errorf(types.ErrInternal, "IPAM plugin returned missing IP config")
 	}
 	a.Result.IPs, a.Result.Routes = result.IPs, result.Routes

@@ -23,7 +23,11 @@ func (v verbs) check(args *skel.CmdArgs) error {
 	if err != nil {
 		return err
 	}
-	delegate, err := ipam.Find(d.base().IPAM.Type, args)
+	given, err := forDelegate(d, args)
+	if err != nil {
+		return err
+	}
+	delegate, err := ipam.Find(d.base().IPAM.Type, given)
 	if err != nil {
 		return err
 	}

@@ -63,6 +63,9 @@ type Attachment struct {
 	Undo func(func() error)
 	// Context ends when the process is told to terminate. In ADD only.
 	Context context.Context
+	// Addressed says that the interface gets addresses also where the IPAM plugin has
+	// none for it. In ADD only.
+	Addressed bool
 
 	// link is the container's interface, and index its place in
 	// Result.Interfaces.

@@ -50,9 +50,14 @@ func readAddr(msg *nl.IfAddrmsg, attrs []byte) netlink.Addr {
 		addr.Mask = net.CIDRMask(int(msg.Prefixlen), 128)
 	}
 	addr.IP = attribute(attrs, unix.IFA_LOCAL)
+	peer := net.IP(attribute(attrs, unix.IFA_ADDRESS))
 	if addr.IP == nil {
-		addr.IP = attribute(attrs, unix.IFA_ADDRESS)
+		addr.IP = peer
 	}
+	if peer != nil && !addr.IP.Equal(peer) {
+		addr.Peer = &net.IPNet{IP: peer, Mask: addr.Mask}
+	}
+	addr.Broadcast = attribute(attrs, unix.IFA_BROADCAST)
 	if flags := attribute(attrs, unix.IFA_FLAGS); len(flags) == 4 {
 		addr.Flags = int(nl.NativeEndian().Uint32(flags))
 	}

@@ -73,11 +73,17 @@ func (n *Namespace) Origin(l netlink.Link) (*Origin, error) {
 	if o.Addresses, err = n.rawAddresses(l); err != nil {
 		return nil, err
 	}
-	if o.Routes, err = n.rawRoutes(l); err != nil {
+	if o.Routes, err = n.rawRoutes(l, byHand); err != nil {
 		return nil, err
 	}
 	o.RDMA, err = n.rdmaOf(o.Name)
 	return o, err
+}
+
+// KeepRoutes notes down the routes that daemons have made, too.
+func (o *Origin) KeepRoutes(n *Namespace, l netlink.Link) (err error) {
+	o.Routes, err = n.rawRoutes(l, byOthers)
+	return err
 }
 
 // Lend moves the device from the host into the container under the given name,
@@ -204,20 +210,35 @@ func (o *Origin) restore(host *Namespace, l netlink.Link) error {
 // interface that is up, routes.
 func (o *Origin) restoreAddresses(host *Namespace, l netlink.Link) error {
 	index := l.Attrs().Index
+	var early, late [][]byte
 	for _, message := range o.Addresses {
-		if err := host.replayAddress(message, index); err != nil {
-			return fmt.Errorf("add address to %q: %w", o.Name, err)
+		if o.Up && isFleeting(message) {
+			late = append(late, message)
+		} else {
+			early = append(early, message)
 		}
 	}
-	if !o.Up {
-		return nil
+	if err := o.replayAddresses(host, early, index); err != nil || !o.Up {
+		return err
 	}
 	if err := host.LinkSetUp(l); err != nil {
 		return fmt.Errorf("set %q up: %w", o.Name, err)
 	}
+	if err := o.replayAddresses(host, late, index); err != nil {
+		return err
+	}
 	for _, message := range o.Routes {
 		if err := host.replayRoute(message, index); err != nil {
 			return fmt.Errorf("add route dev %q: %w", o.Name, err)
+		}
+	}
+	return nil
+}
+
+func (o *Origin) replayAddresses(host *Namespace, messages [][]byte, index int) error {
+	for _, message := range messages {
+		if err := host.replayAddress(message, index); err != nil {
+			return fmt.Errorf("add address to %q: %w", o.Name, err)
 		}
 	}
 	return nil

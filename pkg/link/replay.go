@@ -41,6 +41,16 @@ func (n *Namespace) rawAddresses(l netlink.Link) ([][]byte, error) {
 	}), nil
 }
 
+// isFleeting reports whether an address is one of IPv6 for a while. Of those the kernel
+// makes the subnet's route only when the interface is up.
+func isFleeting(message []byte) bool {
+	if len(message) < addressHeader {
+		return false
+	}
+	msg := nl.DeserializeIfAddrmsg(message)
+	return msg.Family == unix.AF_INET6 && msg.Flags&unix.IFA_F_PERMANENT == 0
+}
+
 // replayAddress gives a link an address, unless it has that.
 func (n *Namespace) replayAddress(message []byte, index int) error {
 	if len(message) < addressHeader {
@@ -51,9 +61,9 @@ func (n *Namespace) replayAddress(message []byte, index int) error {
 	return n.replay(unix.RTM_NEWADDR, unix.NLM_F_EXCL, message)
 }
 
-// rawRoutes returns the routes through a link that isOwn lets pass, those without a
-// gateway first, as the others need them.
-func (n *Namespace) rawRoutes(l netlink.Link) ([][]byte, error) {
+// rawRoutes returns the routes through a link alone that makers of the protocols have
+// made, those without a gateway first, as the others need them.
+func (n *Namespace) rawRoutes(l netlink.Link, made func(protocol uint8) bool) ([][]byte, error) {
 	var direct, gatewayed [][]byte
 	for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
 		messages, err := n.dump(unix.RTM_GETROUTE, unix.RTM_NEWROUTE, func(req *nl.NetlinkRequest) {
@@ -70,7 +80,7 @@ func (n *Namespace) rawRoutes(l netlink.Link) ([][]byte, error) {
 				return nil, fmt.Errorf("read routes of %q: %w", l.Attrs().Name, err)
 			}
 			switch {
-			case !isOwn(m, attrs, l.Attrs().Index):
+			case !isOwn(m, attrs, l.Attrs().Index) || !made(nl.DeserializeRtMsg(m).Protocol):
 			case attrs[unix.RTA_GATEWAY] == nil && attrs[unix.RTA_VIA] == nil:
 				direct = append(direct, m)
 			default:
@@ -98,8 +108,17 @@ func routeAttrs(message []byte) (map[uint16][]byte, error) {
 	return attrs, nil
 }
 
-// isOwn reports whether a route leads through the interface alone, and whether
-// somebody has made it who will not do so again: neither the kernel nor a daemon.
+// byHand are the makers who will not do so again: neither the kernel nor a daemon.
+func byHand(protocol uint8) bool {
+	return protocol == unix.RTPROT_BOOT || protocol == unix.RTPROT_STATIC
+}
+
+// byOthers are the makers beside the kernel and the routers that it listens to.
+func byOthers(protocol uint8) bool {
+	return protocol > unix.RTPROT_KERNEL && protocol != unix.RTPROT_RA
+}
+
+// isOwn reports whether a route leads through the interface alone.
 func isOwn(message []byte, attrs map[uint16][]byte, index int) bool {
 	header := nl.DeserializeRtMsg(message)
 	out := attrs[unix.RTA_OIF]
@@ -108,10 +127,8 @@ func isOwn(message []byte, attrs map[uint16][]byte, index int) bool {
 		return false
 	case attrs[unix.RTA_MULTIPATH] != nil || attrs[nextHopID] != nil:
 		return false
-	case header.Type != unix.RTN_UNICAST || header.Flags&unix.RTM_F_CLONED != 0:
-		return false
 	}
-	return header.Protocol == unix.RTPROT_BOOT || header.Protocol == unix.RTPROT_STATIC
+	return header.Type == unix.RTN_UNICAST && header.Flags&unix.RTM_F_CLONED == 0
 }
 
 // replayRoute adds a route through a link, unless there is the same by now. One of IPv4

@@ -49,6 +49,9 @@ func (l *Loan) bringBack(host, container *link.Namespace) (bool, error) {
 		}
 	}
 	if container != nil {
+		if err := l.Network.dropRules(container); err != nil {
+			return false, err
+		}
 		if back, err := l.Device.Return(host, container); back || err != nil {
 			return back, err
 		}

@@ -19,6 +19,8 @@ type Loan struct {
 	// Netns is where the container's namespace was at ADD.
 	Netns  string       `json:"netns"`
 	Device *link.Origin `json:"device"`
+	// Network is nil if the device takes nothing of the host's network along.
+	Network *Network `json:"network,omitempty"`
 }
 
 // New returns the loan, which is yet to begin, of a device of the host to an

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/containernetworking/plugins/pkg/iface"
+	"github.com/containernetworking/plugins/pkg/loan"
 	"github.com/containernetworking/plugins/pkg/netdev"
 	"github.com/containernetworking/plugins/pkg/sysfs"
 )
@@ -27,6 +28,9 @@ type Conf struct {
 	// DPDKMode says that a program in the container drives the device, so that
 	// there is nothing to move. With a PCI address the driver decides.
 	DPDKMode bool `json:"dpdkMode"`
+	// UseInterfaceNetwork says that the device takes its addresses, routes and rules
+	// along.
+	UseInterfaceNetwork bool `json:"useInterfaceNetwork"`
 
 	// Runtime has what the runtime adds.
 	Runtime struct {
@@ -39,6 +43,7 @@ type Conf struct {
 	} `json:"runtimeConfig"`
 
 	hwAddr, mac net.HardwareAddr
+	taken       *loan.Network // by ADD
 }
 
 // Validate checks the form of what is given. Whether anything is, is for those

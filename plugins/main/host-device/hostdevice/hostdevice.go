@@ -2,6 +2,7 @@
 package hostdevice
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"slices"
@@ -26,6 +27,9 @@ func (c *Conf) Create(a *iface.Attachment) error {
 	if err != nil {
 		return err
 	}
+	if c.DPDKMode && c.UseInterfaceNetwork {
+		return errors.New("useInterfaceNetwork is not supported for dpdk-bound devices")
+	}
 	if c.DPDKMode {
 		a.Report(&netlink.Device{LinkAttrs: netlink.LinkAttrs{Name: a.IfName}})
 		return nil
@@ -37,7 +41,7 @@ func (c *Conf) Create(a *iface.Attachment) error {
 	if err := c.CheckIPv6(a, device.Attrs().MTU); err != nil {
 		return err
 	}
-	l, err := lend(a, device)
+	l, err := c.lend(a, device)
 	if err == nil && c.mac != nil {
 		l, err = setMAC(a.Container, l, c.mac)
 	}
@@ -48,13 +52,19 @@ func (c *Conf) Create(a *iface.Attachment) error {
 	if parent.PCI != "" {
 		a.ReportPCI(parent.PCI)
 	}
-	return c.Prepare(a, c.HasIPAM())
+	return c.Prepare(a, c.HasIPAM() || a.Addressed)
 }
 
-func lend(a *iface.Attachment, device netlink.Link) (netlink.Link, error) {
+func (c *Conf) lend(a *iface.Attachment, device netlink.Link) (netlink.Link, error) {
 	lent, err := loan.New(a.Host, device, a.Attachment, a.Args.Netns)
 	if err != nil {
 		return nil, err
+	}
+	if c.UseInterfaceNetwork {
+		if err := lent.TakeNetwork(a.Host, a.Container, device); err != nil {
+			return nil, err
+		}
+		c.taken, a.Addressed = lent.Network, true
 	}
 	a.Undo(func() error { return lent.End(a.Host, a.Container) })
 	return lent.Begin(a.Host, a.Container)
@@ -74,6 +84,9 @@ func (c *Conf) Configure(a *iface.Attachment) error {
 	if c.DPDKMode {
 		return nil
 	}
+	if c.taken != nil {
+		return c.configureTaken(a)
+	}
 	return c.Endpoint.Configure(a)
 }
 
@@ -86,11 +99,15 @@ func (c *Conf) Expect(a *iface.Attachment) (container, host []check.Expect, err 
 	if err != nil {
 		return nil, nil, err
 	}
-	kind := ""
-	if len(loans) > 0 {
-		kind = loans[0].Device.Kind
+	if len(loans) == 0 {
+		return []check.Expect{c.ExpectInterface(a, "")}, nil, compare(a.Link(), loans)
 	}
-	return []check.Expect{c.ExpectInterface(a, kind)}, nil, compare(a.Link(), loans)
+	expected, errs := c.ExpectInterface(a, loans[0].Device.Kind), []error{compare(a.Link(), loans)}
+	if taken := loans[0].Network; taken != nil {
+		expected.Config = c.expectTaken(a.Result, taken)
+		errs = append(errs, taken.MissingRules(a.Container)...)
+	}
+	return []check.Expect{expected}, nil, plugin.Join(errs...)
 }
 
 // compare tells if the container's interface, if it has one, is another one than

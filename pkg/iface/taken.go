@@ -1,0 +1,62 @@
+package iface
+
+import (
+	"encoding/json"
+	"slices"
+
+	"github.com/containernetworking/cni/pkg/skel"
+	"github.com/containernetworking/cni/pkg/types"
+	current "github.com/containernetworking/cni/pkg/types/100"
+	"github.com/vishvananda/netlink"
+
+	"github.com/containernetworking/plugins/pkg/owner"
+	"github.com/containernetworking/plugins/pkg/plugin"
+)
+
+// taker is a Driver whose interface may have brought addresses along.
+type taker interface {
+	// Taken returns them. They are the last ones of the result of ADD.
+	Taken(a owner.Attachment) ([]netlink.Addr, error)
+}
+
+// forDelegate returns a CHECK for the IPAM plugin, which would miss what others have
+// given: its prevResult has the rest.
+func forDelegate(d Driver, args *skel.CmdArgs) (*skel.CmdArgs, error) {
+	t, ok := d.(taker)
+	if !ok {
+		return args, nil
+	}
+	taken, err := t.Taken(owner.Attachment{Network: d.base().Name, ContainerID: args.ContainerID, IfName: args.IfName})
+	if err != nil || len(taken) == 0 {
+		return args, err
+	}
+	result, err := plugin.PrevResult(args.StdinData)
+	if err != nil || result == nil {
+		return args, err
+	}
+	for _, addr := range slices.Backward(taken) {
+		last := len(result.IPs) - 1
+		if last >= 0 && result.IPs[last].Address.String() == addr.IPNet.String() {
+			result.IPs = result.IPs[:last]
+		}
+	}
+	given := *args
+	given.StdinData, err = withPrevResult(args.StdinData, d.base().CNIVersion, result)
+	return &given, err
+}
+
+// withPrevResult returns a configuration with another prevResult.
+func withPrevResult(stdin []byte, version string, result *current.Result) ([]byte, error) {
+	var conf map[string]json.RawMessage
+	if err := json.Unmarshal(stdin, &conf); err != nil {
+		return nil, plugin.Errorf(types.ErrDecodingFailure, "%w", err)
+	}
+	converted, err := result.GetAsVersion(version)
+	if err != nil {
+		return nil, err
+	}
+	if conf["prevResult"], err = json.Marshal(converted); err != nil {
+		return nil, err
+	}
+	return json.Marshal(conf)
+}
