@@ -168,7 +168,7 @@ func TestBridgeMasquerade(t *testing.T) {
 
 // tables matches what masquerading makes once for all attachments.
 func tables() *regexp.Regexp {
-	return regexp.MustCompile(`^host (nft|ip6?tables-nft-save): |^host links: uplink|^host (addresses|routes): .*(fe80::|ff00::)`)
+	return regexp.MustCompile(`^host (nft|ip6?tables-nft-save): |^host links: uplink|^host (addresses|routes): .*(fe80::|ff00::| dev uplink )`)
 }
 
 // The rules of an attachment go with it, also if the runtime does not know its

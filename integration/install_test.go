@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -246,7 +247,18 @@ func writeFiles(t *testing.T, dir string, files map[string]string) {
 // output runs a program, which must succeed, and returns what it prints.
 func output(t *testing.T, name string, args ...string) string {
 	t.Helper()
-	out, err := exec.Command(name, args...).CombinedOutput()
+	var (
+		out  []byte
+		err  error
+		done = make(chan struct{})
+	)
+	// On a thread that ends with it: a tracer waits for all children of its thread.
+	go func() {
+		defer close(done)
+		runtime.LockOSThread()
+		out, err = exec.Command(name, args...).CombinedOutput()
+	}()
+	<-done
 	if err != nil {
 		t.Fatalf("%s %q: %v\n%s", name, args, err, out)
 	}

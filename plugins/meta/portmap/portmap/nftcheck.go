@@ -56,11 +56,12 @@ func checkSkeleton(c *nft.Conn, f *forward) []error {
 		errs = append(errs, err)
 		return found
 	}
-	for chain, want := range map[string]int{
-		prerouting: len(entryRules()), output: len(entryRules()), hostports: len(hostportsRules()),
-	} {
-		if have := len(rules(chain)); have < want {
-			errs = append(errs, fmt.Errorf("chain %s of table %s has %d of %d rules", chain, table(), have, want))
+	for _, chain := range []struct {
+		name string
+		want int
+	}{{prerouting, len(entryRules())}, {output, len(entryRules())}, {hostports, len(hostportsRules())}} {
+		if have := len(rules(chain.name)); have < chain.want {
+			errs = append(errs, fmt.Errorf("chain %s of table %s has %d of %d rules", chain.name, table(), have, chain.want))
 		}
 	}
 	uses := map[string]bool{}
