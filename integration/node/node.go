@@ -196,7 +196,7 @@ func (n *Node) State(t testing.TB, containers ...*Container) hoststate.State {
 // directories of its networks, dhcp's directory, portmap's numbers of ports, the
 // directories of the plugins' records, and the switch that makes the host a router.
 func Lasting() *regexp.Regexp {
-	return regexp.MustCompile(`^files: (/run/xtables\.lock|/run/cni(/[a-z-]+|/portmap/(lock|claims)|/routing/lock)?|/var/lib/cni(/dhcp|/networks(/[^/ ]+(/(lock|last_reserved_ip\.\d+|\.index))?)?)?) |^host sysctls: `)
+	return regexp.MustCompile(`^files: (/run/xtables\.lock|/run/cni(/[a-z-]+|/kernel/[a-z-]+|/portmap/(lock|claims)|/routing/lock)?|/var/lib/cni(/dhcp|/networks(/[^/ ]+(/(lock|last_reserved_ip\.\d+|\.index))?)?)?) |^host sysctls: `)
 }
 
 // setLoopback sets lo of the thread's namespace up or down.
