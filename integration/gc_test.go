@@ -96,6 +96,9 @@ func TestHyphens(t *testing.T) {
 // networks of a host have no address in common, and no bridge, VLAN or port of the host.
 func (s subject) ofNetwork(c *node.Container, name string) node.Call {
 	call := s.call(latest, c.Path).With("name", fmt.Appendf(nil, "%q", name))
+	if s.plugin == "vrf" {
+		return call // for an interface that has its addresses already
+	}
 	call.Config = strings.NewReplacer("10.1.2.", "10.1.3.", "fd00:1:2:", "fd00:1:3:", `"br0"`, `"br1"`, `"vlanId":100`, `"vlanId":101`,
 		`:8080`, `:8081`, `:8053`, `:8054`).Replace(call.Config)
 	return call
