@@ -37,7 +37,7 @@ func TestGC(t *testing.T) {
 			if e, ok := err.(*types.Error); !ok || e.Code != types.ErrInvalidNetworkConfig {
 				t.Errorf("GC with entry %s: %v", entry, err)
 			}
-			if diff := hoststate.Diff(all, n.State(t)); diff != "" {
+			if diff := hoststate.Diff(all, n.State(t), late()); diff != "" {
 				t.Errorf("after GC with entry %s:\n%s", entry, diff)
 			}
 		}
