@@ -2,6 +2,7 @@ package integration
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 
@@ -41,22 +42,36 @@ func sharedTableCalls(t *testing.T, n *node.Node, backend string) map[string]fun
 	}
 }
 
+// savedAndRestoredLegacy does the same with the tools of iptables' legacy variant.
+const savedAndRestoredLegacy = `for f in iptables ip6tables; do
+	$f-legacy-save > /run/ruleset; $f-legacy-restore < /run/ruleset; rm /run/ruleset
+done; ` + savedAndRestored
+
 // Between every two verbs somebody writes the ruleset and reads it back: nothing is lost,
 // nothing is left, and nobody notices.
 func TestSavedAndRestored(t *testing.T) {
 	t.Parallel()
-	for _, backend := range []string{"iptables", "nftables"} {
+	for _, variant := range []string{"iptables", "iptables-legacy", "nftables"} {
 		for _, plugin := range []string{"portmap", "firewall", "bridge"} {
-			t.Run(plugin+" "+backend, func(t *testing.T) {
+			t.Run(plugin+" "+variant, func(t *testing.T) {
 				t.Parallel()
 				n := node.New(t)
+				backend, path, saved := variant, os.Getenv("PATH"), savedAndRestored
+				if variant == "iptables-legacy" {
+					backend, path, saved = "iptables", toolsOf(t, n, "legacy")+":"+path, savedAndRestoredLegacy
+				}
 				calls := sharedTableCalls(t, n, backend)
 				call := func(name string, last int) node.Call {
 					n.Container(t, name)
-					return calls[plugin](name, last)
+					call := calls[plugin](name, last)
+					call.Env = []string{"PATH=" + path}
+					return call
 				}
 				zero, one, two := call("zero", 2), call("one", 3), call("two", 4)
-				restore := func() { n.Exec(t, "sh", "-ec", savedAndRestored) }
+				restore := func() { n.Exec(t, "sh", "-ec", saved) }
+				ruleset := func() string {
+					return n.Exec(t, "sh", "-ec", "nft -s list ruleset; iptables-legacy-save | grep ^-A || true")
+				}
 				add := func(c node.Call) node.Call {
 					result := n.Must(t, "ADD", c)
 					restore()
@@ -68,12 +83,12 @@ func TestSavedAndRestored(t *testing.T) {
 				zero = add(zero)
 				n.Must(t, "DEL", zero)
 				restore()
-				before, rules := n.State(t), n.Exec(t, "nft", "-s", "list", "ruleset")
+				before, rules := n.State(t), ruleset()
 				one, two = add(one), add(two)
 				for _, c := range []node.Call{one, two} {
 					n.Must(t, "CHECK", c)
 				}
-				n.Must(t, "", node.Call{Plugin: plugin, Command: "repair"})
+				n.Must(t, "", node.Call{Plugin: plugin, Command: "repair", Env: one.Env})
 				restore()
 				n.Must(t, "CHECK", one)
 				n.Must(t, "DEL", one)
@@ -84,7 +99,7 @@ func TestSavedAndRestored(t *testing.T) {
 				n.Must(t, "GC", two.With("cni.dev/valid-attachments", []byte("[]")))
 				n.Must(t, "DEL", two)
 				restore()
-				if diff := cmp.Diff(rules, n.Exec(t, "nft", "-s", "list", "ruleset")); diff != "" {
+				if diff := cmp.Diff(rules, ruleset()); diff != "" {
 					t.Errorf("after all, rules (-before +after):\n%s", diff)
 				}
 				if diff := hoststate.Diff(before, n.State(t), notRestored(), node.Lasting()); diff != "" {
