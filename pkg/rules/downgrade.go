@@ -15,15 +15,7 @@ import (
 // that upstream's DEL finds it, and forgets the records. What containers have that are
 // gone it removes.
 func (r Records) Downgrade(args []string) error {
-	if err := plugin.NoArguments(args); err != nil {
-		return err
-	}
-	host, err := link.Host()
-	if err != nil {
-		return err
-	}
-	defer host.Close()
-	return record.Repairing(r.directory(), func() error {
+	return r.exclusively(args, func(host *link.Namespace) error {
 		prefixes, err := r.prefixes()
 		if err != nil {
 			return err

@@ -125,6 +125,14 @@ func (r Records) prefixes() ([]string, error) {
 // Repair is the command that makes again what the records say and somebody flushed.
 // What is there stays as it is.
 func (r Records) Repair(args []string) error {
+	return r.exclusively(args, func(host *link.Namespace) error {
+		alive, err := r.alive(host)
+		return plugin.Join(err, r.repair(alive), r.bury(host, alive))
+	})
+}
+
+// exclusively runs a command, which takes no arguments, while nothing is removed.
+func (r Records) exclusively(args []string, run func(host *link.Namespace) error) error {
 	if err := plugin.NoArguments(args); err != nil {
 		return err
 	}
@@ -133,10 +141,7 @@ func (r Records) Repair(args []string) error {
 		return err
 	}
 	defer host.Close()
-	return record.Repairing(r.directory(), func() error {
-		alive, err := r.alive(host)
-		return plugin.Join(err, r.repair(alive), r.bury(host, alive))
-	})
+	return record.Repairing(r.directory(), func() error { return run(host) })
 }
 
 // bury removes what attachments have whose link is gone without a DEL, and their records.

@@ -8,7 +8,8 @@ import (
 )
 
 // strangersOn returns what tells of an address that upstream has let through whether it
-// is that of a container on the bridge. Our own are not upstream's, and own is about to go.
+// is that of a container on the bridge. Those with a claim are not upstream's, and own are
+// about to go.
 func (s *state) strangersOn(bridge string, own []netip.Addr) func(netip.Addr) (bool, error) {
 	return func(a netip.Addr) (bool, error) {
 		if slices.Contains(own, a) {
