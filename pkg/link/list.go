@@ -29,6 +29,13 @@ func portsOf(master int) *nl.RtAttr {
 	return nl.NewRtAttr(unix.IFLA_MASTER, nl.Uint32Attr(uint32(master)))
 }
 
+// kindOf is the filter for the links of a kind (4.6). A kernel that lacks the kind lists all.
+func kindOf(kind string) *nl.RtAttr {
+	filter := nl.NewRtAttr(unix.IFLA_LINKINFO, nil)
+	filter.AddRtAttr(nl.IFLA_INFO_KIND, nl.NonZeroTerminated(kind))
+	return filter
+}
+
 // list returns the links that filter, which may be nil, makes the kernel list and
 // that keep, which may be nil, wants by the attributes of the message. One that nobody
 // wants costs the kernel's part alone.
@@ -53,11 +60,9 @@ func (n *Namespace) list(filter *nl.RtAttr, keep func(attrs []byte) bool) ([]net
 	return links, nil
 }
 
-// OfKind returns the links of a kind, as "ifb". The kernel leaves out the others (4.4).
+// OfKind returns the links of a kind, as "ifb".
 func (n *Namespace) OfKind(kind string) ([]netlink.Link, error) {
-	filter := nl.NewRtAttr(unix.IFLA_LINKINFO, nil)
-	filter.AddRtAttr(nl.IFLA_INFO_KIND, nl.NonZeroTerminated(kind))
-	links, err := n.list(filter, nil)
+	links, err := n.list(kindOf(kind), nil)
 	if err != nil {
 		return nil, fmt.Errorf("list links of kind %s: %w", kind, err)
 	}

@@ -6,8 +6,6 @@ import (
 	"testing"
 
 	"github.com/vishvananda/netlink"
-
-	"github.com/containernetworking/plugins/pkg/owner"
 )
 
 // Each list has what it is asked for and nothing else, with what callers look at.
@@ -27,28 +25,14 @@ func TestList(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	a := owner.Attachment{Network: "net", ContainerID: "c", IfName: "eth0"}
-	for name, alias := range map[string]string{
-		"peer": a.Tag(), "nobody": owner.Attachment{Network: "other", ContainerID: "c", IfName: "eth0"}.Tag(), "none": "net",
-	} {
-		l, err := n.LinkByName(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := n.LinkSetAlias(l, alias); err != nil {
-			t.Fatal(err)
-		}
-	}
 	for what, test := range map[string]struct {
 		list func() ([]netlink.Link, error)
 		want []string
 	}{
-		"tagged":         {func() ([]netlink.Link, error) { return n.Tagged("net") }, []string{"peer"}},
-		"tagged by none": {func() ([]netlink.Link, error) { return n.Tagged("ne") }, nil},
-		"ports":          {func() ([]netlink.Link, error) { return n.Ports(bridge) }, []string{"port"}},
-		"bridges":        {func() ([]netlink.Link, error) { return n.OfKind("bridge") }, []string{"br0"}},
-		"pairs":          {func() ([]netlink.Link, error) { return n.OfKind("veth") }, []string{"nobody", "none", "peer", "port"}},
-		"no VRFs":        {func() ([]netlink.Link, error) { return n.OfKind("vrf") }, nil},
+		"ports":   {func() ([]netlink.Link, error) { return n.Ports(bridge) }, []string{"port"}},
+		"bridges": {func() ([]netlink.Link, error) { return n.OfKind("bridge") }, []string{"br0"}},
+		"pairs":   {func() ([]netlink.Link, error) { return n.OfKind("veth") }, []string{"nobody", "none", "peer", "port"}},
+		"no VRFs": {func() ([]netlink.Link, error) { return n.OfKind("vrf") }, nil},
 	} {
 		links, err := test.list()
 		var names []string

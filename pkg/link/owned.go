@@ -186,16 +186,11 @@ func (n *Namespace) DeleteTagged(a owner.Attachment) error {
 	return n.deleteIf(a.IfName, func(l netlink.Link) bool { return a.Owns(l.Attrs().Alias) })
 }
 
-// Tagged returns the links that bear a tag of the network.
-func (n *Namespace) Tagged(network string) ([]netlink.Link, error) {
-	return n.with(unix.IFLA_IFALIAS, []byte(owner.NetworkPrefix(network)))
-}
-
-// CollectOwned deletes the network's tagged or newborn links whose attachment is
-// not among the valid ones.
+// CollectOwned deletes the network's tagged or newborn pairs whose attachment is not
+// among the valid ones. The kernel lists what is of this kind alone.
 func (n *Namespace) CollectOwned(network string, valid []owner.Attachment) error {
 	prefix, group := []byte(owner.NetworkPrefix(network)), nl.Uint32Attr(birthGroup(network))
-	links, err := n.list(nil, func(attrs []byte) bool {
+	links, err := n.list(kindOf("veth"), func(attrs []byte) bool {
 		return bytes.HasPrefix(attribute(attrs, unix.IFLA_IFALIAS), prefix) || bytes.Equal(attribute(attrs, unix.IFLA_GROUP), group)
 	})
 	if err != nil {

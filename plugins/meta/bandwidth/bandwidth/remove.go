@@ -2,7 +2,6 @@ package bandwidth
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/vishvananda/netlink"
 
@@ -135,56 +134,47 @@ func onlyVeth(host *link.Namespace, a *chained.Attachment) (netlink.Link, error)
 	return found[0], nil
 }
 
-// Collect removes the limits of the network's attachments that are not valid, as
-// far as they are on the host, and devices that are of no use: upstream's DEL needs
-// the container's and the network's names, so that they may stay when it does not
-// come.
+// Collect removes the devices of the network's attachments that are not valid, with
+// what belongs to them, and devices that are of no use: upstream's DEL needs the
+// container's and the network's names, so that they may stay when it does not come. A
+// limit that needs no device goes with its interface, which other plugins collect.
 func (c *Conf) Collect(network string, valid []owner.Attachment) error {
 	host, err := link.Host()
 	if err != nil {
 		return err
 	}
 	defer host.Close()
-	tagged, err := host.Tagged(network)
+	devices, err := host.OfKind(ifbKind)
 	if err != nil {
 		return err
 	}
+	stale := owner.Stale(network, valid)
 	var errs []error
-	for _, l := range tagged {
-		owned := func(a owner.Attachment) bool { return a.Owns(l.Attrs().Alias) }
-		if !slices.ContainsFunc(valid, owned) {
-			errs = append(errs, collect(host, l))
+	var upstreams []netlink.Link
+	for _, device := range devices {
+		switch {
+		case stale(device.Attrs().Alias):
+			errs = append(errs, collect(host, device))
+		case isUpstreams(device):
+			upstreams = append(upstreams, device)
 		}
 	}
-	return plugin.Join(append(errs, collectUseless(host))...)
+	return plugin.Join(append(errs, collectUseless(host, upstreams))...)
 }
 
-// collect removes a device and what belongs to it, and the limit of a veth that
-// needs no device.
-func collect(host *link.Namespace, l netlink.Link) error {
-	switch l.Type() {
-	case ifbKind:
-		end, err := shapedBy(host, l)
-		if err != nil {
-			return err
-		}
-		s := site{Namespace: host, link: end}
-		return s.clear([]netlink.Link{l})
-	case "veth":
-		s := site{Namespace: host, link: l}
-		return s.clear(nil)
-	}
-	return nil
-}
-
-// collectUseless deletes upstream's devices to which nothing is redirected.
-func collectUseless(host *link.Namespace) error {
-	links, err := host.OfKind(ifbKind)
+// collect removes a device and what belongs to it.
+func collect(host *link.Namespace, device netlink.Link) error {
+	end, err := shapedBy(host, device)
 	if err != nil {
 		return err
 	}
-	links = slices.DeleteFunc(links, func(l netlink.Link) bool { return !isUpstreams(l) })
-	if len(links) == 0 {
+	s := site{Namespace: host, link: end}
+	return s.clear([]netlink.Link{device})
+}
+
+// collectUseless deletes those of upstream's devices to which nothing is redirected.
+func collectUseless(host *link.Namespace, devices []netlink.Link) error {
+	if len(devices) == 0 {
 		return nil
 	}
 	users, err := redirections(host)
@@ -192,7 +182,7 @@ func collectUseless(host *link.Namespace) error {
 		return err
 	}
 	var errs []error
-	for _, device := range links {
+	for _, device := range devices {
 		if len(users[device.Attrs().Index]) == 0 {
 			errs = append(errs, host.Delete(device.Attrs().Name, ifbKind))
 		}
