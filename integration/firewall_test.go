@@ -131,18 +131,22 @@ const firewallTable = `table inet cni_plugins_firewall {
 	comment "Forwarding for containers, by CNI's firewall plugin"
 	set containers_ipv4 {
 		type ipv4_addr
+		flags timeout
 IPV4	}
 
 	set containers_ipv6 {
 		type ipv6_addr
+		flags timeout
 IPV6	}
 
 	set bridges {
 		type ifname
+		flags timeout
 BRIDGES	}
 
 	map bridged {
 		type ifname . ifname : verdict
+		flags timeout
 BRIDGED	}
 
 	chain isolation {

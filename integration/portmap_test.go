@@ -113,35 +113,42 @@ const goldenNFTables = `table inet cni_plugins_portmap {
 	comment "Port mappings of github.com/containernetworking/plugins"
 	map hostip4 {
 		type inet_proto . ipv4_addr . inet_service : ipv4_addr . inet_service
+		flags timeout
 		elements = { udp . 10.50.0.1 . 8053 comment "OWNER" : 10.50.0.2 . 53 }
 	}
 
 	map ports4 {
 		type inet_proto . inet_service : ipv4_addr . inet_service
+		flags timeout
 		elements = { tcp . 8080 comment "OWNER" : 10.50.0.2 . 80 }
 	}
 
 	map hostip6 {
 		type inet_proto . ipv6_addr . inet_service : ipv6_addr . inet_service
+		flags timeout
 	}
 
 	map ports6 {
 		type inet_proto . inet_service : ipv6_addr . inet_service
+		flags timeout
 		elements = { tcp . 8080 comment "OWNER" : fd50::2 . 80 }
 	}
 
 	set masquerade4_24 {
 		type ipv4_addr . ipv4_addr
+		flags timeout
 		elements = { 10.50.0.0 . 10.50.0.2 comment "OWNER" }
 	}
 
 	set masquerade4_32 {
 		type ipv4_addr . ipv4_addr
+		flags timeout
 		elements = { 127.0.0.1 . 10.50.0.2 comment "OWNER" }
 	}
 
 	set masquerade6_64 {
 		type ipv6_addr . ipv6_addr
+		flags timeout
 		elements = { fd50:: . fd50::2 comment "OWNER" }
 	}
 

@@ -15,6 +15,7 @@ const skeleton = `table inet cni_plugins_masquerade {
 	comment "Masquerading for plugins from github.com/containernetworking/plugins"
 	set attachments {
 		type mark . mark . mark . mark . mark
+		flags timeout
 	}
 
 	chain masq_checks {
@@ -42,17 +43,20 @@ func TestNFTables(t *testing.T) {
 	comment "Masquerading for plugins from github.com/containernetworking/plugins"
 	set attachments {
 		type mark . mark . mark . mark . mark
+		flags timeout
 		elements = { 0x6fd94d50 . 0x1e58f0aa . 0x287fc69e . 0xff0574a2 . 0x00000000 comment "10.88.0.5 ip_10.88.0.0/16",
 			     0x6fd94d50 . 0x1e58f0aa . 0x287fc69e . 0xff0574a2 . 0x00000001 comment "fd00::5 ip6_fd00__/64" }
 	}
 
 	set ip_10.88.0.0/16 {
 		type ipv4_addr
+		flags timeout
 		elements = { 10.88.0.5 comment "6fd94d501e58f0aa-287fc69eff0574a2, net: unit-test, if: eth0, id: one" }
 	}
 
 	set ip6_fd00__/64 {
 		type ipv6_addr
+		flags timeout
 		elements = { fd00::5 comment "6fd94d501e58f0aa-287fc69eff0574a2, net: unit-test, if: eth0, id: one" }
 	}
 

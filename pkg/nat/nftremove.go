@@ -2,11 +2,8 @@ package nat
 
 import (
 	"bytes"
-	"errors"
 	"slices"
 	"strings"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/containernetworking/plugins/pkg/nft"
 )
@@ -65,11 +62,30 @@ func removeSubnet(c *nft.Conn, tx *nft.Transaction, set string) error {
 	return removeRules(c, tx, func(comment string) bool { return comment == set })
 }
 
-// removeLast removes those of the sets that have no addresses but the entries,
-// which are being removed, all in the transaction: then the kernel waits only
-// once. It is good only as long as nobody adds an address. It returns the entries
-// whose sets stay.
+// removeLast removes those of the entries' sets that have no addresses but theirs, which
+// are being removed, all in the transaction: then the kernel waits only once. It returns
+// the entries whose sets stay.
 func removeLast(c *nft.Conn, tx *nft.Transaction, entries []entry) ([]entry, error) {
+	sets, err := removeSets(c, tx, entries, entries)
+	return slices.DeleteFunc(slices.Clone(entries), func(e entry) bool { return slices.Contains(sets, e.set) }), err
+}
+
+// removeUnused removes those of the entries' sets that have no addresses any longer. Where
+// others are at work all the time, it leaves that to them.
+func removeUnused(c *nft.Conn, entries []entry) error {
+	err := c.Change(func(tx *nft.Transaction) error {
+		_, err := removeSets(c, tx, entries, nil)
+		return err
+	})
+	if nft.IsStale(err) {
+		return nil
+	}
+	return err
+}
+
+// removeSets removes those of the entries' sets that have no other addresses than the known
+// ones, and returns them. The transaction is good only as long as nobody adds an address.
+func removeSets(c *nft.Conn, tx *nft.Transaction, entries, known []entry) ([]string, error) {
 	if len(entries) == 0 {
 		return nil, nil
 	}
@@ -77,7 +93,7 @@ func removeLast(c *nft.Conn, tx *nft.Transaction, entries []entry) ([]entry, err
 	if err != nil {
 		return nil, err
 	}
-	sets, err := setsWithout(c, entries, entries)
+	sets, err := setsWithout(c, entries, known)
 	if err != nil {
 		return nil, err
 	}
@@ -88,30 +104,7 @@ func removeLast(c *nft.Conn, tx *nft.Transaction, entries []entry) ([]entry, err
 		tx.DeleteSet(masqTable(), set)
 		tx.Generation = generation
 	}
-	stay := slices.DeleteFunc(slices.Clone(entries), func(e entry) bool { return slices.Contains(sets, e.set) })
-	return stay, nil
-}
-
-// removeUnused removes those of the entries' sets that have no addresses any
-// longer. The kernel refuses to delete a set that got one meanwhile, and then
-// keeps the rule as well.
-func removeUnused(c *nft.Conn, entries []entry) error {
-	sets, err := setsWithout(c, entries, nil)
-	if err != nil {
-		return err
-	}
-	for _, set := range sets {
-		tx := &nft.Transaction{}
-		if err := removeSubnet(c, tx, set); err != nil {
-			return err
-		}
-		tx.DeleteEmptySet(masqTable(), set)
-		err := c.Apply(tx)
-		if err != nil && !errors.Is(err, unix.EBUSY) && !errors.Is(err, unix.ENOENT) {
-			return err
-		}
-	}
-	return nil
+	return sets, nil
 }
 
 // setsWithout returns those of the entries' sets that have no other addresses

@@ -33,6 +33,8 @@ type Conn struct {
 	sequence uint32
 	// others are closed with this one, and not before: to close waits.
 	others []*Conn
+	// expired is when elements were made to expire that may still be in effect, or zero.
+	expired int64
 }
 
 // Dial connects to the namespace of the calling thread.
@@ -44,12 +46,15 @@ func Dial() (*Conn, error) {
 	return &Conn{socket: s}, nil
 }
 
-// Close closes the connection.
+// Close closes the connection. It waits for what was deleted to be out of effect: a grace
+// period of RCU, or up to a tick of the kernel's clock (4 ms on most) for elements that
+// expire.
 func (c *Conn) Close() {
 	for _, other := range c.others {
 		other.Close()
 	}
 	c.socket.close()
+	awaitTick(c.expired)
 }
 
 // IsNotSupported reports whether an error means that the kernel has no nftables,

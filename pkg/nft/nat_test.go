@@ -11,6 +11,7 @@ import (
 const natListed = `table inet t {
 	map ports {
 		type inet_service : ipv4_addr . inet_service
+		flags timeout
 	}
 
 	chain pre {

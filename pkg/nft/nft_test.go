@@ -87,6 +87,7 @@ const spoofingListed = `table bridge t {
 	comment "of a test"
 	map ports {
 		type ifname . ether_addr : verdict
+		flags timeout
 		comment "who may send what"
 		elements = { "veth0" . 02:00:00:00:00:01 comment "mine" : accept,
 			     "veth1" . 02:00:00:00:00:02 : jump more }
@@ -94,6 +95,7 @@ const spoofingListed = `table bridge t {
 
 	map addresses {
 		type ipv4_addr : mark
+		flags timeout
 		elements = { 192.0.2.1 : 0x00000007 }
 	}
 
@@ -176,7 +178,6 @@ func TestFailure(t *testing.T) {
 			{func(tx *nft.Transaction) { tx.AddRule(table, "none", nft.Rule{}) }, unix.ENOENT, "add rule to chain bridge t none: no such file or directory"},
 			{func(tx *nft.Transaction) { tx.DeleteRule(table, "pre", 999) }, unix.ENOENT, "delete rule 999 of chain bridge t pre: no such file or directory"},
 			{func(tx *nft.Transaction) { tx.DeleteChain(table, "more") }, unix.EBUSY, "delete chain bridge t more: device or resource busy"},
-			{func(tx *nft.Transaction) { tx.DeleteEmptySet(table, "addresses") }, unix.EBUSY, "delete set bridge t addresses: device or resource busy"},
 			{func(tx *nft.Transaction) {
 				tx.AddElement(table, "addresses", nft.Element{Key: []byte{192, 0, 2, 1}, Value: []byte{7, 0, 0, 0}})
 			}, unix.EEXIST, "add element to set bridge t addresses: file exists"},

@@ -109,6 +109,9 @@ type Element struct {
 	// EndsRange says, in a set of ranges, that the key is the first one behind a range
 	// that begins with the last smaller key. Only of elements that are found.
 	EndsRange bool
+
+	// data is the value or verdict of one that is found, as the kernel has it.
+	data attributes
 }
 
 // Concat returns the key, or value, that consists of the parts.

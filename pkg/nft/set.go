@@ -26,7 +26,7 @@ func (t *Transaction) AddSet(table Table, s Set) {
 
 func (s Set) encode(a *attributes) {
 	key, value := concatenation(s.Key), concatenation(s.Value)
-	var flags uint32
+	flags := uint32(unix.NFT_SET_TIMEOUT) // no element has a timeout before it is deleted: see expire
 	if s.Verdicts || value.Len > 0 {
 		flags |= unix.NFT_SET_MAP
 	}
@@ -77,16 +77,8 @@ func concatenation(parts []Type) Type {
 }
 
 // DeleteSet deletes a set or map with its elements. No rule may use it any longer.
-func (t *Transaction) DeleteSet(table Table, set string) { t.deleteSet(table, set, 0) }
-
-// DeleteEmptySet is like DeleteSet, but refuses, with EBUSY, if the set has
-// elements. Those that were deleted in the same transaction still count.
-func (t *Transaction) DeleteEmptySet(table Table, set string) {
-	t.deleteSet(table, set, unix.NLM_F_NONREC)
-}
-
-func (t *Transaction) deleteSet(table Table, set string, flags uint16) {
-	t.add(message{kind: unix.NFT_MSG_DELSET, flags: flags, what: fmt.Sprintf("delete set %s %s", table, set)}, table, func(a *attributes) {
+func (t *Transaction) DeleteSet(table Table, set string) {
+	t.add(message{kind: unix.NFT_MSG_DELSET, what: fmt.Sprintf("delete set %s %s", table, set)}, table, func(a *attributes) {
 		setName(a, table, set)
 	})
 }
@@ -99,6 +91,7 @@ func (t *Transaction) AddElement(table Table, set string, x Element) {
 
 // DeleteElement deletes the element with the key.
 func (t *Transaction) DeleteElement(table Table, set string, key []byte) {
+	t.deleted = append(t.deleted, place{table, set, key})
 	what := fmt.Sprintf("delete element of set %s %s", table, set)
 	t.add(message{kind: unix.NFT_MSG_DELSETELEM, what: what}, table, func(a *attributes) { elementOf(a, table, set, Element{Key: key}) })
 }
@@ -139,7 +132,9 @@ func decodeElements(body attributes) []Element {
 			continue
 		}
 		for _, element := range list.all() {
-			found = append(found, decodeElement(element))
+			if !isDying(element) {
+				found = append(found, decodeElement(element))
+			}
 		}
 	}
 	return found
@@ -152,7 +147,7 @@ func decodeElement(element attributes) Element {
 		case unix.NFTA_SET_ELEM_KEY:
 			x.Key = decodeValue(data)
 		case unix.NFTA_SET_ELEM_DATA:
-			x.Value = decodeValue(data)
+			x.Value, x.data = decodeValue(data), data
 		case unix.NFTA_SET_ELEM_USERDATA:
 			x.Comment = commentOf(data)
 		case unix.NFTA_SET_ELEM_FLAGS:

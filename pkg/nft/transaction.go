@@ -24,6 +24,8 @@ type Transaction struct {
 	Generation uint32
 
 	messages []message
+	// deleted are the elements that messages delete.
+	deleted []place
 }
 
 // Len returns the number of changes.
@@ -123,10 +125,20 @@ func ruleChain(a *attributes, table Table, chain string) {
 // names the change that is at fault and wraps its errno: EEXIST where something
 // to be added is there already, ENOENT where something named is not, EBUSY where
 // something to be deleted is in use.
+//
+// Elements whose deletion is all that there is expire, where the kernel can do that: see
+// Close.
 func (c *Conn) Apply(t *Transaction) error {
 	if len(t.messages) == 0 {
 		return nil
 	}
+	if expired, err := c.expire(t); expired || err != nil {
+		return err
+	}
+	return c.apply(t)
+}
+
+func (c *Conn) apply(t *Transaction) error {
 	begin := message{kind: unix.NFNL_MSG_BATCH_BEGIN, resource: unix.NFNL_SUBSYS_NFTABLES}
 	if t.Generation != 0 {
 		begin.body.uint32(unix.NFNL_BATCH_GENID, t.Generation)

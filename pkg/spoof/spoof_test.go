@@ -91,35 +91,43 @@ func expectRuleset(what, want string) error {
 const golden = `table bridge cni_plugins_spoof {
 	comment "Who may send what, for plugins from github.com/containernetworking/plugins"
 	set attachments {
-		type mark . mark . mark . mark . mark%s
+		type mark . mark . mark . mark . mark
+		flags timeout%s
 	}
 
 	set ports {
-		type ifname%s
+		type ifname
+		flags timeout%s
 	}
 
 	set macs {
-		type ifname . ether_addr%s
+		type ifname . ether_addr
+		flags timeout%s
 	}
 
 	set address_ports {
-		type ifname%s
+		type ifname
+		flags timeout%s
 	}
 
 	set ipv4 {
-		type ifname . ipv4_addr%s
+		type ifname . ipv4_addr
+		flags timeout%s
 	}
 
 	set ipv6 {
-		type ifname . ipv6_addr%s
+		type ifname . ipv6_addr
+		flags timeout%s
 	}
 
 	set options {
-		typeof iifname . @th,192,64%s
+		typeof iifname . @th,192,64
+		flags timeout%s
 	}
 
 	set targets {
 		typeof iifname . @th,64,128
+		flags timeout
 	}
 
 	chain own_targets {
