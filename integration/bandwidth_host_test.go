@@ -174,7 +174,7 @@ func TestBandwidthChain(t *testing.T) {
 			t.Run(name+" "+limits, func(t *testing.T) {
 				t.Parallel()
 				n := node.New(t)
-				n.Exec(t, "touch", "/run/netns/plain")
+				n.Exec(t, "sh", "-ec", "touch /run/netns/plain; mkdir -p /run/cni/bandwidth")
 				c := n.Container(t, "c")
 				pair := subjects[0].call(latest, c.Path)
 				result := n.Must(t, "ADD", pair)

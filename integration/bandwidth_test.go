@@ -89,7 +89,7 @@ func bandwidthSubject(kind string) subject {
 		exact:   true,
 		since:   "0.3.0",
 		variant: kind,
-		host:    w.host,
+		host:    "mkdir -p /run/cni/bandwidth\n" + w.host, // which stays
 		wire:    w.container,
 		prevResult: fmt.Sprintf(`{"cniVersion": "1.1.0", "interfaces": [%s],
 			"ips": [{"address": "10.1.2.3/24", "interface": 0}, {"address": "fd00:1:2::3/64", "interface": 0}]}`, interfaces),

@@ -18,7 +18,7 @@ var costVerbs = []string{"first", "ADD", "CHECK", "STATUS", "repair", "GC", "DEL
 func TestCosts(t *testing.T) {
 	t.Parallel()
 	allowed := allowedCosts(t)
-	eachOf(t, append(masqueraded(), subjects...), func(t *testing.T, s subject) {
+	eachOf(t, append(append(masqueraded(), unlimited()), subjects...), func(t *testing.T, s subject) {
 		for _, isCrowded := range []bool{false, true} {
 			name := "empty"
 			if isCrowded {
@@ -37,6 +37,13 @@ func TestCosts(t *testing.T) {
 			})
 		}
 	})
+}
+
+// unlimited is what bandwidth is called for in most chains: no limit at all.
+func unlimited() subject {
+	s := bandwidthSubject("veth")
+	s.variant, s.config = "without limits", `{"name": "net", "type": "bandwidth", "capabilities": {"bandwidth": true}}`
+	return s
 }
 
 // masqueraded are subjects whose attachments have all that a plugin for interfaces

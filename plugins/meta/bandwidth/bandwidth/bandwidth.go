@@ -39,6 +39,7 @@ func (c *Conf) Add(a *chained.Attachment) error {
 			return err
 		}
 		a.Undo(func() error { return c.Remove(a) })
+		s.note(a.Attachment).write()
 		if err := s.clear(old); err != nil {
 			return err
 		}

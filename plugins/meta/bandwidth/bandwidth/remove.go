@@ -10,10 +10,21 @@ import (
 	"github.com/containernetworking/plugins/pkg/ns"
 	"github.com/containernetworking/plugins/pkg/owner"
 	"github.com/containernetworking/plugins/pkg/plugin"
+	"github.com/containernetworking/plugins/pkg/record"
 )
 
 // Remove removes the limits on the host and in the container, if that is there.
 func (c *Conf) Remove(a *chained.Attachment) error {
+	if c.ingress == nil && c.egress == nil && !mayBeLimited(a.Attachment) {
+		return nil
+	}
+	if err := remove(a); err != nil {
+		return err
+	}
+	return record.Remove(notePath(a.Attachment))
+}
+
+func remove(a *chained.Attachment) error {
 	host, err := link.Host()
 	if err != nil {
 		return err
@@ -134,22 +145,28 @@ func onlyVeth(host *link.Namespace, a *chained.Attachment) (netlink.Link, error)
 	return found[0], nil
 }
 
-// Collect removes the devices of the network's attachments that are not valid, with
-// what belongs to them, and devices that are of no use: upstream's DEL needs the
-// container's and the network's names, so that they may stay when it does not come. A
-// limit that needs no device goes with its interface, which other plugins collect.
+// Collect removes the limits of the network's attachments that are not valid, as
+// far as they are on the host, and devices that are of no use: upstream's DEL needs
+// the container's and the network's names, so that they may stay when it does not
+// come.
 func (c *Conf) Collect(network string, valid []owner.Attachment) error {
 	host, err := link.Host()
 	if err != nil {
 		return err
 	}
 	defer host.Close()
+	stale := owner.Stale(network, valid)
+	all, err := notes()
+	errs := []error{err}
+	for _, n := range all {
+		if stale(n.Prefix()) {
+			errs = append(errs, n.forget(host))
+		}
+	}
 	devices, err := host.OfKind(ifbKind)
 	if err != nil {
-		return err
+		return plugin.Join(append(errs, err)...)
 	}
-	stale := owner.Stale(network, valid)
-	var errs []error
 	var upstreams []netlink.Link
 	for _, device := range devices {
 		switch {
@@ -162,7 +179,29 @@ func (c *Conf) Collect(network string, valid []owner.Attachment) error {
 	return plugin.Join(append(errs, collectUseless(host, upstreams))...)
 }
 
-// collect removes a device and what belongs to it.
+// forget removes what a noted attachment has on the host, and the note.
+func (n note) forget(host *link.Namespace) error {
+	made, err := devices(host, n.Attachment)
+	if err != nil {
+		return err
+	}
+	s := site{Namespace: host}
+	if n.Index != 0 {
+		l, err := host.LinkByIndex(n.Index)
+		if err != nil && !link.IsNotFound(err) {
+			return fmt.Errorf("look up what is limited for %s: %w", n, err)
+		}
+		if err == nil && !isOthers(l, n.Attachment) {
+			s.link = l
+		}
+	}
+	if err := s.clear(made); err != nil {
+		return err
+	}
+	return record.Remove(notePath(n.Attachment))
+}
+
+// collect removes a device that is not noted, and what belongs to it.
 func collect(host *link.Namespace, device netlink.Link) error {
 	end, err := shapedBy(host, device)
 	if err != nil {

@@ -93,6 +93,14 @@ func peer(host *link.Namespace, l netlink.Link) (netlink.Link, error) {
 	return end, nil
 }
 
+// note returns that for an attachment whose site it is.
+func (s *site) note(a owner.Attachment) note {
+	if s.sandbox != "" {
+		return note{Attachment: a}
+	}
+	return note{a, s.link.Attrs().Index}
+}
+
 // shape puts the limits into effect and returns the device, if there is need of
 // one. The site has been cleared.
 func (c *Conf) shape(s *site, a owner.Attachment) (device netlink.Link, err error) {
