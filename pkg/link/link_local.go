@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
 
@@ -16,12 +17,19 @@ const genModeNone = 1
 // an anycast one along, which makes the deletion of the link wait for two RCU
 // grace periods in place of one (Linux 6.18). A kernel without IPv6 gives none.
 func (n *Namespace) SkipLinkLocal(l netlink.Link) error {
-	err := n.LinkSetIP6AddrGenMode(l, genModeNone)
-	if errors.Is(err, unix.EAFNOSUPPORT) || errors.Is(err, unix.EOPNOTSUPP) {
+	err := n.set(l, skipLinkLocal())
+	if err == nil || isWithoutIPv6(err) {
 		return nil
 	}
-	if err != nil {
-		return fmt.Errorf("skip link-local address of %q: %w", l.Attrs().Name, err)
-	}
-	return nil
+	return fmt.Errorf("skip link-local address of %q: %w", l.Attrs().Name, err)
+}
+
+func skipLinkLocal() *nl.RtAttr {
+	spec := nl.NewRtAttr(unix.IFLA_AF_SPEC, nil)
+	spec.AddRtAttr(unix.AF_INET6, nil).AddRtAttr(unix.IFLA_INET6_ADDR_GEN_MODE, nl.Uint8Attr(genModeNone))
+	return spec
+}
+
+func isWithoutIPv6(err error) bool {
+	return errors.Is(err, unix.EAFNOSUPPORT) || errors.Is(err, unix.EOPNOTSUPP)
 }

@@ -18,7 +18,8 @@ import (
 // from its owner's and writes the owner's tag into its alias (`ip link` shows
 // it), so that DEL finds it without the container's namespace and GC without
 // its name. Until then its group tells whose it is: see isNewborn. If the name is
-// taken, as by what an interrupted ADD left, another is tried.
+// taken, as by what an interrupted ADD left, another is tried. The kernel gives the host's
+// end no link-local address: see SkipLinkLocal.
 func AddOwnedVeth(host, container *Namespace, v Veth, a owner.Attachment) (hostEnd, containerEnd netlink.Link, err error) {
 	v.Group = birthGroup(a.Network)
 	for try := range maxNameTries {
@@ -35,7 +36,7 @@ func AddOwnedVeth(host, container *Namespace, v Veth, a owner.Attachment) (hostE
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := host.Own(hostEnd, a); err != nil {
+	if err := host.own(hostEnd, a, skipLinkLocal()); err != nil {
 		return nil, nil, errors.Join(err, host.delete(hostEnd))
 	}
 	return hostEnd, containerEnd, nil
@@ -134,7 +135,24 @@ func isOthers(l netlink.Link, a owner.Attachment) bool {
 
 // Own writes its owner's tag into the alias of a new link and, in the same message,
 // takes it out of the group in which it may have been born.
-func (n *Namespace) Own(l netlink.Link, a owner.Attachment) error {
+func (n *Namespace) Own(l netlink.Link, a owner.Attachment) error { return n.own(l, a) }
+
+// own is Own with more settings in the message.
+func (n *Namespace) own(l netlink.Link, a owner.Attachment, more ...*nl.RtAttr) error {
+	err := n.set(l, append(more,
+		nl.NewRtAttr(unix.IFLA_IFALIAS, []byte(a.Tag())),
+		nl.NewRtAttr(unix.IFLA_GROUP, nl.Uint32Attr(0)))...)
+	if isWithoutIPv6(err) && len(more) > 0 {
+		return n.own(l, a)
+	}
+	if err != nil {
+		return fmt.Errorf("set alias of %q: %w", l.Attrs().Name, err)
+	}
+	return nil
+}
+
+// set changes settings of a link, all of them or, if one is refused at once, none.
+func (n *Namespace) set(l netlink.Link, settings ...*nl.RtAttr) error {
 	req, err := n.request(unix.RTM_SETLINK, unix.NLM_F_ACK)
 	if err != nil {
 		return err
@@ -142,12 +160,11 @@ func (n *Namespace) Own(l netlink.Link, a owner.Attachment) error {
 	msg := nl.NewIfInfomsg(unix.AF_UNSPEC)
 	msg.Index = int32(l.Attrs().Index)
 	req.AddData(msg)
-	req.AddData(nl.NewRtAttr(unix.IFLA_IFALIAS, []byte(a.Tag())))
-	req.AddData(nl.NewRtAttr(unix.IFLA_GROUP, nl.Uint32Attr(0)))
-	if _, err := req.Execute(unix.NETLINK_ROUTE, 0); err != nil {
-		return fmt.Errorf("set alias of %q: %w", l.Attrs().Name, err)
+	for _, setting := range settings {
+		req.AddData(setting)
 	}
-	return nil
+	_, err = req.Execute(unix.NETLINK_ROUTE, 0)
+	return err
 }
 
 // AddOwned makes an interface that is on no other one, down and with its owner's

@@ -49,13 +49,13 @@ func AddVeth(host, container *Namespace, v Veth) (hostEnd, containerEnd netlink.
 	if name == "" {
 		tries = maxNameTries
 	}
+	var pair *netlink.Veth
 	for range tries {
 		if v.HostName == "" {
 			if name, err = RandomName("veth"); err != nil {
 				return nil, nil, err
 			}
 		}
-		var pair *netlink.Veth
 		if pair, err = v.pair(name, container); err != nil {
 			return nil, nil, err
 		}
@@ -81,10 +81,12 @@ func AddVeth(host, container *Namespace, v Veth) (hostEnd, containerEnd netlink.
 	if containerEnd, err = container.LinkByName(v.Name); err != nil {
 		return nil, nil, fmt.Errorf("failed to lookup %q: %w", v.Name, err)
 	}
-	if hostEnd, err = host.LinkByName(name); err != nil {
-		return nil, nil, fmt.Errorf("failed to lookup %q in %q: %w", name, host.NetNS.Path(), err)
+	if pair.Index == 0 { // LinkAdd looks for it
+		return nil, nil, fmt.Errorf("failed to lookup %q in %q", name, host.NetNS.Path())
 	}
-	return hostEnd, containerEnd, nil
+	other := containerEnd.Attrs() // what is the same at both ends
+	pair.MTU, pair.TxQLen, pair.ParentIndex = other.MTU, other.TxQLen, other.Index
+	return pair, containerEnd, nil
 }
 
 // pair is the request for the kernel, whose peer is the container's end: a peer has

@@ -41,9 +41,6 @@ func (c *Conf) Create(a *iface.Attachment) error {
 	}
 	a.Undo(func() error { return c.undo(a) })
 	c.ignoreAdvertisements(port.Attrs().Name)
-	if err := a.Host.SkipLinkLocal(port); err != nil {
-		return err
-	}
 	c.kept = rules.New(a.Attachment, port.Attrs().Name, containerEnd.Attrs().HardwareAddr, c.masquerade, c.antiSpoofing)
 	if err := records.Keep(c.kept, nil); err != nil {
 		return err

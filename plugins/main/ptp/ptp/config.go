@@ -3,6 +3,8 @@ package ptp
 import (
 	"net"
 
+	"github.com/vishvananda/netlink"
+
 	"github.com/containernetworking/plugins/pkg/iface"
 	"github.com/containernetworking/plugins/pkg/nat"
 )
@@ -18,6 +20,8 @@ type Conf struct {
 	MAC string `json:"mac"`
 
 	mac net.HardwareAddr
+	// hostEnd is the host's end of the pair that ADD made.
+	hostEnd netlink.Link
 }
 
 // masquerade has the keys about masquerading.

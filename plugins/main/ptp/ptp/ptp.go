@@ -33,6 +33,7 @@ func (c *Conf) Create(a *iface.Attachment) error {
 		return err
 	}
 	a.Undo(func() error { return c.Remove(a) })
+	c.hostEnd = hostEnd
 	a.ReportHost(hostEnd)
 	a.Report(containerEnd)
 	return nil
@@ -45,14 +46,8 @@ func (c *Conf) Configure(a *iface.Attachment) error {
 	if err != nil {
 		return err
 	}
-	host, err := a.Host.LinkByName(a.Result.Interfaces[0].Name)
-	if err != nil {
-		return err
-	}
+	host := c.hostEnd
 	if err := ip.Tolerate(ip.IgnoreAdvertisements(host.Attrs().Name), a.Result.IPs); err != nil {
-		return err
-	}
-	if err := a.Host.SkipLinkLocal(host); err != nil {
 		return err
 	}
 	if err := withLinkLocal(plan.host).Claim(a.Context, a.Host, host); err != nil {
