@@ -394,7 +394,7 @@ func TestTuningErrors(t *testing.T) {
 		{node.Call{IfName: "eth1"}, types.ErrInternal, `failed to get "eth1": no such device`},
 		{node.Call{Args: "MAC=zz"}, types.ErrInvalidNetworkConfig, "invalid args zz for MAC addr: address zz: invalid MAC address"},
 		{plain.With("sysctl", []byte(`{"kernel.shmmax": "1"}`)), types.ErrInvalidNetworkConfig, `invalid net sysctl key: "kernel/shmmax"`},
-		{plain.With("mtu", []byte(`"large"`)), types.ErrDecodingFailure, "failed to load netconf: json: cannot unmarshal"},
+		{plain.With("mtu", []byte(`"large"`)), types.ErrDecodingFailure, "failed to load netconf: mtu: want a whole number, have a string"},
 	} {
 		call := plain
 		if test.call.Config != "" {

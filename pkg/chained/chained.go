@@ -162,7 +162,7 @@ func (k Kind) status(args *skel.CmdArgs) error {
 // load reads and checks a configuration.
 func (k Kind) load(stdin []byte) (Driver, error) {
 	d := k.NewDriver()
-	if err := json.Unmarshal(stdin, d); err != nil {
+	if err := plugin.Unmarshal(stdin, d); err != nil {
 		return nil, plugin.Errorf(types.ErrDecodingFailure, "failed to load netconf: %w", err)
 	}
 	if err := d.Validate(); err != nil {

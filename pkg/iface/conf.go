@@ -44,7 +44,7 @@ func (c *Conf) Available(*link.Namespace) error { return nil }
 // load reads and checks a configuration.
 func (v verbs) load(stdin []byte) (Driver, error) {
 	d := v.newDriver()
-	if err := json.Unmarshal(stdin, d); err != nil {
+	if err := plugin.Unmarshal(stdin, d); err != nil {
 		return nil, plugin.Errorf(types.ErrDecodingFailure, "failed to load netconf: %w", err)
 	}
 	if err := d.Validate(); err != nil {

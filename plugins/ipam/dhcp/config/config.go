@@ -75,7 +75,7 @@ type Request struct {
 // Parse reads and checks a configuration. Its errors have code 6 or 7.
 func Parse(stdin []byte) (*Conf, error) {
 	conf := new(Conf)
-	if err := json.Unmarshal(stdin, conf); err != nil {
+	if err := plugin.Unmarshal(stdin, conf); err != nil {
 		return nil, plugin.Errorf(types.ErrDecodingFailure, "failed to load netconf: %w", err)
 	}
 	if conf.IPAM == nil {

@@ -174,7 +174,7 @@ func TestConfigCodes(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "none")
 	call{verb: "ADD", id: "a", conf: `{"cniVersion":"1.0.0","name":"net"}`}.fails(t, 7, "IPAM config missing 'ipam' key")
 	call{verb: "ADD", id: "a", conf: conf("1.0.0", dir, oneSet), args: "x"}.fails(t, 7, `ARGS: invalid pair "x"`)
-	call{verb: "ADD", id: "a", conf: conf("1.0.0", dir, `"ranges":7`)}.failsWith(t, 6, "json: cannot unmarshal number into Go struct field")
+	call{verb: "ADD", id: "a", conf: conf("1.0.0", dir, `"ranges":7`)}.failsWith(t, 6, "ipam.ranges: want a list, have a number")
 	call{verb: "ADD", id: "a", conf: conf("0.2.0", dir, smallSets)}.fails(t, 7, "CNI version 0.2.0 does not support more than 1 address per family")
 	if _, err := os.Stat(dir); !os.IsNotExist(err) {
 		t.Errorf("a failed ADD made the directory: %v", err)

@@ -1,7 +1,6 @@
 package static
 
 import (
-	"encoding/json"
 	"net"
 
 	"github.com/containernetworking/cni/pkg/types"
@@ -46,7 +45,7 @@ type IPAM struct {
 
 func load(stdin []byte) (*Conf, error) {
 	conf := new(Conf)
-	if err := json.Unmarshal(stdin, conf); err != nil {
+	if err := plugin.Unmarshal(stdin, conf); err != nil {
 		return nil, plugin.Errorf(types.ErrDecodingFailure, "%w", err)
 	}
 	if conf.IPAM == nil {

@@ -194,7 +194,7 @@ func TestInvalid(t *testing.T) {
 		{name: "route without destination", conf: `, "ipam": {"routes": [{"dst": "0.0.0.0/0"}, {"gw": "10.10.0.1"}]}`, code: config, want: "routes[1] has no dst"},
 		{name: "null route", conf: `, "ipam": {"routes": [null]}`, code: config, want: "routes[0] has no dst"},
 		{name: "route destination", conf: `, "ipam": {"routes": [{"dst": "10.0.0.0"}]}`, code: decoding, want: "invalid CIDR address: 10.0.0.0"},
-		{name: "wrong type", conf: `, "ipam": []`, code: decoding, want: "json: cannot unmarshal array into Go struct field Conf.ipam of type static.IPAM"},
+		{name: "wrong type", conf: `, "ipam": []`, code: decoding, want: "ipam: want an object, have a list"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := result("1.1.0", test.conf, test.args)

@@ -1,7 +1,6 @@
 package allocator
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -10,6 +9,7 @@ import (
 	"github.com/containernetworking/cni/pkg/version"
 
 	ip "github.com/containernetworking/plugins/pkg/ip/address"
+	"github.com/containernetworking/plugins/pkg/plugin"
 )
 
 // Net is a network configuration, as far as host-local reads it.
@@ -66,7 +66,7 @@ type IPAMArgs struct {
 // configuration with all range sets canonical, and its cniVersion.
 func LoadIPAMConfig(bytes []byte, envArgs string) (*IPAMConfig, string, error) {
 	var n Net
-	if err := json.Unmarshal(bytes, &n); err != nil {
+	if err := plugin.Unmarshal(bytes, &n); err != nil {
 		return nil, "", err
 	}
 	if n.IPAM == nil {

@@ -49,7 +49,7 @@ func (r *Range) Canonicalize() error {
 		r.RangeStart = first.AsSlice()
 	} else if err := canonicalizeIP(&r.RangeStart); err != nil {
 		return err
-	} else if !r.Contains(r.RangeStart) {
+	} else if !(*net.IPNet)(&r.Subnet).Contains(r.RangeStart) {
 		return fmt.Errorf("RangeStart %s not in network %s", r.RangeStart, (*net.IPNet)(&r.Subnet).String())
 	}
 	if len(r.RangeEnd) == 0 {

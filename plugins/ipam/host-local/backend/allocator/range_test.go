@@ -60,7 +60,7 @@ func TestRangeCanonicalize(t *testing.T) {
 		"start of v6":         {r: subnet("192.0.2.0/24", "2001:db8::5"), wantErr: "RangeStart 2001:db8::5 not in network 192.0.2.0/24"},
 		"end outside":         {r: subnet("192.0.2.0/24", "", "192.0.4.5"), wantErr: "RangeEnd 192.0.4.5 not in network 192.0.2.0/24"},
 		"end of v6":           {r: subnet("192.0.2.0/24", "", "2001:db8::5"), wantErr: "RangeEnd 2001:db8::5 not in network 192.0.2.0/24"},
-		"end before start":    {r: subnet("192.0.2.0/24", "192.0.2.50", "192.0.2.40"), wantErr: "RangeStart 192.0.2.50 not in network 192.0.2.0/24"},
+		"end before start":    {r: subnet("192.0.2.0/24", "192.0.2.50", "192.0.2.40"), wantErr: "RangeStart 192.0.2.50 is after RangeEnd 192.0.2.40 in network 192.0.2.0/24"},
 		"default end first":   {r: subnet("192.0.2.0/24", "192.0.2.255"), wantErr: "RangeStart 192.0.2.255 is after RangeEnd 192.0.2.254 in network 192.0.2.0/24"},
 		"default start last":  {r: subnet("192.0.2.0/24", "", "192.0.2.0"), wantErr: "RangeStart 192.0.2.1 is after RangeEnd 192.0.2.0 in network 192.0.2.0/24"},
 		"v6, default start":   {r: subnet("2001:db8::/64", "", "2001:db8::"), wantErr: "RangeStart 2001:db8::1 is after RangeEnd 2001:db8:: in network 2001:db8::/64"},
