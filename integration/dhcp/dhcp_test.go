@@ -261,7 +261,7 @@ func TestNoDaemon(t *testing.T) {
 		if err := out.Err(); err == nil {
 			t.Errorf("%s succeeds", command)
 		} else {
-			wantIn(t, err, "error dialing DHCP daemon: dial unix /run/cni/dhcp.sock: ")
+			wantIn(t, err, "error dialing DHCP daemon: is `dhcp daemon` running? dial unix /run/cni/dhcp.sock: ")
 		}
 		if !strings.Contains(string(out.Stdout), code) {
 			t.Errorf("%s: %s, want %s", command, out.Stdout, code)

@@ -51,7 +51,7 @@ func (n *Namespace) add(l netlink.Link) error {
 	if m, ok := l.(*Macvlan); ok {
 		return n.addMacvlan(m)
 	}
-	return n.LinkAdd(l)
+	return n.Make(l)
 }
 
 // randomIndex returns an index that no interface has: the kernel counts from 1,

@@ -35,7 +35,7 @@ func (n *Namespace) AddIFB(i IFB) (netlink.Link, error) {
 	}
 	l := &netlink.Ifb{LinkAttrs: netlink.LinkAttrs{MTU: i.MTU, TxQLen: 0, HardwareAddr: mac}}
 	for _, l.Name = range []string{i.Name, i.Spare} {
-		if err = n.LinkAdd(l); !errors.Is(err, unix.EEXIST) {
+		if err = n.Make(l); !errors.Is(err, unix.EEXIST) {
 			break
 		}
 	}

@@ -29,7 +29,11 @@ func AddOwnedVeth(host, container *Namespace, v Veth, a owner.Attachment) (hostE
 		if !errors.As(err, &exists) {
 			break
 		}
-		if _, missing := container.LinkByName(v.Name); !IsNotFound(missing) {
+		_, missing := container.LinkByName(v.Name)
+		if missing == nil {
+			return nil, nil, fmt.Errorf("the container already has an interface %q", v.Name)
+		}
+		if !IsNotFound(missing) {
 			break
 		}
 	}
@@ -176,7 +180,7 @@ func (n *Namespace) AddOwned(l netlink.Link, a owner.Attachment) (netlink.Link, 
 	if attrs.HardwareAddr, err = ChooseMAC(attrs.HardwareAddr); err != nil {
 		return nil, err
 	}
-	if err := n.LinkAdd(l); err != nil {
+	if err := n.Make(l); err != nil {
 		return nil, fmt.Errorf("failed to create %s %q: %w", kind, name, err)
 	}
 	made, err := n.LinkByName(name)

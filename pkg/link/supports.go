@@ -11,6 +11,17 @@ import (
 	"github.com/containernetworking/plugins/pkg/record"
 )
 
+// Make makes an interface. The error says so if the kernel lacks the driver.
+func (n *Namespace) Make(l netlink.Link) error {
+	err := n.LinkAdd(l)
+	if errors.Is(err, unix.EOPNOTSUPP) {
+		if lacks := n.Supports(l.Type()); lacks != nil {
+			return lacks
+		}
+	}
+	return err
+}
+
 // Supports returns an error unless the kernel has, or loads, a driver for a kind
 // of interface.
 func (n *Namespace) Supports(kind string) error {

@@ -59,7 +59,7 @@ func AddVeth(host, container *Namespace, v Veth) (hostEnd, containerEnd netlink.
 		if pair, err = v.pair(name, container); err != nil {
 			return nil, nil, err
 		}
-		err = host.LinkAdd(pair)
+		err = host.Make(pair)
 		if !errors.Is(err, unix.EEXIST) {
 			break
 		}

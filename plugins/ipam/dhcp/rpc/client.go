@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/containernetworking/cni/pkg/skel"
+	"golang.org/x/sys/unix"
 
 	"github.com/containernetworking/plugins/plugins/ipam/dhcp/rpc/wire"
 )
@@ -28,6 +29,9 @@ type Client struct {
 func Dial(ctx context.Context, path string) (*Client, error) {
 	dialer := net.Dialer{Timeout: handshakeTime}
 	conn, err := dialer.DialContext(ctx, "unix", path)
+	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ECONNREFUSED) {
+		return nil, fmt.Errorf("error dialing DHCP daemon: is `dhcp daemon` running? %w", err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("error dialing DHCP daemon: %w", err)
 	}

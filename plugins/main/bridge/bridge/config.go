@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/containernetworking/plugins/pkg/iface"
 	"github.com/containernetworking/plugins/pkg/link"
 	"github.com/containernetworking/plugins/pkg/nat"
@@ -15,9 +13,6 @@ import (
 
 // defaultName is the bridge of a network that names none.
 const defaultName = "cni0"
-
-// maxName is the longest name of an interface in bytes, IFNAMSIZ - 1.
-const maxName = unix.IFNAMSIZ - 1
 
 // Conf is the network configuration of bridge.
 type Conf struct {
@@ -126,11 +121,11 @@ func (c *Conf) validateNames() error {
 	if err := link.CheckName(c.Bridge); err != nil {
 		return fmt.Errorf("bridge: %w", err)
 	}
-	if len(c.Bridge) > maxName {
-		return fmt.Errorf("failed to create bridge %q: could not add %q: %w", c.Bridge, c.Bridge, unix.ERANGE)
+	if !c.HasIPAM() || !c.IsGateway {
+		return nil
 	}
-	if name := c.gatewayName(); c.HasIPAM() && c.IsGateway && len(name) > maxName {
-		return fmt.Errorf("interface name %q, for the gateway of VLAN %d, is longer than %d characters", name, c.VLAN, maxName)
+	if err := link.CheckName(c.gatewayName()); err != nil {
+		return fmt.Errorf("gateway of VLAN %d: %w", c.VLAN, err)
 	}
 	return nil
 }

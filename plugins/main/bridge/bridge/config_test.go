@@ -60,9 +60,9 @@ func TestInvalid(t *testing.T) {
 		{"hairpin and promiscuous", `, "hairpinMode": true, "promiscMode": true`, "cannot set hairpin mode and promiscuous mode at the same time"},
 		{"no addresses to check", `, "ipspoofchk": true, "ipam": {}`, "cannot use ipspoofchk without IPAM"},
 		{"addresses for what is down", ipam + `, "disableContainerInterface": true`, "cannot use IPAM when DisableContainerInterface flag is set"},
-		{"long name", `, "bridge": "bridge-of-16-byt"`, `failed to create bridge "bridge-of-16-byt": could not add "bridge-of-16-byt": numerical result out of range`},
+		{"long name", `, "bridge": "bridge-of-16-byt"`, `bridge: interface name "bridge-of-16-byt" is longer than 15 characters`},
 		{"name with a number to come", `, "bridge": "br%d"`, `bridge: interface name "br%d" has a %, which the kernel takes for a place to put a number`},
-		{"long name of a gateway", ipam + `, "bridge": "bridge-of-15-by", "vlan": 100, "isGateway": true`, `interface name "bridge-of-15-by.100", for the gateway of VLAN 100, is longer than 15 characters`},
+		{"long name of a gateway", ipam + `, "bridge": "bridge-of-15-by", "vlan": 100, "isGateway": true`, `gateway of VLAN 100: interface name "bridge-of-15-by.100" is longer than 15 characters`},
 		{"negative mtu", `, "mtu": -1`, "invalid mtu -1 (must be 0 or between 68 and 65535)"},
 		{"small mtu", `, "mtu": 10`, "invalid mtu 10 (must be 0 or between 68 and 65535)"},
 		{"large mtu", `, "mtu": 100000`, "invalid mtu 100000 (must be 0 or between 68 and 65535)"},
@@ -136,7 +136,7 @@ func FuzzConf(f *testing.F) {
 		if json.Unmarshal(data, c) != nil || c.Validate() != nil {
 			return
 		}
-		if len(c.Bridge) == 0 || len(c.Bridge) > maxName || c.VLAN < 0 || c.VLAN > link.MaxVLAN {
+		if len(c.Bridge) == 0 || len(c.Bridge) > 15 || c.VLAN < 0 || c.VLAN > link.MaxVLAN {
 			t.Errorf("valid: %+v", c)
 		}
 		for _, r := range c.trunk {

@@ -11,8 +11,7 @@ import (
 
 // Conf is the plugin's part of a network configuration.
 type Conf struct {
-	// Backend is "iptables", "nftables" or "firewalld". Default, and as in
-	// upstream the meaning of any other text: see detect.
+	// Backend is "iptables", "nftables" or "firewalld". Default: see detect.
 	Backend string `json:"backend"`
 	// AdminChain is the iptables chain that decides before the containers' rules.
 	// Default: CNI-ADMIN.
@@ -55,6 +54,11 @@ func (c *Conf) Validate() error {
 	}
 	if c.IngressPolicy == "" {
 		c.IngressPolicy = open
+	}
+	switch c.Backend {
+	case "", nameIPTables, nameNFTables, nameFirewalld:
+	default:
+		return fmt.Errorf("unrecognized backend %q", c.Backend)
 	}
 	switch c.IngressPolicy {
 	case open, sameBridge, isolated:

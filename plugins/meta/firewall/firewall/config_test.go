@@ -24,7 +24,7 @@ func TestConf(t *testing.T) {
 		{"all keys", `{"backend": "iptables", "iptablesAdminChainName": "CNI-foobar", "firewalldZone": "work", "ingressPolicy": "same-bridge"}`,
 			Conf{"iptables", "CNI-foobar", "work", sameBridge}, ""},
 		{"keys of any case", `{"IngressPolicy": "isolated"}`, Conf{AdminChain: "CNI-ADMIN", Zone: "trusted", IngressPolicy: isolated}, ""},
-		{"unknown backend means the default", `{"backend": "pf"}`, Conf{Backend: "pf", AdminChain: "CNI-ADMIN", Zone: "trusted", IngressPolicy: open}, ""},
+		{"unknown backend", `{"backend": "pf"}`, Conf{}, `unrecognized backend "pf"`},
 		{"unknown policy", `{"ingressPolicy": "foo"}`, Conf{}, `unknown ingress policy: "foo"`},
 		{"long chain", `{"iptablesAdminChainName": "` + strings.Repeat("x", 29) + `"}`, Conf{}, "is longer than 28 bytes"},
 		{"chain with a blank", `{"iptablesAdminChainName": "a b"}`, Conf{}, "is no name of a chain"},

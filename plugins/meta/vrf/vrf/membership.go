@@ -179,7 +179,7 @@ func (m *membership) makeVRF(n *link.Namespace) (*netlink.Vrf, error) {
 	attrs := netlink.NewLinkAttrs()
 	attrs.Name, attrs.HardwareAddr = m.VRF, mac
 	vrf := &netlink.Vrf{LinkAttrs: attrs, Table: m.Table}
-	if err := n.LinkAdd(vrf); err != nil {
+	if err := n.Make(vrf); err != nil {
 		return nil, fmt.Errorf("could not add VRF %s: %w", m.VRF, err)
 	}
 	if err := n.LinkSetAlias(vrf, mark); err != nil {
