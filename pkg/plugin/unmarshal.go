@@ -15,28 +15,56 @@ func Unmarshal(text []byte, into any) error {
 	err := json.Unmarshal(text, into)
 	var wrong *json.UnmarshalTypeError
 	if errors.As(err, &wrong) && wrong.Field != "" {
-		return &typeError{wrong}
+		return &typeError{wrong, keyPath(wrong.Field, reflect.TypeOf(into))}
 	}
 	return err
 }
 
-type typeError struct{ *json.UnmarshalTypeError }
+type typeError struct {
+	*json.UnmarshalTypeError
+	key string
+}
 
 func (e *typeError) Error() string {
-	return fmt.Sprintf("%s: want %s, have %s", keyPath(e.Field), wanted(e.Type), had(e.Value))
+	return fmt.Sprintf("%s: want %s, have %s", e.key, wanted(e.Type), had(e.Value))
 }
 
 func (e *typeError) Unwrap() error { return e.UnmarshalTypeError }
 
-// keyPath returns the path of a key without the names of embedded structs.
-func keyPath(field string) string {
+// keyPath returns the path of a key without the names of embedded structs, which
+// encoding/json puts into it.
+func keyPath(field string, t reflect.Type) string {
 	var keys []string
 	for _, part := range strings.Split(field, ".") {
-		if part == "" || part[0] < 'A' || 'Z' < part[0] {
+		for t != nil && (t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice || t.Kind() == reflect.Map) {
+			t = t.Elem()
+		}
+		embedded, next := inside(t, part)
+		if !embedded {
 			keys = append(keys, part)
 		}
+		t = next
 	}
 	return strings.Join(keys, ".")
+}
+
+// inside returns the type of what a struct has under a name, and whether that is the name
+// of an embedded struct, not a key. It is nil if there is nothing to be known.
+func inside(t reflect.Type, name string) (embedded bool, found reflect.Type) {
+	if t == nil || t.Kind() != reflect.Struct {
+		return false, nil
+	}
+	for i := range t.NumField() {
+		f := t.Field(i)
+		tag, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if f.Anonymous && f.Name == name {
+			return true, f.Type
+		}
+		if tag == name {
+			return false, f.Type
+		}
+	}
+	return false, nil
 }
 
 // wanted describes a type in the terms of JSON.
