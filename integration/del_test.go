@@ -39,13 +39,14 @@ func lost() map[string]func(node.Call) node.Call {
 		return func(c node.Call) node.Call { c.Netns = path; return c }
 	}
 	return map[string]func(node.Call) node.Call{
-		"netns absent":            netns(""),
-		"netns missing":           netns("/run/netns/missing"),
-		"netns plain file":        netns("/run/netns/plain"),
-		"netns of a dead process": netns("/proc/4194304/ns/net"), // beyond the largest process id
-		"netns of another kind":   netns("/proc/self/ns/uts"),
-		"netns file of procfs":    netns("/proc/version"),
-		"netns below a file":      netns("/run/netns/plain/netns"),
+		"netns absent":              netns(""),
+		"netns missing":             netns("/run/netns/missing"),
+		"netns plain file":          netns("/run/netns/plain"),
+		"netns of a dead process":   netns("/proc/4194304/ns/net"), // beyond the largest process id
+		"netns of another kind":     netns("/proc/self/ns/uts"),
+		"netns file of procfs":      netns("/proc/version"),
+		"netns directory of procfs": netns("/proc/self"),
+		"netns below a file":        netns("/run/netns/plain/netns"),
 		"netns empty": func(c node.Call) node.Call {
 			c.Netns, c.Env = "", []string{"CNI_NETNS="}
 			return c

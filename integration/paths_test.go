@@ -2,8 +2,11 @@ package integration
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/containernetworking/cni/pkg/types"
 
@@ -55,5 +58,98 @@ func TestNoRegularFile(t *testing.T) {
 		if e, ok := err.(*types.Error); !ok || e.Code != types.ErrInvalidNetworkConfig || e.Msg != "resolvConf "+path+" is no regular file" {
 			t.Errorf("%s: %v", path, err)
 		}
+	}
+}
+
+// withWriter is a FIFO that somebody holds open, so that whoever reads waits for more.
+const withWriter = "FIFO with a writer"
+
+// plants are what somebody may have put in the place of a file of ours, as shell commands.
+// The first one is the test's by default, all of them with CNI_TEST_PATHS=all.
+var plants = [][2]string{
+	{"FIFO", `mkfifo "$0"`},
+	{withWriter, `mkfifo "$0"`},
+	{"FIFO behind a link", `mkfifo /run/fifo; ln -s /run/fifo "$0"`},
+	{"device", `ln -s /dev/zero "$0"`},
+	{"directory", `mkdir "$0"`},
+	{"link to nothing", `ln -s /nowhere/at/all "$0"`},
+}
+
+// No verb waits for what is no file, or reads it without end, wherever it finds it in the
+// place of a file that an attachment has made; its error names it.
+func TestPlanted(t *testing.T) {
+	kinds := plants[:1]
+	if os.Getenv("CNI_TEST_PATHS") == "all" {
+		kinds = plants
+	}
+	each(t, func(t *testing.T, s subject) {
+		prepared := func() (*node.Node, node.Call) {
+			n := node.New(t)
+			s.prepare(t, n)
+			call := s.call(latest, s.container(t, n, "c").Path)
+			return n, call.With("prevResult", n.Must(t, "ADD", call))
+		}
+		n, _ := prepared()
+		files := n.Exec(t, "sh", "-c", "find /run/cni /var/lib/cni -type f 2>/dev/null | sort")
+		for path := range strings.Lines(files) {
+			path = strings.TrimSpace(path)
+			if strings.HasPrefix(path, "/var/lib/cni/networks") && s.plugin != "host-local" && s.name() != "ptp" {
+				continue // host-local's, whoever asks it
+			}
+			for _, kind := range kinds {
+				t.Run(path+" "+kind[0], func(t *testing.T) {
+					t.Parallel()
+					n, call := prepared()
+					n.Exec(t, "rm", path)
+					n.Exec(t, "sh", "-ec", kind[1], path)
+					if kind[0] == withWriter {
+						hold(t, n, path)
+					}
+					other := s.call(latest, s.container(t, n, "other").Path)
+					other.ContainerID = "other"
+					for _, verb := range []string{"CHECK", "STATUS", "ADD", "GC", "DEL", "DEL"} {
+						call := call
+						switch verb {
+						case "ADD":
+							call = other
+						case "GC":
+							call = call.With("cni.dev/valid-attachments", []byte("[]"))
+						}
+						err := soon(t, func() error { return n.Run(t, verb, call).Err() })
+						looks := verb == "CHECK" || verb == "STATUS" // and may find other things wrong
+						if err != nil && (!node.IsError(err) || !looks && !strings.Contains(err.Error(), filepath.Base(path))) {
+							t.Errorf("%s: %v", verb, err)
+						}
+					}
+				})
+			}
+		}
+	})
+}
+
+// soon returns the error of f, which must not wait for ever.
+func soon(t *testing.T, f func() error) error {
+	t.Helper()
+	done := make(chan error, 1)
+	go func() { done <- f() }()
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(20 * time.Second):
+		t.Fatal("it waits for ever")
+		return nil
+	}
+}
+
+// hold keeps a file of the node open until the test ends.
+func hold(t *testing.T, n *node.Node, path string) {
+	t.Helper()
+	err := n.Do(func() error {
+		file, err := os.OpenFile(path, os.O_RDWR, 0)
+		t.Cleanup(func() { file.Close() })
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }

@@ -264,6 +264,9 @@ func settle(t testing.TB, n *node.Node, c *node.Container) {
 			if l.Attrs().Flags&net.FlagUp == 0 {
 				continue
 			}
+			if carrier, err := inside.HasCarrier(l); err != nil || !carrier {
+				continue // there is nothing to wait for
+			}
 			addrs, err := inside.AddrList(l, netlink.FAMILY_V6)
 			if err != nil {
 				return err

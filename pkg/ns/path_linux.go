@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/containernetworking/plugins/pkg/unpolled"
 )
 
 // The kinds of filesystem a namespace path may be on (linux/magic.h).
@@ -55,9 +57,10 @@ type goneErr struct{ error }
 
 func (e goneErr) Unwrap() error { return e.error }
 
-// noteGone marks such an error. ESRCH is that of a process that ended meanwhile.
+// noteGone marks such an error. ESRCH is that of a process that ended meanwhile, and a
+// directory of procfs is no file.
 func noteGone(err error) error {
-	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ESRCH) {
+	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ESRCH) || errors.Is(err, unpolled.ErrIrregular) {
 		return goneErr{err}
 	}
 	return err

@@ -2,7 +2,6 @@ package record
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 
@@ -28,7 +27,7 @@ func OpenLocked(path string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := flock(file, unix.LOCK_EX); err != nil {
+	if err := unpolled.Flock(file, unix.LOCK_EX); err != nil {
 		file.Close()
 		return nil, err
 	}
@@ -47,7 +46,7 @@ func WhileThere(path string, f func() error) error {
 			return err
 		}
 		defer file.Close()
-		if err := flock(file, unix.LOCK_EX); err != nil {
+		if err := unpolled.Flock(file, unix.LOCK_EX); err != nil {
 			return err
 		}
 		if isAt(file, path) {
@@ -64,18 +63,6 @@ func isAt(file *os.File, path string) bool {
 	}
 	there, err := os.Stat(path)
 	return err == nil && os.SameFile(held, there)
-}
-
-func flock(file *os.File, how int) error {
-	for {
-		err := unix.Flock(int(file.Fd()), how)
-		if err == nil {
-			return nil
-		}
-		if !errors.Is(err, unix.EINTR) {
-			return fmt.Errorf("lock %s: %w", file.Name(), err)
-		}
-	}
 }
 
 // A repair makes what records say; who removes an attachment removes the record
@@ -98,15 +85,15 @@ func Alone(directory string, f func() error) error { return inside(directory, un
 // inside runs f with the lock of a directory, of which there is no need if there
 // is no directory.
 func inside(directory string, how int, f func() error) error {
-	file, err := unpolled.Open(directory, unix.O_RDONLY)
-	if errors.Is(err, fs.ErrNotExist) {
+	file, err := unpolled.OpenDirectory(directory)
+	if IsMissing(err) {
 		return f()
 	}
 	if err != nil {
 		return err
 	}
 	defer file.Close()
-	if err := flock(file, how); err != nil {
+	if err := unpolled.Flock(file, how); err != nil {
 		return err
 	}
 	return f()

@@ -5,16 +5,53 @@ package unpolled
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"os"
 
 	"golang.org/x/sys/unix"
 )
 
-// Open is like os.OpenFile. Flags are those of open(2); a file that it makes is for root
-// alone.
-func Open(path string, flags int) (*os.File, error) {
-	fd, err := unix.Open(path, flags|unix.O_CLOEXEC, 0o600)
+// ErrIrregular says that what is at a path is none of the files that can be read to an end:
+// whoever may write to a directory may have made a FIFO there, a device, or a directory.
+var ErrIrregular = errors.New("no regular file")
+
+// Open is like os.OpenFile for regular files, be it through a symbolic link. Others are
+// ErrIrregular: a FIFO that nobody else opens would be waited for, for ever. (One that is
+// opened to be written to is unix.ENXIO.) Flags are those of open(2); a file that it makes
+// is for root alone.
+func Open(path string, flags int) (*os.File, error) { return Make(path, flags, 0o600) }
+
+// Make is Open with the permissions of a file that it makes.
+func Make(path string, flags int, mode uint32) (*os.File, error) {
+	fd, err := unix.Open(path, flags|unix.O_CLOEXEC|unix.O_NONBLOCK, mode)
+	if err == nil {
+		if err = settle(fd, flags); err != nil {
+			unix.Close(fd)
+		}
+	}
+	if err != nil {
+		return nil, &os.PathError{Op: "open", Path: path, Err: err}
+	}
+	return os.NewFile(uintptr(fd), path), nil
+}
+
+// settle makes a file one that os.NewFile does not have polled, if it is a regular one.
+func settle(fd, flags int) error {
+	var stat unix.Stat_t
+	if err := unix.Fstat(fd, &stat); err != nil {
+		return err
+	}
+	if stat.Mode&unix.S_IFMT != unix.S_IFREG {
+		return ErrIrregular
+	}
+	_, err := unix.FcntlInt(uintptr(fd), unix.F_SETFL, flags)
+	return err
+}
+
+// OpenDirectory opens a directory, to be listed or locked. Anything else is unix.ENOTDIR.
+func OpenDirectory(path string) (*os.File, error) {
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, &os.PathError{Op: "open", Path: path, Err: err}
 	}
@@ -39,4 +76,17 @@ func WriteFile(path string, content []byte) error {
 	}
 	_, err = file.Write(content)
 	return errors.Join(err, file.Close())
+}
+
+// Flock is flock(2), which a signal interrupts in a Go program at any time.
+func Flock(file *os.File, how int) error {
+	for {
+		err := unix.Flock(int(file.Fd()), how)
+		if err == nil {
+			return nil
+		}
+		if !errors.Is(err, unix.EINTR) {
+			return fmt.Errorf("lock %s: %w", file.Name(), err)
+		}
+	}
 }

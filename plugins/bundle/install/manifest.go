@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/containernetworking/plugins/pkg/record"
+	"github.com/containernetworking/plugins/pkg/unpolled"
 )
 
 // manifest is what was installed: the SHA-256 of each file by its name, or by its path if
@@ -27,7 +28,7 @@ func manifestPath(dir string) string { return filepath.Join(dir, ".cni-plugins.s
 // readManifest returns an empty manifest if there is none.
 func readManifest(dir string) (manifest, error) {
 	m := manifest{}
-	text, err := os.ReadFile(manifestPath(dir))
+	text, err := unpolled.ReadFile(manifestPath(dir))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
@@ -87,7 +88,7 @@ func resolve(dir, name string) string {
 // a symbolic link leads to what was installed last. One that leads to nothing, since its
 // file has been removed, is ours.
 func (m manifest) describes(path string) (bool, error) {
-	file, err := os.Open(path)
+	file, err := unpolled.Open(path, os.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) {
 		return true, nil
 	}

@@ -9,6 +9,8 @@ import (
 	"strconv"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/containernetworking/plugins/pkg/unpolled"
 )
 
 // listener is the socket of the daemon.
@@ -68,13 +70,13 @@ func makeSocket(path string) (*listener, error) {
 		return nil, err
 	}
 	// Of two daemons that start at once, the other one finds this one alive.
-	lock, err := os.Open(dir)
+	lock, err := unpolled.OpenDirectory(dir)
 	if err != nil {
 		return nil, err
 	}
 	defer lock.Close()
-	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX); err != nil {
-		return nil, fmt.Errorf("lock %s: %w", dir, err)
+	if err := unpolled.Flock(lock, unix.LOCK_EX); err != nil {
+		return nil, err
 	}
 	if err := removeStale(path); err != nil {
 		return nil, err

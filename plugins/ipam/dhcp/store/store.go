@@ -11,6 +11,7 @@ import (
 
 	"github.com/containernetworking/plugins/pkg/owner"
 	"github.com/containernetworking/plugins/pkg/record"
+	"github.com/containernetworking/plugins/pkg/unpolled"
 	"github.com/containernetworking/plugins/plugins/ipam/dhcp/dhcp4"
 	"github.com/containernetworking/plugins/plugins/ipam/dhcp/dhcp6"
 )
@@ -133,7 +134,7 @@ func read(path string) (*Record, error) {
 	if filepath.Ext(path) != suffix {
 		return nil, fmt.Errorf("read lease %s: it was being written", path)
 	}
-	text, err := os.ReadFile(path)
+	text, err := unpolled.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}

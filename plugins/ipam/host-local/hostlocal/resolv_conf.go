@@ -2,31 +2,28 @@ package hostlocal
 
 import (
 	"bufio"
+	"errors"
 	"os"
 	"strings"
 
 	"github.com/containernetworking/cni/pkg/types"
-	"golang.org/x/sys/unix"
 
 	"github.com/containernetworking/plugins/pkg/plugin"
+	"github.com/containernetworking/plugins/pkg/unpolled"
 )
 
 // readResolvConf reads a file like /etc/resolv.conf (resolv.conf(5)). Others than
 // regular files may have no end, and a FIFO without a writer not even a beginning.
 func readResolvConf(path string) (types.DNS, error) {
 	var dns types.DNS
-	file, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	file, err := unpolled.Open(path, os.O_RDONLY)
+	if errors.Is(err, unpolled.ErrIrregular) {
+		return dns, plugin.Errorf(types.ErrInvalidNetworkConfig, "resolvConf %s is no regular file", path)
+	}
 	if err != nil {
 		return dns, err
 	}
 	defer file.Close()
-	info, err := file.Stat()
-	if err != nil {
-		return dns, err
-	}
-	if !info.Mode().IsRegular() {
-		return dns, plugin.Errorf(types.ErrInvalidNetworkConfig, "resolvConf %s is no regular file", path)
-	}
 	lines := bufio.NewScanner(file)
 	for lines.Scan() {
 		line := strings.TrimSpace(lines.Text())

@@ -11,8 +11,6 @@ import (
 	"path/filepath"
 	"syscall"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/containernetworking/plugins/pkg/owner"
 	"github.com/containernetworking/plugins/pkg/record"
 	"github.com/containernetworking/plugins/pkg/sandbox"
@@ -208,7 +206,7 @@ func (s *state) claimant(key, except string) (string, error) {
 // eachClaim hands the prefixes of those who claim something to f, until that returns
 // false.
 func eachClaim(key string, f func(prefix string) (more bool, err error)) error {
-	dir, err := unpolled.Open(claimDir(key), unix.O_RDONLY)
+	dir, err := unpolled.OpenDirectory(claimDir(key))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

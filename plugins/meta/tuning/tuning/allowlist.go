@@ -3,13 +3,13 @@ package tuning
 import (
 	"errors"
 	"io/fs"
-	"os"
 	"regexp"
 	"strings"
 
 	"github.com/containernetworking/cni/pkg/types"
 
 	"github.com/containernetworking/plugins/pkg/plugin"
+	"github.com/containernetworking/plugins/pkg/unpolled"
 )
 
 // allowListPath is where the administrator of a node may restrict the sysctls.
@@ -20,7 +20,7 @@ type allowList []*regexp.Regexp
 
 // readAllowList returns the node's list, nil if there is none.
 func readAllowList() (allowList, error) {
-	text, err := os.ReadFile(allowListPath)
+	text, err := unpolled.ReadFile(allowListPath)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

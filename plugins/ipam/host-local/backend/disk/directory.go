@@ -30,8 +30,7 @@ func (d directory) path(name string) string { return filepath.Join(string(d), na
 // read returns the lease on addr, or nil if addr is free: if there is no file or
 // one without holder.
 func (d directory) read(addr netip.Addr) (*lease, error) {
-	// What somebody put there that is no plain file must not stop us.
-	file, err := os.OpenFile(d.path(addr.String()), os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW, 0)
+	file, err := unpolled.Open(d.path(addr.String()), os.O_RDONLY|unix.O_NOFOLLOW)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -62,7 +61,7 @@ func unreadable() *lease { return &lease{since: time.Unix(1<<33, 0)} }
 // each calls visit for each file that is named like an address, with nil if it
 // has no holder.
 func (d directory) each(visit func(netip.Addr, *lease)) error {
-	dir, err := os.Open(string(d))
+	dir, err := unpolled.OpenDirectory(string(d))
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 
 	"github.com/alexflint/go-filemutex"
+
+	"github.com/containernetworking/plugins/pkg/unpolled"
 )
 
 // lockName is the lock's file in a network's directory. It is never removed:
@@ -34,6 +36,10 @@ func NewFileLock(lockPath string) (*FileLock, error) {
 	}
 	if err == nil && info.IsDir() {
 		lockPath = filepath.Join(lockPath, lockName)
+	}
+	// filemutex would wait for the other end of a FIFO.
+	if info, err = os.Stat(lockPath); err == nil && !info.Mode().IsRegular() {
+		return nil, &fs.PathError{Op: "open", Path: lockPath, Err: unpolled.ErrIrregular}
 	}
 	mutex, err := filemutex.New(lockPath)
 	if err != nil {
