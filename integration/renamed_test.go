@@ -16,8 +16,6 @@ type renamable struct {
 	name    string
 	plugins [][2]string // type and keys
 	host    string
-	// outlives says that DEL finds all by records also when the namespace is gone.
-	outlives bool
 }
 
 const (
@@ -26,20 +24,20 @@ const (
 )
 
 var renamables = []renamable{
-	{name: "ptp", plugins: [][2]string{{"ptp", `"ipMasq": true, "ipMasqBackend": "nftables", ` + dualStack}}, outlives: true},
-	{name: "ptp with iptables", plugins: [][2]string{{"ptp", `"ipMasq": true, "ipMasqBackend": "iptables", ` + dualStack}}, outlives: true},
-	{name: "bridge", plugins: [][2]string{{"bridge", guarded}}, outlives: true},
+	{name: "ptp", plugins: [][2]string{{"ptp", `"ipMasq": true, "ipMasqBackend": "nftables", ` + dualStack}}},
+	{name: "ptp with iptables", plugins: [][2]string{{"ptp", `"ipMasq": true, "ipMasqBackend": "iptables", ` + dualStack}}},
+	{name: "bridge", plugins: [][2]string{{"bridge", guarded}}},
 	{name: "macvlan", plugins: [][2]string{{"macvlan", `"master": "uplink", ` + dualStack}}, host: wire},
 	{name: "ipvlan", plugins: [][2]string{{"ipvlan", `"master": "uplink", ` + dualStack}}, host: wire},
 	{name: "vlan", plugins: [][2]string{{"vlan", `"master": "uplink", "vlanId": 5, ` + dualStack}}, host: wire},
 	{name: "dummy", plugins: [][2]string{{"dummy", dualStack}}},
 	{name: "tap", plugins: [][2]string{{"tap", dualStack}}},
 	{name: "host-device", plugins: [][2]string{{"host-device", `"device": "uplink", ` + dualStack}}, host: wire},
-	{name: "firewall", plugins: [][2]string{{"bridge", guarded}, {"firewall", `"backend": "nftables", "ingressPolicy": "same-bridge"`}}, outlives: true},
-	{name: "firewall with iptables", plugins: [][2]string{{"bridge", guarded}, {"firewall", `"backend": "iptables"`}}, outlives: true},
-	{name: "portmap", plugins: [][2]string{{"bridge", guarded}, {"portmap", `"backend": "nftables", ` + mapped}}, outlives: true},
-	{name: "portmap with iptables", plugins: [][2]string{{"bridge", guarded}, {"portmap", `"backend": "iptables", ` + mapped}}, outlives: true},
-	{name: "tuning", plugins: [][2]string{{"bridge", guarded}, {"tuning", `"mtu": 1400, "promisc": true`}}, outlives: true},
+	{name: "firewall", plugins: [][2]string{{"bridge", guarded}, {"firewall", `"backend": "nftables", "ingressPolicy": "same-bridge"`}}},
+	{name: "firewall with iptables", plugins: [][2]string{{"bridge", guarded}, {"firewall", `"backend": "iptables"`}}},
+	{name: "portmap", plugins: [][2]string{{"bridge", guarded}, {"portmap", `"backend": "nftables", ` + mapped}}},
+	{name: "portmap with iptables", plugins: [][2]string{{"bridge", guarded}, {"portmap", `"backend": "iptables", ` + mapped}}},
+	{name: "tuning", plugins: [][2]string{{"bridge", guarded}, {"tuning", `"mtu": 1400, "promisc": true`}}},
 	{name: "bandwidth", plugins: [][2]string{{"bridge", plain}, {"bandwidth", `"runtimeConfig": {"bandwidth": ` + both + `}`}}},
 	{name: "sbr", plugins: [][2]string{{"bridge", plain}, {"sbr", `"table": 5000`}}},
 	{name: "vrf", plugins: [][2]string{{"bridge", plain}, {"vrf", `"vrfname": "blue"`}}},
@@ -128,8 +126,8 @@ func TestRenamed(t *testing.T) {
 // So it does if the namespace is gone.
 func TestRenamedAndGone(t *testing.T) {
 	eachRenamable(t, func(t *testing.T, r renamable, n *node.Node, c *node.Container) {
-		if !r.outlives {
-			return
+		if r.name == "host-device" {
+			return // TestHostDeviceHardware has a device that comes back by itself
 		}
 		before := n.Container(t, "first")
 		r.add(t, n, before, "before")
@@ -138,6 +136,10 @@ func TestRenamedAndGone(t *testing.T) {
 		state := n.State(t)
 		r.add(t, n, c, "before")
 		c.Remove(t)
+		if slices.Contains([]string{"bandwidth", "sbr", "vrf"}, r.name) {
+			// Nothing tells bridge which of its ports ends now, so that the bridge is not empty.
+			n.Exec(t, "sh", "-ec", `while [ -n "$(ls /sys/class/net/br0/brif)" ]; do sleep 0.02; done`)
+		}
 		r.del(t, n, c, "after")
 		cleaned(t, n, state, regexp.MustCompile("/run/netns/c( |$)"))
 	})

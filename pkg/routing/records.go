@@ -1,8 +1,6 @@
 package routing
 
 import (
-	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -68,7 +66,7 @@ func (r Records) Read(n *link.Namespace, a owner.Attachment, into interface{ isI
 
 // Release runs release within the namespace at path, for a DEL, with the attachment under
 // the name that its network had at ADD. If the namespace is gone, and all that was in it,
-// the record is all there is to remove. If the interface is another container's, which may
+// the record is all there is to remove, whatever the network's name was. If the interface is another container's, which may
 // have the path now, there is nothing to do.
 func (r Records) Release(path string, a owner.Attachment, release func(*link.Namespace, owner.Attachment) error) error {
 	if _, err := os.Lstat(r.path(a)); err != nil {
@@ -81,7 +79,7 @@ func (r Records) Release(path string, a owner.Attachment, release func(*link.Nam
 	}
 	err := Within(path, func(n *link.Namespace) error { return release(n, a) })
 	if ns.IsGone(err) {
-		return r.Remove(a)
+		return r.removeWhere(a.IsOf)
 	}
 	return err
 }
@@ -92,13 +90,18 @@ func (r Records) Remove(a owner.Attachment) error { return record.Remove(r.path(
 // Collect removes the records of the network's attachments that are not among the
 // valid ones. They are all that outlives a container.
 func (r Records) Collect(network string, valid []owner.Attachment) error {
+	return r.removeWhere(owner.Stale(network, valid))
+}
+
+// removeWhere removes the records of those attachments whose prefixes match.
+func (r Records) removeWhere(match func(prefix string) bool) error {
 	entries, err := os.ReadDir(directory)
-	if errors.Is(err, fs.ErrNotExist) {
+	if record.IsMissing(err) {
 		return nil
 	}
-	errs, isStale := []error{err}, owner.Stale(network, valid)
+	errs := []error{err}
 	for _, e := range entries {
-		if name, ours := strings.CutPrefix(e.Name(), string(r)+"-"); ours && isStale(name) {
+		if name, ours := strings.CutPrefix(e.Name(), string(r)+"-"); ours && match(name) {
 			errs = append(errs, record.Remove(filepath.Join(directory, e.Name())))
 		}
 	}

@@ -146,9 +146,15 @@ func revert(conf *allocator.IPAMConfig, tx *disk.Tx) error {
 }
 
 func del(args *skel.CmdArgs) error {
-	return change(args, func(tx *disk.Tx) error {
+	held := false
+	err := change(args, func(tx *disk.Tx) error {
+		held = len(tx.GetByID(args.ContainerID, args.IfName)) > 0
 		return tx.ReleaseByID(args.ContainerID, args.IfName)
 	})
+	if err != nil || held {
+		return err
+	}
+	return delFormer(args)
 }
 
 func gc(args *skel.CmdArgs) error {

@@ -36,7 +36,12 @@ func ownName(a owner.Attachment) string { return a.DeviceName(ifbNameLen, ifbPre
 // before it has an alias.
 func birthMAC(a owner.Attachment) net.HardwareAddr {
 	mac, _ := hex.DecodeString(strings.TrimPrefix(ownName(a), ifbPrefix))
-	mac[0] = mac[0]&^1 | 2 // for one station, administered locally
+	return local(mac)
+}
+
+// local makes an address one for a single station, administered locally.
+func local(mac net.HardwareAddr) net.HardwareAddr {
+	mac[0] = mac[0]&^1 | 2
 	return mac
 }
 

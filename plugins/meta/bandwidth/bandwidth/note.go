@@ -51,6 +51,16 @@ func mayBeLimited(a owner.Attachment) bool {
 
 func ifbPath(name string) string { return filepath.Join("/sys/class/net", name) }
 
+// noted returns the attachment under the name that its network had at ADD, if that is noted:
+// somebody may have changed it since.
+func noted(a owner.Attachment) owner.Attachment {
+	var n note
+	if found, err := record.Read(notePath(a), &n); err == nil && found && a.IsOf(n.Prefix()) {
+		return n.Attachment
+	}
+	return a
+}
+
 // notes returns all notes.
 func notes() ([]note, error) {
 	names, err := record.Names(notesDir)

@@ -32,14 +32,18 @@ func remove(a *chained.Attachment) error {
 	defer host.Close()
 	container, err := link.Open(a.Args.Netns)
 	if ns.IsGone(err) {
+		a.Attachment = noted(a.Attachment)
 		return removeFromHost(host, nil, a)
 	}
 	if err != nil {
 		return plugin.Join(removeFromHost(host, nil, a), err)
 	}
 	defer container.Close()
-	if known, ok := a.Attachment.Former(link.TagOf(host, container, a.IfName)); ok {
+	tag := link.TagOf(host, container, a.IfName)
+	if known, ok := a.Attachment.Former(tag); ok {
 		a.Attachment = known
+	} else if tag == "" {
+		a.Attachment = noted(a.Attachment)
 	}
 	l, err := interfaceOf(container, a)
 	return plugin.Join(err, removeFromHost(host, l, a), removeInside(container, l, a))

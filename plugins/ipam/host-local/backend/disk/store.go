@@ -57,6 +57,23 @@ func Path(network, dataDir string) string {
 	return filepath.Join(dataDir, network)
 }
 
+// Networks returns the names of the networks that have a store below dataDir, by default
+// /var/lib/cni/networks: whoever uses one has made its lock. Without that directory it returns an error that wraps
+// fs.ErrNotExist.
+func Networks(dataDir string) ([]string, error) {
+	entries, err := os.ReadDir(Path("", dataDir))
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, e := range entries {
+		if info, err := os.Lstat(filepath.Join(Path(e.Name(), dataDir), lockName)); err == nil && info.Mode().IsRegular() {
+			names = append(names, e.Name())
+		}
+	}
+	return names, nil
+}
+
 // Reserve makes a reservation unless another one has ip, and keeps ip as the
 // last one that rangeID gave out.
 func (s *Store) Reserve(id string, ifname string, ip net.IP, rangeID string) (bool, error) {

@@ -142,6 +142,19 @@ func (t *Tx) ReleaseByID(id string, ifname string) error {
 	return t.err
 }
 
+// ReleaseOwn frees and returns those addresses that a container's interface has by its own
+// name and that match.
+func (t *Tx) ReleaseOwn(id string, ifname string, match func(netip.Addr) bool) []netip.Addr {
+	own, _ := t.find(newHolder(id, ifname))
+	own = slices.DeleteFunc(own, func(h held) bool { return !match(h.addr) })
+	t.release(own)
+	var addrs []netip.Addr
+	for _, h := range own {
+		addrs = append(addrs, h.addr)
+	}
+	return addrs
+}
+
 // Supersede frees what a container's interface has left from an earlier boot,
 // beyond what it got again by Reserve.
 func (t *Tx) Supersede(id string, ifname string) error {
