@@ -12,10 +12,11 @@ import (
 	"github.com/containernetworking/plugins/pkg/ns"
 )
 
-// Addresses returns the addresses that interfaces have in any network namespace of the
-// node, which is one that a process is in, or that has a path where runtimes keep them.
-func Addresses() (map[netip.Addr]bool, error) {
-	all, seen := map[netip.Addr]bool{}, map[uint64]bool{}
+// Paths returns a path of each network namespace of the node, which is one that a process
+// is in, or that has a path where runtimes keep them.
+func Paths() ([]string, error) {
+	var all []string
+	seen := map[uint64]bool{}
 	for _, pattern := range []string{"/proc/[0-9]*/ns/net", "/run/netns/*", "/run/docker/netns/*"} {
 		paths, err := filepath.Glob(pattern)
 		if err != nil {
@@ -23,13 +24,26 @@ func Addresses() (map[netip.Addr]bool, error) {
 		}
 		for _, path := range paths {
 			var stat unix.Stat_t
-			if unix.Stat(path, &stat) != nil || seen[stat.Ino] {
-				continue
+			if unix.Stat(path, &stat) == nil && !seen[stat.Ino] {
+				seen[stat.Ino] = true
+				all = append(all, path)
 			}
-			seen[stat.Ino] = true
-			if err := addAddresses(all, path); err != nil {
-				return nil, fmt.Errorf("look which containers there are: %w", err)
-			}
+		}
+	}
+	return all, nil
+}
+
+// Addresses returns the addresses that interfaces have in any network namespace of the
+// node.
+func Addresses() (map[netip.Addr]bool, error) {
+	paths, err := Paths()
+	if err != nil {
+		return nil, err
+	}
+	all := map[netip.Addr]bool{}
+	for _, path := range paths {
+		if err := addAddresses(all, path); err != nil {
+			return nil, fmt.Errorf("look which containers there are: %w", err)
 		}
 	}
 	return all, nil

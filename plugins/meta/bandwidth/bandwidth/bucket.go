@@ -68,13 +68,14 @@ var handle = netlink.MakeHandle(1, 0)
 
 // apply lets what leaves through the interface pass the bucket. A queueing
 // discipline that somebody else has put there is unix.EEXIST.
-func (b *bucket) apply(n *link.Namespace, l netlink.Link) error {
-	want := b.tbf()
+func (b *bucket) apply(n *link.Namespace, l netlink.Link) error { return b.tbf().put(n, l) }
+
+func (t tbf) put(n *link.Namespace, l netlink.Link) error {
 	err := n.QdiscAdd(&netlink.Tbf{
 		QdiscAttrs: netlink.QdiscAttrs{LinkIndex: l.Attrs().Index, Handle: handle, Parent: netlink.HANDLE_ROOT},
-		Rate:       want.rate,
-		Limit:      want.limit,
-		Buffer:     want.buffer,
+		Rate:       t.rate,
+		Limit:      t.limit,
+		Buffer:     t.buffer,
 	})
 	if err != nil {
 		return fmt.Errorf("create qdisc of %q: %w", l.Attrs().Name, err)
@@ -114,16 +115,9 @@ func isBucket(q *link.Qdisc) bool { return q != nil && q.Kind == "tbf" }
 // check returns one error for all in which the interface's bucket differs.
 func (b *bucket) check(n *link.Namespace, l netlink.Link) error {
 	name := l.Attrs().Name
-	q, err := n.Qdisc(l, netlink.HANDLE_ROOT)
+	have, err := bucketOf(n, l)
 	if err != nil {
 		return err
-	}
-	if !isBucket(q) {
-		return fmt.Errorf("interface %s has no qdisc tbf", name)
-	}
-	have, err := parseTBF(q.Options)
-	if err != nil {
-		return fmt.Errorf("read the qdisc of %q: %w", name, err)
 	}
 	differs := func(what string, have, want, upstreams uint64) error {
 		if have == want || have == upstreams {
@@ -136,6 +130,23 @@ func (b *bucket) check(n *link.Namespace, l netlink.Link) error {
 		differs("rate in B/s", have.rate, want.rate, theirs.rate),
 		differs("limit in B", uint64(have.limit), uint64(want.limit), uint64(theirs.limit)),
 		differs("burst in ns", have.burst(), want.burst(), theirs.burst()))
+}
+
+// bucketOf returns the interface's bucket.
+func bucketOf(n *link.Namespace, l netlink.Link) (tbf, error) {
+	name := l.Attrs().Name
+	q, err := n.Qdisc(l, netlink.HANDLE_ROOT)
+	if err != nil {
+		return tbf{}, err
+	}
+	if !isBucket(q) {
+		return tbf{}, fmt.Errorf("interface %s has no qdisc tbf", name)
+	}
+	have, err := parseTBF(q.Options)
+	if err != nil {
+		return tbf{}, fmt.Errorf("read the qdisc of %q: %w", name, err)
+	}
+	return have, nil
 }
 
 // parseTBF reads the options of a qdisc tbf.
