@@ -2,16 +2,19 @@ package record
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/containernetworking/plugins/integration/node"
 )
 
-// What the kernel can is tried once for each boot, what it cannot each time.
+// What the kernel can is tried once for each boot, and so is what it lacks, unless there are
+// other drivers by then; what went wrong otherwise is tried each time.
 func TestAble(t *testing.T) {
 	t.Parallel()
 	n, boot := node.New(t), filepath.Join(t.TempDir(), "boot_id")
@@ -43,6 +46,45 @@ func TestAble(t *testing.T) {
 		able("x", nil, 5)
 		able("y", nil, 6)
 		able("y", nil, 7)
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// What the kernel lacks it may have when a driver has been installed.
+func TestAbleLater(t *testing.T) {
+	t.Parallel()
+	n, release := node.New(t), filepath.Join(t.TempDir(), "osrelease")
+	if err := os.WriteFile(release, []byte("../../run/drivers\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tried := 0
+	able := func(outcome error, want int) {
+		t.Helper()
+		err := Able("x", func() error { tried++; return outcome })
+		if tried != want || (err == nil) != (outcome == nil) || err != nil && err.Error() != "make y: operation not supported" {
+			t.Errorf("%v, tried %d times, want %d", err, tried, want)
+		}
+	}
+	lacking := fmt.Errorf("make y: %w", unix.EOPNOTSUPP)
+	err := n.Do(func() error {
+		if err := unix.Mount(release, "/proc/sys/kernel/osrelease", "", unix.MS_BIND, ""); err != nil {
+			return err
+		}
+		able(lacking, 1)
+		able(lacking, 1)
+		if err := errors.Join(os.Mkdir("/run/drivers", 0o700), os.WriteFile("/run/drivers/modules.dep", nil, 0o600)); err != nil {
+			return err
+		}
+		able(lacking, 2)
+		able(lacking, 2)
+		if err := os.Chtimes("/run/drivers/modules.dep", time.Now(), time.Now().Add(time.Second)); err != nil {
+			return err
+		}
+		able(nil, 3)
+		able(nil, 3)
 		return nil
 	})
 	if err != nil {
