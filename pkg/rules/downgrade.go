@@ -20,15 +20,12 @@ func (r Records) Downgrade(args []string) error {
 		if err != nil {
 			return err
 		}
-		alive, err := r.alive(host)
+		all, err := r.all(host)
 		if err != nil {
 			return err
 		}
-		gone, err := r.except(prefixes, alive)
-		if err != nil {
-			return err
-		}
-		if err := r.downgrade(alive, gone); err != nil {
+		living := slices.Concat(all[alive], all[unknown])
+		if err := r.downgrade(living, all[gone]); err != nil {
 			return err
 		}
 		for _, prefix := range prefixes {
@@ -36,37 +33,18 @@ func (r Records) Downgrade(args []string) error {
 				return err
 			}
 		}
-		plugin.Downgraded(len(alive), len(gone))
+		plugin.Downgraded(len(living), len(all[gone]))
 		return nil
 	})
 }
 
-// except returns the records of those prefixes that are not of the known ones.
-func (r Records) except(prefixes []string, known []Record) ([]Record, error) {
-	var others []Record
-	for _, prefix := range prefixes {
-		if slices.ContainsFunc(known, func(kept Record) bool { return kept.Prefix() == prefix }) {
-			continue
-		}
-		var kept Record
-		found, err := record.Read(r.path(prefix), &kept)
-		if err != nil {
-			return nil, err
-		}
-		if found {
-			others = append(others, kept)
-		}
-	}
-	return others, nil
-}
-
-// downgrade rewrites the rules of those that are alive, and removes the others'.
-func (r Records) downgrade(alive, gone []Record) error {
+// downgrade rewrites the rules of the living, and removes those of the others.
+func (r Records) downgrade(living, gone []Record) error {
 	var errs []error
 	for _, kept := range gone {
 		errs = append(errs, nat.Del(kept.Attachment, kept.networks()...))
 	}
-	for backend, all := range masqueradedBy(alive) {
+	for backend, all := range masqueradedBy(living) {
 		m, err := nat.Open(&backend)
 		if err == nil {
 			err = m.Downgrade(all)
@@ -74,7 +52,7 @@ func (r Records) downgrade(alive, gone []Record) error {
 		errs = append(errs, err)
 	}
 	if r.Unrestrict != nil {
-		errs = append(errs, r.Unrestrict(restricted(slices.Concat(alive, gone)), restricted(checkedByUpstream(alive))))
+		errs = append(errs, r.Unrestrict(restricted(slices.Concat(living, gone)), restricted(checkedByUpstream(living))))
 	}
 	return plugin.Join(errs...)
 }

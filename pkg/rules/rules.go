@@ -126,8 +126,8 @@ func (r Records) prefixes() ([]string, error) {
 // What is there stays as it is.
 func (r Records) Repair(args []string) error {
 	return r.exclusively(args, func(host *link.Namespace) error {
-		alive, err := r.alive(host)
-		return plugin.Join(err, r.repair(alive), r.bury(host, alive))
+		all, err := r.all(host)
+		return plugin.Join(err, r.repair(all[alive]), r.bury(all[gone]))
 	})
 }
 
@@ -144,19 +144,10 @@ func (r Records) exclusively(args []string, run func(host *link.Namespace) error
 	return record.Repairing(r.directory(), func() error { return run(host) })
 }
 
-// bury removes what attachments have whose link is gone without a DEL, and their records.
-// One whose link bears somebody else's tag may live, and stays as it is.
-func (r Records) bury(host *link.Namespace, alive []Record) error {
-	prefixes, err := r.prefixes()
-	if err != nil || len(prefixes) == len(alive) {
-		return err
-	}
-	others, err := r.except(prefixes, alive)
-	errs := []error{err}
-	for _, kept := range others {
-		if _, err := host.LinkByName(kept.Link); !link.IsNotFound(err) {
-			continue
-		}
+// bury removes what attachments have that are gone, and their records.
+func (r Records) bury(gone []Record) error {
+	var errs []error
+	for _, kept := range gone {
 		err := nat.Del(kept.Attachment, kept.networks()...)
 		if r.Release != nil {
 			err = plugin.Join(err, r.Release(kept.Attachment))
@@ -169,40 +160,48 @@ func (r Records) bury(host *link.Namespace, alive []Record) error {
 	return plugin.Join(errs...)
 }
 
-// alive returns the records of those attachments whose link is there. It asks for
-// each link: others may have many more.
-func (r Records) alive(host *link.Namespace) ([]Record, error) {
+// fate is what has become of an attachment with a record.
+type fate int
+
+const (
+	alive fate = iota
+	// gone is one whose link is, without a DEL.
+	gone
+	// unknown is one whose link bears somebody else's tag, or none: it may live.
+	unknown
+)
+
+// all returns the records by what has become of the attachments. It asks for each link:
+// others may have many more.
+func (r Records) all(host *link.Namespace) (map[fate][]Record, error) {
 	prefixes, err := r.prefixes()
-	if err != nil {
-		return nil, err
-	}
-	var (
-		alive []Record
-		errs  []error
-	)
+	errs := []error{err}
+	all := map[fate][]Record{}
 	for _, prefix := range prefixes {
 		var kept Record
 		found, err := record.Read(r.path(prefix), &kept)
-		if found {
-			found, err = kept.isAlive(host)
-		}
-		if found {
-			alive = append(alive, kept)
+		if found && err == nil {
+			var f fate
+			if f, err = kept.fate(host); err == nil {
+				all[f] = append(all[f], kept)
+			}
 		}
 		errs = append(errs, err)
 	}
-	return alive, plugin.Join(errs...)
+	return all, plugin.Join(errs...)
 }
 
-func (r Record) isAlive(host *link.Namespace) (bool, error) {
+func (r Record) fate(host *link.Namespace) (fate, error) {
 	l, err := host.LinkByName(r.Link)
-	if link.IsNotFound(err) {
-		return false, nil
+	switch {
+	case link.IsNotFound(err):
+		return gone, nil
+	case err != nil:
+		return unknown, fmt.Errorf("look %q up: %w", r.Link, err)
+	case r.Owns(l.Attrs().Alias):
+		return alive, nil
 	}
-	if err != nil {
-		return false, fmt.Errorf("look %q up: %w", r.Link, err)
-	}
-	return r.Owns(l.Attrs().Alias), nil
+	return unknown, nil
 }
 
 // repair repairs the rules of all.

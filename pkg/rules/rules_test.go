@@ -120,8 +120,9 @@ func left(f func() error, want ...owner.Attachment) error {
 	return nil
 }
 
-// Only a link with the owner's tag says that the container is there.
-func TestAlive(t *testing.T) {
+// A link with the owner's tag says that the container is there, none that it is gone, and
+// one with another's tag nothing.
+func TestFate(t *testing.T) {
 	t.Parallel()
 	onHost(t, func() error {
 		if err := errors.Join(records.Keep(recordOf(one), addresses()), records.Keep(recordOf(two), addresses())); err != nil {
@@ -136,23 +137,30 @@ func TestAlive(t *testing.T) {
 		if err := os.WriteFile(records.path(foreign.Prefix()), []byte("{"), 0o600); err != nil {
 			return err
 		}
-		for _, want := range []int{0, 1} {
-			alive, err := records.alive(host)
-			if err != nil || len(alive) != want || want > 0 && alive[0].Attachment != one {
-				return fmt.Errorf("alive: %v, %w", alive, err)
+		expect := func(want map[fate]int) error {
+			all, err := records.all(host)
+			if err != nil || len(all[alive]) != want[alive] || len(all[gone]) != want[gone] || len(all[unknown]) != want[unknown] {
+				return fmt.Errorf("want %v, got %v, %w", want, all, err)
 			}
-			if _, _, err := link.AddVeth(host, host, link.Veth{Name: "inside", HostName: "veth0"}); want == 0 && err != nil {
-				return err
-			}
-			l, err := host.LinkByName("veth0")
-			if err != nil {
-				return err
-			}
-			if err := host.LinkSetAlias(l, one.Tag()); err != nil {
-				return err
-			}
+			return nil
 		}
-		return nil
+		if err := expect(map[fate]int{gone: 2}); err != nil {
+			return err
+		}
+		if _, _, err := link.AddVeth(host, host, link.Veth{Name: "inside", HostName: "veth0"}); err != nil {
+			return err
+		}
+		if err := expect(map[fate]int{unknown: 2}); err != nil {
+			return err
+		}
+		l, err := host.LinkByName("veth0")
+		if err != nil {
+			return err
+		}
+		if err := host.LinkSetAlias(l, one.Tag()); err != nil {
+			return err
+		}
+		return expect(map[fate]int{alive: 1, unknown: 1})
 	})
 }
 
