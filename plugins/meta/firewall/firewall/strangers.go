@@ -5,6 +5,10 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/containernetworking/plugins/pkg/netdev"
 )
 
 // strangersOn returns what tells of an address that upstream has let through whether it
@@ -24,24 +28,27 @@ func (s *state) strangersOn(bridge string, own []netip.Addr) func(netip.Addr) (b
 }
 
 // isOn reports whether the address is in a network that the bridge has an address of.
+// Without the bridge nobody is on it.
 func isOn(a netip.Addr, bridge string) (bool, error) {
-	i, err := net.InterfaceByName(bridge)
-	if err != nil {
-		return false, ignoreNoSuch(err)
+	index, err := indexOf(bridge)
+	if errors.Is(err, unix.ENODEV) {
+		return false, nil
 	}
-	addresses, err := i.Addrs()
+	if err != nil {
+		return false, err
+	}
+	addresses, err := (&net.Interface{Index: index}).Addrs()
 	return slices.ContainsFunc(addresses, func(have net.Addr) bool {
 		network, ok := have.(*net.IPNet)
 		return ok && network.Contains(a.AsSlice())
 	}), err
 }
 
-// ignoreNoSuch leaves out that there is no such bridge, and so nobody on it: package net
-// has no error value for that.
-func ignoreNoSuch(err error) error {
-	var op *net.OpError
-	if errors.As(err, &op) && op.Err.Error() == "no such network interface" {
-		return nil
+func indexOf(bridge string) (int, error) {
+	d, err := netdev.Open(bridge)
+	if err != nil {
+		return 0, err
 	}
-	return err
+	defer d.Close()
+	return d.Index()
 }
