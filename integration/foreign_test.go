@@ -2,6 +2,7 @@ package integration
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 
@@ -31,9 +32,11 @@ var foreignRules = map[string]string{
 	"log":        `log prefix "foreign" counter`,
 }
 
+type foreignPlace struct{ table, chain, head string }
+
 // foreignPlaces are the chains that have them: base chains, whose names iptables has for
 // its own or not, and others.
-var foreignPlaces = []struct{ table, chain, head string }{
+var foreignPlaces = []foreignPlace{
 	{"nat", "administrator", ""},
 	{"nat", "PREROUTING", "type nat hook prerouting priority dstnat;"},
 	{"nat", "OUTPUT", "type nat hook output priority -100;"},
@@ -46,32 +49,52 @@ var foreignPlaces = []struct{ table, chain, head string }{
 }
 
 // Whatever rules others have in the tables that iptables uses, wherever they are, each
-// verb does what it does without them, and leaves them alone.
+// verb does what it does without them, and leaves them alone. A rule is in all places at
+// once, and with CNI_TEST_FOREIGN=all also in each of them alone.
 func TestForeignRules(t *testing.T) {
 	t.Parallel()
+	sets := map[string][]foreignPlace{"everywhere": foreignPlaces}
+	if os.Getenv("CNI_TEST_FOREIGN") == "all" {
+		for _, place := range foreignPlaces {
+			sets[place.table+" "+place.chain] = []foreignPlace{place}
+		}
+	}
 	for name, rule := range foreignRules {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			n := node.New(t)
-			for _, place := range foreignPlaces {
-				if name == "masquerade" && !strings.Contains(place.head, "postrouting") {
-					continue
-				}
-				n.Exec(t, "sh", "-ec", fmt.Sprintf(`nft -f - <<-END
-					table ip %s {
-						set foreign { type ipv4_addr; }
-						chain %s {
-							%s
-							%s
-						}
+		for where, places := range sets {
+			t.Run(name+" "+where, func(t *testing.T) {
+				t.Parallel()
+				n := node.New(t)
+				for _, place := range places {
+					if name != "masquerade" || strings.Contains(place.head, "postrouting") {
+						place.add(t, n, rule)
 					}
-				END`, place.table, place.chain, place.head, rule))
+				}
+				calls := sharedTableCalls(t, n, "iptables")
+				for _, plugin := range []string{"portmap", "firewall", "bridge", "ptp"} {
+					walkVerbs(t, n, plugin, calls[plugin])
+				}
+			})
+		}
+	}
+}
+
+// add adds the rule for both families, as far as it is one for both.
+func (p foreignPlace) add(t *testing.T, n *node.Node, rule string) {
+	t.Helper()
+	families := []string{"ip", "ip6"}
+	if strings.Contains(rule, "ip ") {
+		families = families[:1]
+	}
+	for _, family := range families {
+		n.Exec(t, "sh", "-ec", fmt.Sprintf(`nft -f - <<-END
+			table %s %s {
+				set foreign { type ipv4_addr; }
+				chain %s {
+					%s
+					%s
+				}
 			}
-			calls := sharedTableCalls(t, n, "iptables")
-			for _, plugin := range []string{"portmap", "firewall", "bridge"} {
-				walkVerbs(t, n, plugin, calls[plugin])
-			}
-		})
+		END`, family, p.table, p.chain, p.head, rule))
 	}
 }
 
@@ -84,7 +107,7 @@ func walkVerbs(t *testing.T, n *node.Node, plugin string, call func(name string,
 	one, two := call(plugin+"1", 3), call(plugin+"2", 4)
 	add := func(c node.Call) node.Call {
 		result := n.Must(t, "ADD", c)
-		if plugin == "bridge" {
+		if makesInterfaces(plugin) {
 			return c.With("prevResult", result)
 		}
 		return c
@@ -92,7 +115,7 @@ func walkVerbs(t *testing.T, n *node.Node, plugin string, call func(name string,
 	n.Must(t, "STATUS", one)
 	one = add(one)
 	n.Must(t, "DEL", one) // what is made once stays
-	if plugin == "bridge" {
+	if makesInterfaces(plugin) {
 		one = call(plugin+"1", 3)
 	}
 	before, state := rules(), n.State(t)
@@ -102,10 +125,14 @@ func walkVerbs(t *testing.T, n *node.Node, plugin string, call func(name string,
 	n.Must(t, "CHECK", two)
 	n.Must(t, "DEL", one)
 	n.Must(t, "CHECK", two)
-	n.Must(t, "GC", two.With("cni.dev/valid-attachments", []byte("[]")))
-	n.Must(t, "DEL", two)
-	if diff := cmp.Diff(before, rules()); diff != "" {
-		t.Errorf("%s, rules (-before +after):\n%s", plugin, diff)
+	for _, end := range []struct {
+		verb string
+		call node.Call
+	}{{"GC", two.With("cni.dev/valid-attachments", []byte("[]"))}, {"DEL", two}} {
+		n.Must(t, end.verb, end.call)
+		if diff := cmp.Diff(before, rules()); diff != "" {
+			t.Errorf("%s, rules after %s (-before +after):\n%s", plugin, end.verb, diff)
+		}
 	}
 	if diff := hoststate.Diff(state, n.State(t), notRestored(), node.Lasting()); diff != "" {
 		t.Errorf("%s:\n%s", plugin, diff)

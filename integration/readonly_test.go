@@ -109,7 +109,7 @@ func TestReadOnlySysctlsOfPortmap(t *testing.T) {
 	eachBackend(t, func(t *testing.T, backend string) {
 		s := newStreet(t)
 		lockSysctls(t, s.Node)
-		s.one.serve(t, "one", "tcp4", ":80")
+		s.one.serve(t, "one", "tcp", ":80")
 		call := func(more string) node.Call {
 			return portmapCall("one", fmt.Sprintf(`"backend": %q`, backend),
 				`{"hostPort": 8080, "containerPort": 80, "protocol": "tcp"`+more+`}`, oneV4+"/24", oneV6+"/64")
@@ -119,9 +119,11 @@ func TestReadOnlySysctlsOfPortmap(t *testing.T) {
 			t.Errorf("ADD of a port of 127.0.0.1: %v", err)
 		}
 		s.Must(t, "ADD", call(""))
-		expect(t, "from outside", s.outside, "tcp4", hostV4+":8080", "one")
+		expect(t, "from outside", s.outside, "tcp", hostV4+":8080", "one")
+		expect(t, "from outside", s.outside, "tcp", "["+hostV6+"]:8080", "one")
 		s.Must(t, "CHECK", call(""))
 		s.Must(t, "DEL", call(""))
-		expect(t, "after DEL", s.outside, "tcp4", hostV4+":8080", "")
+		expect(t, "after DEL", s.outside, "tcp", hostV4+":8080", "")
+		expect(t, "after DEL", s.outside, "tcp", "["+hostV6+"]:8080", "")
 	})
 }

@@ -39,8 +39,14 @@ func sharedTableCalls(t *testing.T, n *node.Node, backend string) map[string]fun
 			return bridgeCall(&node.Container{Path: "/run/netns/" + name}, fmt.Sprintf(`"isGateway": true, "ipMasq": true, "ipMasqBackend": %q, "ipam": {"type": "static", "addresses": [
 				{"address": "10.51.0.%d/24", "gateway": "10.51.0.1"}]}`, backend, last)).With("bridge", []byte(`"br1"`))
 		},
+		"ptp": func(name string, last int) node.Call {
+			return childCall("ptp", &node.Container{Path: "/run/netns/" + name}, fmt.Sprintf(`"ipMasq": true, "ipMasqBackend": %q, "ipam": {"type": "static", "addresses": [
+				{"address": "10.52.0.%d/24", "gateway": "10.52.0.1"}]}`, backend, last))
+		},
 	}
 }
+
+func makesInterfaces(plugin string) bool { return plugin == "bridge" || plugin == "ptp" }
 
 // savedAndRestoredLegacy does the same with the tools of iptables' legacy variant.
 const savedAndRestoredLegacy = `for f in iptables ip6tables; do
@@ -52,7 +58,7 @@ done; ` + savedAndRestored
 func TestSavedAndRestored(t *testing.T) {
 	t.Parallel()
 	for _, variant := range []string{"iptables", "iptables-legacy", "nftables"} {
-		for _, plugin := range []string{"portmap", "firewall", "bridge"} {
+		for _, plugin := range []string{"portmap", "firewall", "bridge", "ptp"} {
 			t.Run(plugin+" "+variant, func(t *testing.T) {
 				t.Parallel()
 				n := node.New(t)
@@ -75,7 +81,7 @@ func TestSavedAndRestored(t *testing.T) {
 				add := func(c node.Call) node.Call {
 					result := n.Must(t, "ADD", c)
 					restore()
-					if plugin == "bridge" {
+					if makesInterfaces(plugin) {
 						return c.With("prevResult", result)
 					}
 					return c
@@ -114,7 +120,7 @@ func TestSavedAndRestored(t *testing.T) {
 // read back, and what ours made goes by our DEL after upstream's could not find it.
 func TestSavedAndRestoredOfUpstream(t *testing.T) {
 	t.Parallel()
-	for _, plugin := range []string{"portmap", "firewall", "bridge"} {
+	for _, plugin := range []string{"portmap", "firewall", "bridge", "ptp"} {
 		for _, adds := range []string{"upstream's", "ours"} {
 			t.Run(plugin+" "+adds+" ADD", func(t *testing.T) {
 				t.Parallel()
@@ -128,7 +134,7 @@ func TestSavedAndRestoredOfUpstream(t *testing.T) {
 					first = ours
 				}
 				result := n.Must(t, "ADD", first)
-				if plugin == "bridge" {
+				if makesInterfaces(plugin) {
 					ours, theirs = ours.With("prevResult", result), theirs.With("prevResult", result)
 				}
 				restore()
@@ -139,12 +145,69 @@ func TestSavedAndRestoredOfUpstream(t *testing.T) {
 				}
 				n.Must(t, "DEL", ours)
 				rules := n.Exec(t, "nft", "list", "ruleset")
-				for _, trace := range []string{"10.50.0.3", "10.51.0.3", "fd50::3", "8003", "CNI-DN-"} {
+				for _, trace := range []string{"10.50.0.3", "10.51.0.3", "10.52.0.3", "fd50::3", "8003", "CNI-DN-"} {
 					if strings.Contains(rules, trace) {
 						t.Errorf("%s is left:\n%s", trace, rules)
 					}
 				}
 			})
 		}
+	}
+}
+
+// Packets go where they went before the ruleset was written and read back: to the port of a
+// host that forwards nothing else, and out of it by the host's address. After DEL they do
+// not, whatever is read back then.
+func TestSavedAndRestoredTraffic(t *testing.T) {
+	t.Parallel()
+	for _, variant := range []string{"iptables", "iptables-legacy", "nftables"} {
+		t.Run(variant, func(t *testing.T) {
+			t.Parallel()
+			s := newStreet(t)
+			backend, path, saved := variant, os.Getenv("PATH"), savedAndRestored
+			if variant == "iptables-legacy" {
+				backend, path, saved = "iptables", toolsOf(t, s.Node, "legacy")+":"+path, savedAndRestoredLegacy
+			}
+			s.Exec(t, "sh", "-ec", `ip -n one link del eth0
+				nft -f - <<-END
+					table inet administrator {
+						chain forward {
+							type filter hook forward priority 10; policy drop;
+							ct status dnat accept
+							ct state established,related accept
+							iifname "br1" oifname "cable" accept
+						}
+					}
+				END`)
+			ask := func(when, port, source string) {
+				t.Helper()
+				expect(t, when+", to the port", s.outside, "tcp4", hostV4+":8080", port)
+				if source != "" {
+					expect(t, when+", from the container", s.one, "tcp4", outsideV4+":80", source)
+				}
+			}
+			calls := []node.Call{
+				bridgeCall(&node.Container{Path: "/run/netns/one"}, fmt.Sprintf(`"isGateway": true, "ipMasq": true, "ipMasqBackend": %q, "ipam": {"type": "static",
+					"addresses": [{"address": "10.51.0.3/24", "gateway": "10.51.0.1"}], "routes": [{"dst": "0.0.0.0/0"}]}`, backend)).With("bridge", []byte(`"br1"`)),
+				portmapCall("one", backendKey(backend), `{"hostPort": 8080, "containerPort": 80, "protocol": "tcp"}`, "10.51.0.3/24"),
+				firewallCall("one", backendKey(backend), "10.51.0.3/24"),
+			}
+			for i := range calls {
+				calls[i].Env = []string{"PATH=" + path}
+				s.Must(t, "ADD", calls[i])
+			}
+			s.one.serve(t, "one", "tcp4", ":80")
+			s.outside.serve(t, "outside", "tcp4", ":80")
+			ask("before", "one", "outside "+hostV4)
+			for range 2 {
+				s.Exec(t, "sh", "-ec", saved)
+				ask("after", "one", "outside "+hostV4)
+			}
+			for i := range calls {
+				s.Must(t, "DEL", calls[len(calls)-1-i])
+				s.Exec(t, "sh", "-ec", saved)
+			}
+			ask("after DEL", "", "")
+		})
 	}
 }
