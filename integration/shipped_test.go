@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/containernetworking/cni/pkg/types"
 	current "github.com/containernetworking/cni/pkg/types/100"
 	"github.com/containernetworking/cni/pkg/types/create"
 
@@ -209,10 +210,57 @@ func (c *shippedNetwork) expectTraffic(t *testing.T, raw []byte) {
 			t.Errorf("the gateway %v does not answer: %v %s", ip.Gateway, err, out)
 		}
 	}
+	c.expectSource(t, result)
+	if len(result.IPs) == 0 {
+		c.expectFrames(t)
+	}
 	published := slices.ContainsFunc(c.plugins, func(p map[string]json.RawMessage) bool { return string(p["type"]) == `"portmap"` })
 	i := slices.IndexFunc(result.IPs, func(ip *current.IPConfig) bool { return ip.Address.IP.To4() != nil })
 	if published && i >= 0 {
 		c.one.serve(t, "one", "tcp4", net.JoinHostPort(result.IPs[i].Address.IP.String(), "80"))
 		expect(t, "the port from outside", c.outside, "tcp4", hostV4+":8080", "one")
+	}
+}
+
+// expectSource has the container talk to somebody outside, who sees the host's address where
+// the network is masqueraded, and else the container's.
+func (c *shippedNetwork) expectSource(t *testing.T, result *current.Result) {
+	t.Helper()
+	i := slices.IndexFunc(result.IPs, func(ip *current.IPConfig) bool { return ip.Address.IP.To4() != nil })
+	leads := slices.ContainsFunc(result.Routes, func(r *types.Route) bool { return r.Dst.String() == "0.0.0.0/0" })
+	if i < 0 || !leads {
+		return
+	}
+	want := result.IPs[i].Address.IP.String()
+	if slices.ContainsFunc(c.plugins, func(p map[string]json.RawMessage) bool { return string(p["ipMasq"]) == "true" }) {
+		want = hostV4
+	}
+	c.outside.serve(t, "outside", "tcp4", outsideV4+":7000")
+	expect(t, "from the container", c.one, "tcp4", outsideV4+":7000", "outside "+want)
+}
+
+// expectFrames has the container, whose network has no addresses, reach the host all the
+// same: over the bridge, or within itself.
+func (c *shippedNetwork) expectFrames(t *testing.T) {
+	t.Helper()
+	address := "127.0.0.1"
+	p := c.plugins[0]
+	if string(p["type"]) == `"bridge"` {
+		address = "198.51.100.1"
+		c.Exec(t, "sh", "-ec", `ip -n one addr add 198.51.100.2/24 dev eth0
+			dev=mgmt-br
+			if [ "$0" ]; then
+				bridge vlan add dev mgmt-br vid "$0" self
+				ip link add link mgmt-br name uplink100 type vlan id "$0"
+				dev=uplink100
+			fi
+			ip addr add 198.51.100.1/24 dev $dev; ip link set $dev up`, string(p["vlan"]))
+		defer c.Exec(t, "sh", "-c", "ip link del uplink100 2>/dev/null; ip addr del 198.51.100.1/24 dev mgmt-br 2>/dev/null; ip -n one addr flush dev eth0 scope global; true")
+	}
+	if string(p["type"]) == `"tap"` {
+		return // whose other end is the process of a virtual machine: see TestTapTraffic
+	}
+	if out, err := c.Try("ip", "netns", "exec", "one", "ping", "-n", "-c1", "-W5", address); err != nil {
+		t.Errorf("%s does not answer: %v %s", address, err, out)
 	}
 }
