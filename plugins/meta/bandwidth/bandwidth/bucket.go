@@ -1,11 +1,13 @@
 package bandwidth
 
 import (
+	"errors"
 	"fmt"
 	"math"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
 
 	"github.com/containernetworking/plugins/pkg/link"
 	"github.com/containernetworking/plugins/pkg/plugin"
@@ -77,6 +79,9 @@ func (t tbf) put(n *link.Namespace, l netlink.Link) error {
 		Limit:      t.limit,
 		Buffer:     t.buffer,
 	})
+	if errors.Is(err, unix.ENOENT) {
+		return fmt.Errorf("create qdisc of %q: the kernel lacks tbf: %w", l.Attrs().Name, err)
+	}
 	if err != nil {
 		return fmt.Errorf("create qdisc of %q: %w", l.Attrs().Name, err)
 	}
