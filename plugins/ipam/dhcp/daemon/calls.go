@@ -108,7 +108,22 @@ func (d *Daemon) release(ctx context.Context, args *skel.CmdArgs) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return nil, d.releaseOne(ctx, a)
+	return nil, d.releaseOne(ctx, d.former(a, args.Netns))
+}
+
+// former returns the attachment under the name that its network had at ADD, which somebody
+// may have changed since: that which has a lease for the same interface of the namespace.
+// One whose namespace is gone is forgotten without a DEL.
+func (d *Daemon) former(a owner.Attachment, netns string) owner.Attachment {
+	if d.get(a) != nil {
+		return a
+	}
+	for _, b := range d.all() {
+		if b.attachment.ContainerID == a.ContainerID && b.attachment.IfName == a.IfName && b.serves(netns) {
+			return b.attachment
+		}
+	}
+	return a
 }
 
 func (d *Daemon) releaseOne(ctx context.Context, a owner.Attachment) error {
