@@ -40,7 +40,7 @@ func (t target) wanted(table *iptables.Table) wanted {
 		return w
 	}
 	others := func(chain string, mine iptables.Rule) bool {
-		rules := table.Rules(chain)
+		rules := slices.DeleteFunc(slices.Clone(table.Rules(chain)), func(h iptables.Listed) bool { return h.IsLike(w.hollow()) })
 		return len(rules) > 0 && !sameRules(rules, []iptables.Rule{mine})
 	}
 	if others(markChain, w.mark()) || others(masqChain, w.translation()) {
@@ -66,6 +66,13 @@ func (w wanted) mark() iptables.Rule {
 
 func (w wanted) translation() iptables.Rule {
 	return iptables.Rule{"-m", "mark", "--mark", w.mask(), "-j", "MASQUERADE"}
+}
+
+// hollow is the translation as nft(8) may have listed it and read it back: without its
+// target.
+func (w wanted) hollow() iptables.Rule {
+	mine := w.translation()
+	return mine[:len(mine)-2]
 }
 
 func (w wanted) toMasquerade() iptables.Rule {
@@ -122,6 +129,10 @@ func (w wanted) addTop() bool {
 		}
 	}
 	changed := len(added) > 0
+	if hollow := w.table.Like(w.masquerade, w.hollow()); w.marks() && len(hollow) > 0 {
+		w.table.Delete(w.masquerade, hollow...)
+		changed = true
+	}
 	for _, r := range w.top() {
 		// Nothing leads to a chain that was not there.
 		if !added[r.rule.Target()] && w.table.Has(r.chain, r.rule) {
