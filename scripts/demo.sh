@@ -165,12 +165,10 @@ case ${1-} in
 *) usage 2 ;;
 esac
 need_root "it makes a network namespace"
+[[ ${DEMO_BIN-} ]] || need_go
 install_missing ip:iproute2 ping:iputils-ping
 bin=${DEMO_BIN:-$repo/bin}
-if [[ ! ${DEMO_BIN-} ]]; then
-	need_go
-	"$repo/build_linux.sh" >/dev/null
-fi
+[[ ${DEMO_BIN-} ]] || "$repo/build_linux.sh" >/dev/null
 use_colours
 made='' attached=''
 claim

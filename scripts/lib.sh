@@ -24,8 +24,14 @@ need_root() {
 	((EUID == 0)) || die "run as root: $1"
 }
 
+# need_go stops a script where Go is missing or so old that it neither reads go.mod nor gets
+# a newer one, as Go does by itself since 1.21.
 need_go() {
-	command -v go >/dev/null || die "go is not in PATH"
+	local wanted have
+	wanted=$(awk '$1 == "go" { print $2 }' "$repo/go.mod")
+	have=$(cd / && GOTOOLCHAIN=local go env GOVERSION 2>/dev/null) || have=none
+	[[ $have != none && $(printf '%s\n' go1.21 "$have" | sort -V | head -n 1) == go1.21 ]] ||
+		die "needs Go $wanted or later in PATH, as from https://go.dev/dl/ (found: $have)"
 }
 
 # install_missing installs on Debian what a script calls and the machine lacks. Its

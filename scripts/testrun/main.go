@@ -68,7 +68,7 @@ const testsPerProcessor = 4
 // test cache does not know about, so nothing is taken from there.
 func runOnHost(r *report, packages []string) error {
 	parallel := fmt.Sprintf("-parallel=%d", testsPerProcessor*runtime.NumCPU())
-	args := append([]string{"test", "-json", "-count=1", "-timeout=15m", parallel}, packages...)
+	args := append([]string{"test", "-json", "-count=1", "-timeout=40m", parallel}, packages...)
 	return readFrom(exec.Command("go", args...), r)
 }
 
