@@ -174,3 +174,34 @@ func TestFirewallOfVanished(t *testing.T) {
 		}
 	}
 }
+
+// On a bridge that ours has isolated and to which upstream's has added a container, the
+// policy lasts as long as one of them is there, whoever's it is, and no longer.
+func TestFirewallIsolationOfUpstream(t *testing.T) {
+	t.Parallel()
+	n := node.New(t)
+	n.Exec(t, "sysctl", "-qw", "net.bridge.bridge-nf-call-iptables=1", "net.bridge.bridge-nf-call-ip6tables=1")
+	keys := backendKey("iptables") + `, "ingressPolicy": "same-bridge"`
+	other, _ := onBridge(t, n, "other", "br1", "2.2", keys)
+	_, one := onBridge(t, n, "one", "br0", "1.2", keys)
+	_, two := onBridge(t, n, "two", "br0", "1.2", keys)
+	n.Must(t, "DEL", two)
+	two, theirs := upstreams(t, two)
+	n.Must(t, "ADD", theirs)
+	expectReach := func(when string, want bool) {
+		t.Helper()
+		for _, to := range []string{"10.1.2.3", "fd00:1:2::3"} {
+			if got := reaches(t, other, to); got != want {
+				t.Errorf("%s, from the other bridge %s is reached: %v", when, to, got)
+			}
+		}
+	}
+	n.Must(t, "CHECK", one)
+	n.Must(t, "CHECK", two)
+	expectReach("with both", false)
+	n.Must(t, "DEL", one)
+	n.Must(t, "CHECK", two)
+	expectReach("with upstream's", false)
+	n.Must(t, "DEL", two)
+	expectReach("with none", true)
+}
