@@ -102,7 +102,7 @@ func TestCompare(t *testing.T) {
 		"table": {
 			func() error { return container.RouteDel(withIndex(inTable)) },
 			func() error { return container.RouteAdd(withIndex(inTable)) },
-			"interface eth0 lacks route 198.51.100.0/24 via 192.0.2.1 table 77",
+			"interface eth0 lacks route 198.51.100.0/24 via 192.0.2.1 table 77 metric 5",
 		},
 		"MTU of a route": {
 			func() error {

@@ -50,6 +50,7 @@ func (v verbs) add(args *skel.CmdArgs) error {
 		if err := a.address(delegate, call); err != nil {
 			return nil, err
 		}
+		d.base().DefaultRoute.apply(a.Result)
 		if err := d.base().CheckIPv6(a, a.link.Attrs().MTU); err != nil {
 			return nil, err
 		}

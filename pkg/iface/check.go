@@ -46,6 +46,7 @@ func (v verbs) check(args *skel.CmdArgs) error {
 		return err
 	}
 	defer a.close()
+	d.base().DefaultRoute.apply(result)
 	a.Result = result
 	if a.index, err = containerInterface(result, args); err != nil {
 		return err

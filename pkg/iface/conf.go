@@ -13,6 +13,9 @@ import (
 // Conf has the keys that all interface plugins know.
 type Conf struct {
 	types.PluginConf
+	// DefaultRoute says what becomes of the default routes of the result.
+	DefaultRoute DefaultRoute `json:"defaultRoute"`
+
 	RuntimeConfig struct {
 		// MAC is the value of the capability "mac".
 		MAC string `json:"mac"`
@@ -47,17 +50,30 @@ func (v verbs) load(stdin []byte) (Driver, error) {
 	if err := plugin.Unmarshal(stdin, d); err != nil {
 		return nil, plugin.Errorf(types.ErrDecodingFailure, "failed to load netconf: %w", err)
 	}
-	if err := d.Validate(); err != nil {
+	err := d.base().DefaultRoute.validate()
+	if err == nil {
+		err = d.Validate()
+	}
+	if err != nil {
 		return nil, plugin.Errorf(types.ErrInvalidNetworkConfig, "%w", err)
 	}
 	return d, nil
 }
 
 // loadForDel reads what it can: DEL must succeed with a configuration that ADD
-// would refuse today. Keys of the wrong type are as good as absent.
+// would refuse today. Keys of the wrong type are as good as absent: each is read by
+// itself, as a type's own UnmarshalJSON that fails would keep all behind it from being
+// read.
 func (v verbs) loadForDel(stdin []byte) Driver {
 	d := v.newDriver()
-	_ = json.Unmarshal(stdin, d)
+	if json.Unmarshal(stdin, d) != nil {
+		var keys map[string]json.RawMessage
+		_ = json.Unmarshal(stdin, &keys)
+		for key, value := range keys {
+			single, _ := json.Marshal(map[string]json.RawMessage{key: value}) // which is what was read
+			_ = json.Unmarshal(single, d)
+		}
+	}
 	_ = d.Validate()
 	return d
 }

@@ -56,13 +56,17 @@ func TestContainerInterface(t *testing.T) {
 // DEL reads what it can of a configuration that ADD refuses.
 func TestLoadForDel(t *testing.T) {
 	v := verbs{"fake", func() Driver { return new(fakeDriver) }}
-	stdin := []byte(`{"name":"net1","mtu":"many","ipam":{"type":"host-local"}}`)
-	if _, err := v.load(stdin); plugin.Code(err) != types.ErrDecodingFailure {
-		t.Errorf("ADD: error %v", err)
-	}
-	conf := v.loadForDel(stdin).base()
-	if conf.Name != "net1" || conf.IPAM.Type != "host-local" {
-		t.Errorf("DEL: got %+v", conf)
+	for _, stdin := range []string{
+		`{"name":"net1","mtu":"many","ipam":{"type":"host-local"}}`,
+		`{"name":"net1","defaultRoute":"no","ipam":{"type":"host-local"}}`,
+	} {
+		if _, err := v.load([]byte(stdin)); plugin.Code(err) != types.ErrDecodingFailure {
+			t.Errorf("ADD: error %v", err)
+		}
+		conf := v.loadForDel([]byte(stdin)).base()
+		if conf.Name != "net1" || conf.IPAM.Type != "host-local" {
+			t.Errorf("DEL: got %+v", conf)
+		}
 	}
 	for _, stdin := range []string{`{"mtu":-1}`, `{}`} {
 		if _, err := v.load([]byte(stdin)); (err != nil) != (stdin != "{}") {

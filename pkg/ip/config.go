@@ -137,6 +137,9 @@ func RouteText(r netlink.Route) string {
 	if r.Table != 0 {
 		text += fmt.Sprintf(" table %d", r.Table)
 	}
+	if r.Priority != 0 {
+		text += fmt.Sprintf(" metric %d", r.Priority)
+	}
 	return text
 }
 

@@ -108,6 +108,9 @@ func (c *Conf) Validate() error {
 	if c.HasIPAM() && c.DisableContainerInterface {
 		return errors.New("cannot use IPAM when DisableContainerInterface flag is set")
 	}
+	if c.IsDefaultGateway && c.DefaultRoute.IsDropped() {
+		return errors.New("isDefaultGateway adds the default routes that defaultRoute leaves out")
+	}
 	if c.IPSpoofChk && !c.HasIPAM() {
 		return errors.New("cannot use ipspoofchk without IPAM")
 	}

@@ -59,6 +59,7 @@ func TestInvalid(t *testing.T) {
 		{"large vlan", `, "vlan": 5000`, "invalid VLAN ID 5000 " + bounds},
 		{"hairpin and promiscuous", `, "hairpinMode": true, "promiscMode": true`, "cannot set hairpin mode and promiscuous mode at the same time"},
 		{"no addresses to check", `, "ipspoofchk": true, "ipam": {}`, "cannot use ipspoofchk without IPAM"},
+		{"default gateway without default route", `, "isDefaultGateway": true, "defaultRoute": false`, "isDefaultGateway adds the default routes that defaultRoute leaves out"},
 		{"addresses for what is down", ipam + `, "disableContainerInterface": true`, "cannot use IPAM when DisableContainerInterface flag is set"},
 		{"long name", `, "bridge": "bridge-of-16-byt"`, `bridge: interface name "bridge-of-16-byt" is longer than 15 characters`},
 		{"name with a number to come", `, "bridge": "br%d"`, `bridge: interface name "br%d" has a %, which the kernel takes for a place to put a number`},

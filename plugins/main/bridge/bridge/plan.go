@@ -42,8 +42,8 @@ func (c *Conf) complete(result *current.Result) error {
 	}
 	gateway4, gateway6 := ip.FirstGateways(result.IPs)
 	for _, gateway := range []net.IP{gateway4, gateway6} {
-		if gateway != nil && !hasDefault(result.Routes, gateway) {
-			result.Routes = append(result.Routes, &types.Route{Dst: *ip.Everywhere(gateway), GW: gateway})
+		if gateway != nil && !c.hasDefault(result.Routes, gateway) {
+			result.Routes = append(result.Routes, &types.Route{Dst: *ip.Everywhere(gateway), GW: gateway, Priority: c.DefaultRoute.Metric()})
 		}
 	}
 	return nil
@@ -51,10 +51,10 @@ func (c *Conf) complete(result *current.Result) error {
 
 // hasDefault reports whether there is a default route of the gateway's family.
 // One that names no gateway goes through the same one.
-func hasDefault(routes []*types.Route, gateway net.IP) bool {
+func (c *Conf) hasDefault(routes []*types.Route, gateway net.IP) bool {
 	all := ip.Everywhere(gateway)
 	return slices.ContainsFunc(routes, func(r *types.Route) bool {
-		return r.Dst.String() == all.String() && r.Table == nil && r.Priority == 0
+		return r.Dst.String() == all.String() && r.Table == nil && r.Priority == c.DefaultRoute.Metric()
 	})
 }
 

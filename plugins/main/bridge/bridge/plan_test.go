@@ -27,7 +27,7 @@ func describe(p plan, result *current.Result) string {
 		fmt.Fprintln(&text, "bridge", addr.IPNet, flag("nodad", addr.Flags&unix.IFA_F_NODAD))
 	}
 	for _, route := range result.Routes {
-		fmt.Fprintln(&text, "result", route.Dst.String(), route.GW)
+		fmt.Fprintln(&text, "result", route.Dst.String(), route.GW, flag(fmt.Sprint("metric ", route.Priority), route.Priority))
 	}
 	return strings.ReplaceAll(text.String(), " \n", "\n")
 }
@@ -85,6 +85,16 @@ container default via 10.1.2.1
 bridge 10.1.2.1/24
 result 0.0.0.0/0 <nil>
 result 0.0.0.0/0 10.1.2.1
+`},
+		{"metric", `, "isDefaultGateway": true, "defaultRoute": {"metric": 200}`, `"ips": [{"address": "10.1.2.3/24"}, {"address": "fd00::3/64"}], "routes": [{"dst": "::/0", "priority": 200}]`, `
+container 10.1.2.3/24
+container fd00::3/64 nodad
+container default via fd00::1 metric 200
+container default via 10.1.2.1 metric 200
+bridge 10.1.2.1/24
+bridge fd00::1/64 nodad
+result ::/0 <nil> metric 200
+result 0.0.0.0/0 10.1.2.1 metric 200
 `},
 		{"several", `, "isDefaultGateway": true`, `"ips": [{"address": "fd00::3/64"}, {"address": "10.1.2.3/24"}, {"address": "10.1.3.3/24"}, {"address": "10.1.3.4/24"}]`, `
 container fd00::3/64 nodad

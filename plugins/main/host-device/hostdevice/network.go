@@ -17,8 +17,9 @@ import (
 // configureTaken gives the device the addresses and routes of the IPAM plugin, then
 // those that it had on the host, which it adds to the result.
 func (c *Conf) configureTaken(a *iface.Attachment) error {
-	config := c.withTaken(a.Result, c.taken)
-	report(a.Result, c.taken)
+	taken := c.inside(c.taken)
+	config := c.withTaken(a.Result, taken)
+	report(a.Result, taken)
 	if err := (iface.SetUp{Detect: c.EnableDAD}).Apply(a, config); err != nil {
 		return err
 	}
@@ -28,6 +29,7 @@ func (c *Conf) configureTaken(a *iface.Attachment) error {
 // expectTaken is what the device has, by the record: a result has not all of it, least
 // of all in versions before 1.1.0.
 func (c *Conf) expectTaken(result *current.Result, taken *loan.Network) ip.Config {
+	taken = c.inside(taken)
 	others := *result
 	others.Routes = slices.DeleteFunc(slices.Clone(result.Routes), func(r *types.Route) bool {
 		return slices.ContainsFunc(taken.Routes, func(t netlink.Route) bool {
@@ -35,6 +37,13 @@ func (c *Conf) expectTaken(result *current.Result, taken *loan.Network) ip.Confi
 		})
 	})
 	return c.withTaken(&others, taken)
+}
+
+// inside returns what the device has in the container of what it had on the host.
+func (c *Conf) inside(taken *loan.Network) *loan.Network {
+	has := *taken
+	has.Routes = c.DefaultRoute.Taken(taken.Routes)
+	return &has
 }
 
 // withTaken returns what a result says, and what the device had on the host.
