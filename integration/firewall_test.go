@@ -86,6 +86,7 @@ const (
 -A CNI-FORWARD -m comment --comment "CNI firewall plugin admin overrides" -j CNI-ADMIN
 -A CNI-FORWARD -d ADDRESS -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
 -A CNI-FORWARD -s ADDRESS -j ACCEPT
+-A CNI-FORWARD -d ADDRESS -m conntrack --ctstate DNAT -j ACCEPT
 -A CNI-ISOLATION-STAGE-1 -i cni0 -o cni0 -m comment --comment "CNI firewall plugin rules (ingressPolicy: isolated)" -j DROP
 -A CNI-ISOLATION-STAGE-1 -i cni0 ! -o cni0 -m comment --comment "CNI firewall plugin rules (ingressPolicy: isolated)" -j CNI-ISOLATION-STAGE-2
 -A CNI-ISOLATION-STAGE-1 -m comment --comment "CNI firewall plugin rules (ingressPolicy: same-bridge|isolated)" -j RETURN
@@ -139,6 +140,18 @@ IPV4	}
 		flags timeout
 IPV6	}
 
+	set answers_only_ipv4 {
+		type ipv4_addr
+		flags timeout
+		comment "Containers to which nothing passes that was translated"
+	}
+
+	set answers_only_ipv6 {
+		type ipv6_addr
+		flags timeout
+		comment "Containers to which nothing passes that was translated"
+	}
+
 	set bridges {
 		type ifname
 		flags timeout
@@ -168,8 +181,10 @@ BRIDGED	}
 		jump admin
 		ip daddr @containers_ipv4 ct state established,related accept
 		ip saddr @containers_ipv4 accept
+		ct status dnat ip daddr @containers_ipv4 ip daddr != @answers_only_ipv4 accept
 		ip6 daddr @containers_ipv6 ct state established,related accept
 		ip6 saddr @containers_ipv6 accept
+		ct status dnat ip6 daddr @containers_ipv6 ip6 daddr != @answers_only_ipv6 accept
 		jump unmatched
 	}
 }
@@ -247,7 +262,7 @@ func TestFirewallCheck(t *testing.T) {
 			`iptables -I FORWARD -j REJECT --reject-with icmp-host-prohibited`: "CNI-FORWARD comes after what drops all packets in FORWARD",
 		},
 		"nftables": {
-			"nft flush ruleset": "chain inet cni_plugins_firewall forward has 0 rules, expected 7",
+			"nft flush ruleset": "chain inet cni_plugins_firewall forward has 0 rules, expected 9",
 			"nft flush chain inet cni_plugins_firewall isolation":                        "chain inet cni_plugins_firewall isolation has 0 rules, expected 2",
 			"nft delete element inet cni_plugins_firewall containers_ipv4 { 10.50.0.2 }": "expected element 10.50.0.2 of set inet cni_plugins_firewall containers_ipv4 not found",
 			"nft flush set inet cni_plugins_firewall bridges":                            "expected element cni0 of set inet cni_plugins_firewall bridges not found",

@@ -40,10 +40,7 @@ func outsideOf(t *testing.T, n *node.Node) *node.Container {
 // container, and the answers, as long as the container is there.
 func TestFirewallTraffic(t *testing.T) {
 	t.Parallel()
-	for backend, drop := range map[string]string{
-		"iptables": "iptables -P FORWARD DROP; ip6tables -P FORWARD DROP",
-		"nftables": "nft add rule inet cni_plugins_firewall unmatched drop",
-	} {
+	for backend, drop := range droppingForward {
 		t.Run(backend, func(t *testing.T) {
 			t.Parallel()
 			n := node.New(t)

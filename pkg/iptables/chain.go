@@ -9,6 +9,8 @@ type chain struct {
 	rules   []Listed
 	read    bool
 	deleted map[place]bool
+	// abouts are those that were there about some data, if not all were read.
+	abouts map[string][]Listed
 	// front and back are new rules.
 	front, back []Listed
 	indexed     *index
@@ -20,7 +22,7 @@ type index struct{ byTarget, byWords map[string][]Listed }
 
 func (t *Table) chain(name string) *chain {
 	if t.chains[name] == nil {
-		t.chains[name] = &chain{deleted: map[place]bool{}}
+		t.chains[name] = &chain{deleted: map[place]bool{}, abouts: map[string][]Listed{}}
 	}
 	return t.chains[name]
 }

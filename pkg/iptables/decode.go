@@ -54,6 +54,7 @@ const (
 	packetMark
 	destinationType
 	trackingState
+	trackingStatus
 )
 
 func (d *decoder) decode(r nft.FoundRule) (Rule, error) {
@@ -87,11 +88,8 @@ func (d *decoder) step(e nft.FoundExpr) {
 	case "fib":
 		d.load(e, unix.NFTA_FIB_DREG, operand{what: fibSource(e)})
 	case "ct":
-		what := other
-		if e.Number(unix.NFTA_CT_KEY) == unix.NFT_CT_STATE {
-			what = trackingState
-		}
-		d.load(e, unix.NFTA_CT_DREG, operand{what: what})
+		sources := map[uint32]source{unix.NFT_CT_STATE: trackingState, unix.NFT_CT_STATUS: trackingStatus}
+		d.load(e, unix.NFTA_CT_DREG, operand{what: sources[e.Number(unix.NFTA_CT_KEY)]})
 	case "bitwise":
 		d.bitwise(e)
 	case "cmp":
@@ -201,7 +199,9 @@ func (d *decoder) compare(o operand, op uint32, data []byte) {
 	case o.what == destinationType && o.mask == nil && len(data) == 4:
 		d.addType(negated, uint16(binary.NativeEndian.Uint32(data)))
 	case o.what == trackingState && len(o.mask) == 4 && isZero(data):
-		d.addStates(!negated, uint16(binary.NativeEndian.Uint32(o.mask)))
+		d.addStates(!negated, ofState(binary.NativeEndian.Uint32(o.mask)))
+	case o.what == trackingStatus && len(o.mask) == 4 && isZero(data):
+		d.addStates(!negated, ofStatus(binary.NativeEndian.Uint32(o.mask)))
 	default:
 		d.add(unknown)
 	}

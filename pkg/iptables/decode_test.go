@@ -32,6 +32,9 @@ var known = map[iptables.Family][]string{
 		`-m comment --comment "mark" -j MARK --set-xmark 0x2000/0x2000`,
 		`-s 127.0.0.0/8 ! -i lo -j RETURN`,
 		`-m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT`,
+		`-m conntrack --ctstate UNTRACKED -j ACCEPT`,
+		`-d 10.88.0.5/32 -m conntrack --ctstate DNAT -j ACCEPT`,
+		`-m conntrack --ctstate SNAT -j ACCEPT`,
 	},
 	iptables.IPv6: {
 		`-s fd00::5/128 -m comment --comment x -j C`,

@@ -85,15 +85,21 @@ func (t *Table) Rules(name string) []Listed {
 }
 
 // about returns at least those rules of a chain that were there and have some data in
-// the form of the kernel: an address, or the name of a chain. It costs less than Rules.
+// the form of the kernel: an address, or the name of a chain. It costs less than Rules,
+// and the second time nothing.
 func (t *Table) about(name string, data []byte) []Listed {
 	c := t.chain(name)
 	if c.read {
 		return slices.Clone(c.rules)
 	}
-	rules, err := t.variant.rules(name, data)
-	t.fail(err)
-	return c.left(rules)
+	rules, known := c.abouts[string(data)]
+	if !known {
+		var err error
+		rules, err = t.variant.rules(name, data)
+		t.fail(err)
+		c.abouts[string(data)] = rules
+	}
+	return c.left(slices.Clone(rules))
 }
 
 // Jumps returns those rules of a chain that were there and lead to another one.

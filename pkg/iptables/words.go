@@ -88,17 +88,58 @@ func (d *decoder) addType(negated bool, kind uint16) {
 	d.addMatch(negated, "-m", "addrtype", "--dst-type", "LOCAL")
 }
 
-// addStates adds a match of states of connections, in iptables' order. The bits are
+// Bits of states of connections that iptables and nftables have in different places, or
+// that nftables calls a status (linux/netfilter/xt_conntrack.h, and for nftables
+// nf_conntrack_common.h).
+const (
+	stateSNAT      = 1 << 6
+	stateDNAT      = 1 << 7
+	stateUntracked = 1 << 8
+
+	ctStateUntracked = 1 << 6
+	ctStatusSNAT     = 1 << 4
+	ctStatusDNAT     = 1 << 5
+)
+
+// ofState returns iptables' bits for those of nftables' ct state.
+func ofState(bits uint32) uint16 {
+	if bits&ctStateUntracked != 0 {
+		bits = bits&^ctStateUntracked | stateUntracked
+	}
+	return uint16(bits)
+}
+
+// ofStatus returns iptables' bits for those of nftables' ct status, 0 if it has others.
+func ofStatus(bits uint32) uint16 {
+	switch bits {
+	case ctStatusSNAT:
+		return stateSNAT
+	case ctStatusDNAT:
+		return stateDNAT
+	case ctStatusSNAT | ctStatusDNAT:
+		return stateSNAT | stateDNAT
+	}
+	return 0
+}
+
+// addStates adds a match of states of connections, in iptables' order. The lower bits are
 // those of enum ip_conntrack_info plus one (linux/netfilter/nf_conntrack_common.h).
 func (d *decoder) addStates(negated bool, bits uint16) {
 	var states []string
 	for _, s := range []struct {
 		bit  uint16
 		name string
-	}{{1 << 0, "INVALID"}, {1 << 3, "NEW"}, {1 << 2, "RELATED"}, {1 << 1, "ESTABLISHED"}, {1 << 6, "UNTRACKED"}} {
+	}{
+		{1 << 0, "INVALID"}, {1 << 3, "NEW"}, {1 << 2, "RELATED"}, {1 << 1, "ESTABLISHED"},
+		{stateUntracked, "UNTRACKED"}, {stateSNAT, "SNAT"}, {stateDNAT, "DNAT"},
+	} {
 		if bits&s.bit != 0 {
 			states = append(states, s.name)
+			bits &^= s.bit
 		}
+	}
+	if bits != 0 || states == nil {
+		states = append(states, unknown)
 	}
 	d.addMatch(negated, "-m", "conntrack", "--ctstate", strings.Join(states, ","))
 }

@@ -93,6 +93,15 @@ func In(from Register, set string) Expr {
 	})
 }
 
+// NotIn goes on unless a set has what is in a register, and those that follow it.
+func NotIn(from Register, set string) Expr {
+	return newExpr("lookup", func(a *attributes) {
+		a.text(unix.NFTA_LOOKUP_SET, set)
+		a.uint32(unix.NFTA_LOOKUP_SREG, uint32(from))
+		a.uint32(unix.NFTA_LOOKUP_FLAGS, unix.NFT_LOOKUP_F_INV)
+	})
+}
+
 // Decide does what a verdict map has for what is in a register, and those that
 // follow it. Without such an element it goes on.
 func Decide(from Register, verdictMap string) Expr {

@@ -42,7 +42,7 @@ func newAdmission(s *state, backend string, c change) (*admission, error) {
 	}
 	x.record = entry{
 		Network: c.owner.Network, ContainerID: c.owner.ContainerID, IfName: c.owner.IfName,
-		Backend: backend, Addresses: c.addresses, Admin: c.admin, Zone: c.zone, Sandbox: c.sandbox,
+		Backend: backend, Addresses: c.addresses, Translated: c.translated, Admin: c.admin, Zone: c.zone, Sandbox: c.sandbox,
 	}
 	// Without a policy, a bridge only matters where others have had one.
 	if x.before != nil || c.policy != open {

@@ -44,6 +44,8 @@ type change struct {
 	addresses []netip.Addr
 	// held are those of them that may be let through already, for another attachment.
 	held []netip.Addr
+	// translated is what becomes of what was translated to them.
+	translated translated
 	// admin is the chain of iptables that decides first, zone that of firewalld.
 	admin, zone string
 	// bridge is the one that the policy is about, or "".

@@ -18,6 +18,9 @@ type Conf struct {
 	AdminChain string `json:"iptablesAdminChainName"`
 	// Zone is the zone of firewalld that containers belong to. Default: trusted.
 	Zone string `json:"firewalldZone"`
+	// AcceptDNAT says whether connections from outside are let through that were
+	// translated to a container, as those to published ports are. Default: true.
+	AcceptDNAT *bool `json:"acceptDNAT"`
 	// IngressPolicy is "open", "same-bridge" or "isolated". Default: open.
 	IngressPolicy policy `json:"ingressPolicy"`
 }
@@ -43,6 +46,23 @@ const (
 	// firewall only with net.bridge.bridge-nf-call-iptables=1.
 	isolated policy = "isolated"
 )
+
+// translated says what becomes of packets of connections that were translated to a
+// container. That of a container of an earlier release, which has no rules about it, is
+// empty.
+type translated string
+
+const (
+	accepted translated = "accepted"
+	refused  translated = "refused"
+)
+
+func (c *Conf) translated() translated {
+	if c.AcceptDNAT != nil && !*c.AcceptDNAT {
+		return refused
+	}
+	return accepted
+}
 
 // Validate completes the configuration. Its errors name the key.
 func (c *Conf) Validate() error {

@@ -21,8 +21,8 @@ func TestConf(t *testing.T) {
 		err        string
 	}{
 		{"defaults", `{}`, Conf{AdminChain: "CNI-ADMIN", Zone: "trusted", IngressPolicy: open}, ""},
-		{"all keys", `{"backend": "iptables", "iptablesAdminChainName": "CNI-foobar", "firewalldZone": "work", "ingressPolicy": "same-bridge"}`,
-			Conf{"iptables", "CNI-foobar", "work", sameBridge}, ""},
+		{"all keys", `{"backend": "iptables", "iptablesAdminChainName": "CNI-foobar", "firewalldZone": "work", "acceptDNAT": false, "ingressPolicy": "same-bridge"}`,
+			Conf{"iptables", "CNI-foobar", "work", new(bool), sameBridge}, ""},
 		{"keys of any case", `{"IngressPolicy": "isolated"}`, Conf{AdminChain: "CNI-ADMIN", Zone: "trusted", IngressPolicy: isolated}, ""},
 		{"unknown backend", `{"backend": "pf"}`, Conf{}, `unrecognized backend "pf"`},
 		{"unknown policy", `{"ingressPolicy": "foo"}`, Conf{}, `unknown ingress policy: "foo"`},

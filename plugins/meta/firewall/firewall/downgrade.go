@@ -35,6 +35,9 @@ func downgrade(args []string) error {
 	if err == nil {
 		err = leaveNFTables(recorded[nameNFTables])
 	}
+	if err == nil {
+		err = leaveTranslated(recorded[nameIPTables])
+	}
 	if err != nil {
 		return err
 	}
@@ -57,6 +60,10 @@ func leaveNFTables(all []change) error {
 	if !iptables.Installed() {
 		return errors.New("iptables is not installed, and upstream knows no nftables")
 	}
+	all = slices.Clone(all)
+	for i := range all {
+		all[i].translated = "" // of which upstream knows nothing
+	}
 	others := all
 	if firewalldRuns() {
 		others = slices.DeleteFunc(slices.Clone(all), func(c change) bool { return c.bridge == "" })
@@ -68,6 +75,24 @@ func leaveNFTables(all []change) error {
 		return err
 	}
 	return viaNFTables{}.leave(all)
+}
+
+// leaveTranslated removes the rules of iptables that are not upstream's.
+func leaveTranslated(all []change) error {
+	all = slices.DeleteFunc(slices.Clone(all), func(c change) bool { return c.translated != accepted })
+	if len(all) == 0 {
+		return nil
+	}
+	return iptables.Remove(filter, func(t *iptables.Table) error {
+		t.Rules(forwardChain) // once for all
+		for _, c := range all {
+			for _, a := range c.of(t.Family) {
+				p := ofTranslated(a, false)
+				t.Delete(p.chain, p.in(t)...)
+			}
+		}
+		return nil
+	}).Run()
 }
 
 // leave removes the table or, if an administrator has rules there, what the changes have
@@ -103,6 +128,7 @@ func (viaNFTables) leave(all []change) error {
 func removeElements(conn *nft.Conn, tx *nft.Transaction, all []change) error {
 	seen := map[string]bool{}
 	for _, c := range all {
+		c.translated = refused // so that what it had of that goes, too
 		for _, x := range c.elements() {
 			if seen[x.set+x.name] {
 				continue

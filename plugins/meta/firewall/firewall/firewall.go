@@ -67,24 +67,31 @@ func (c *Conf) change(a *chained.Attachment) (change, error) {
 		return change{}, err
 	}
 	return change{
-		owner:     a.Attachment,
-		addresses: all,
-		admin:     c.AdminChain,
-		zone:      c.Zone,
-		bridge:    bridge,
-		policy:    c.IngressPolicy,
-		ipv4:      slices.ContainsFunc(all, netip.Addr.Is4),
-		ipv6:      slices.ContainsFunc(all, netip.Addr.Is6),
+		owner:      a.Attachment,
+		addresses:  all,
+		translated: c.translated(),
+		admin:      c.AdminChain,
+		zone:       c.Zone,
+		bridge:     bridge,
+		policy:     c.IngressPolicy,
+		ipv4:       slices.ContainsFunc(all, netip.Addr.Is4),
+		ipv6:       slices.ContainsFunc(all, netip.Addr.Is6),
 	}, nil
 }
 
 // Check compares the firewall with what Add makes. What a bridge is to have is the
-// policy of the last ADD, which may be another attachment's.
+// policy of the last ADD, which may be another attachment's. Of rules about what was
+// translated, containers of upstream and of earlier releases have none.
 func (c *Conf) Check(a *chained.Attachment) error {
 	ch, err := c.change(a)
 	if err != nil {
 		return err
 	}
+	var made entry
+	if _, err := record.Read(recordPath(a.Prefix()), &made); err != nil {
+		return err
+	}
+	ch.translated = made.Translated
 	name := detect(c.Backend)
 	isolation := detectIsolation(name)
 	if i, known, err := isolationOf(ch.bridge); err != nil {

@@ -18,13 +18,15 @@ import (
 //	-A CNI-FORWARD -j CNI-ADMIN
 //	-A CNI-FORWARD -d 10.50.0.2/32 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
 //	-A CNI-FORWARD -s 10.50.0.2/32 -j ACCEPT
+//	-A CNI-FORWARD -d 10.50.0.2/32 -m conntrack --ctstate DNAT -j ACCEPT
 //	-A CNI-ISOLATION-STAGE-1 -i cni0 -o cni0 -j DROP
 //	-A CNI-ISOLATION-STAGE-1 -i cni0 ! -o cni0 -j CNI-ISOLATION-STAGE-2
 //	-A CNI-ISOLATION-STAGE-1 -j RETURN
 //	-A CNI-ISOLATION-STAGE-2 -o cni0 -j DROP
 //	-A CNI-ISOLATION-STAGE-2 -j RETURN
 //
-// (with comments, which are left out here). As nothing tells whose a rule is, the
+// (with comments, which are left out here), and behind those of each address one for what
+// was translated to it. As nothing tells whose a rule is, the
 // state does.
 type viaIPTables struct{}
 

@@ -26,6 +26,11 @@ func (c change) elements() []element {
 			set: setOf(a), name: a.String(), wanted: true, anyOwner: true,
 			Element: nft.Element{Key: a.AsSlice(), Comment: c.owner.Tag()},
 		})
+		if c.translated == refused {
+			only := all[len(all)-1]
+			only.set = answersOnlyOf(a)
+			all = append(all, only)
+		}
 	}
 	if c.bridge == "" {
 		return all
@@ -52,6 +57,13 @@ func setOf(a netip.Addr) string {
 		return containers4
 	}
 	return containers6
+}
+
+func answersOnlyOf(a netip.Addr) string {
+	if a.Is4() {
+		return answers4
+	}
+	return answers6
 }
 
 // interfaceKey returns the name of an interface as a key of a set.

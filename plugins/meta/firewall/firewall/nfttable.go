@@ -14,6 +14,8 @@ import (
 const (
 	containers4 = "containers_ipv4"
 	containers6 = "containers_ipv6"
+	answers4    = "answers_only_ipv4"
+	answers6    = "answers_only_ipv6"
 	bridges     = "bridges"
 	bridged     = "bridged"
 
@@ -25,6 +27,9 @@ const (
 // by enum ip_conntrack_info plus 1 (linux/netfilter/nf_conntrack_common.h).
 const trackedStates = 1<<1 | 1<<2
 
+// translatedStatus is the bit of ct status for dnat, IPS_DST_NAT (ibid.).
+const translatedStatus = 1 << 5
+
 func table() nft.Table {
 	return nft.Table{Family: nft.Inet, Name: "cni_plugins_firewall", Comment: "Forwarding for containers, by CNI's firewall plugin"}
 }
@@ -33,6 +38,8 @@ func sets() []nft.Set {
 	return []nft.Set{
 		{Name: containers4, Key: []nft.Type{nft.IPv4Addr}},
 		{Name: containers6, Key: []nft.Type{nft.IPv6Addr}},
+		{Name: answers4, Key: []nft.Type{nft.IPv4Addr}, Comment: "Containers to which nothing passes that was translated"},
+		{Name: answers6, Key: []nft.Type{nft.IPv6Addr}, Comment: "Containers to which nothing passes that was translated"},
 		{Name: bridges, Key: []nft.Type{nft.IfName}},
 		{Name: bridged, Key: []nft.Type{nft.IfName, nft.IfName}, Verdicts: true},
 	}
@@ -42,6 +49,8 @@ func sets() []nft.Set {
 type chain struct {
 	nft.Chain
 	rules []nft.Rule
+	// earlier is how many rules earlier releases made; 0 is as many.
+	earlier int
 }
 
 // chains returns all chains, those first that others jump to.
@@ -79,26 +88,33 @@ func forward() chain {
 		Base: &nft.Base{Type: "filter", Hook: unix.NF_INET_FORWARD},
 	}}
 	c.rules = append(c.rules, jump(isolationChain().Name), jump(adminRules))
-	for _, set := range []string{containers4, containers6} {
-		ip := net.IPv4zero
-		if set == containers6 {
-			ip = net.IPv6zero
-		}
-		tracked := binary.NativeEndian.AppendUint32(nil, trackedStates)
-		c.rules = append(c.rules,
-			nft.Rule{Exprs: slices.Concat(nft.Protocol(ip), []nft.Expr{
-				nft.Load(nft.Register1, nft.Destination(ip)), nft.In(nft.Register1, set),
-				nft.Conntrack(nft.Register1, unix.NFT_CT_STATE), nft.Mask(nft.Register1, tracked), nft.NotEqual(nft.Register1, make([]byte, len(tracked))),
-				nft.Accept.End(),
-			})},
-			nft.Rule{Exprs: slices.Concat(nft.Protocol(ip), []nft.Expr{
-				nft.Load(nft.Register1, nft.Source(ip)), nft.In(nft.Register1, set),
-				nft.Accept.End(),
-			})},
-		)
-	}
+	c.rules = append(c.rules, ofContainers(net.IPv4zero, containers4, answers4)...)
+	c.rules = append(c.rules, ofContainers(net.IPv6zero, containers6, answers6)...)
 	c.rules = append(c.rules, jump(unmatchedRules))
+	c.earlier = len(c.rules) - 2
 	return c
+}
+
+// ofContainers returns the rules for the family of ip.
+func ofContainers(ip net.IP, containers, answersOnly string) []nft.Rule {
+	toContainer := []nft.Expr{nft.Load(nft.Register1, nft.Destination(ip)), nft.In(nft.Register1, containers)}
+	return []nft.Rule{
+		{Exprs: slices.Concat(nft.Protocol(ip), toContainer, tracked(unix.NFT_CT_STATE, trackedStates), []nft.Expr{nft.Accept.End()})},
+		{Exprs: slices.Concat(nft.Protocol(ip), []nft.Expr{
+			nft.Load(nft.Register1, nft.Source(ip)), nft.In(nft.Register1, containers), nft.Accept.End(),
+		})},
+		{Exprs: slices.Concat(tracked(unix.NFT_CT_STATUS, translatedStatus), nft.Protocol(ip), toContainer, []nft.Expr{
+			nft.NotIn(nft.Register1, answersOnly), nft.Accept.End(),
+		})},
+	}
+}
+
+// tracked goes on if the kernel's record of the connection has one of the bits.
+func tracked(key, bits uint32) []nft.Expr {
+	mask := binary.NativeEndian.AppendUint32(nil, bits)
+	return []nft.Expr{
+		nft.Conntrack(nft.Register1, key), nft.Mask(nft.Register1, mask), nft.NotEqual(nft.Register1, make([]byte, len(mask))),
+	}
 }
 
 func jump(chain string) nft.Rule { return nft.Rule{Exprs: []nft.Expr{nft.Jump(chain).End()}} }

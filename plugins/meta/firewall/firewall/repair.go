@@ -74,7 +74,7 @@ func (s *state) changes() (map[string][]change, error) {
 			errs = append(errs, err)
 			continue
 		}
-		c := change{owner: r.owner(), addresses: r.Addresses, admin: r.Admin, zone: r.Zone}
+		c := change{owner: r.owner(), addresses: r.Addresses, translated: r.Translated, admin: r.Admin, zone: r.Zone}
 		if c.admin == "" {
 			c.admin = defaultAdminChain
 		}

@@ -59,12 +59,18 @@ func (p placed) same(other placed) bool {
 // host is the network of one address.
 func host(a netip.Addr) string { return netip.PrefixFrom(a, a.BitLen()).String() }
 
-// ofAddress returns the rules that let an address through.
+// ofAddress returns the rules that let an address through, upstream's two.
 func ofAddress(a netip.Addr, fresh bool) []placed {
 	return []placed{
 		{chain: forwardChain, rule: iptables.Rule{"-d", host(a), "-m", "conntrack", "--ctstate", "RELATED,ESTABLISHED", "-j", "ACCEPT"}, ofAddress: true, fresh: fresh},
 		{chain: forwardChain, rule: iptables.Rule{"-s", host(a), "-j", "ACCEPT"}, ofAddress: true, fresh: fresh},
 	}
+}
+
+// ofTranslated returns the rule that lets connections through that were translated to an
+// address. Upstream has none.
+func ofTranslated(a netip.Addr, fresh bool) placed {
+	return placed{chain: forwardChain, rule: iptables.Rule{"-d", host(a), "-m", "conntrack", "--ctstate", "DNAT", "-j", "ACCEPT"}, ofAddress: true, fresh: fresh}
 }
 
 // ofPolicy returns the rules of a policy on a bridge, the one that comes first
@@ -121,7 +127,11 @@ func planWanted(f iptables.Family, c change) *plan {
 		p.chains = append(p.chains, forwardChain, c.admin)
 		p.wanted = append(p.wanted, jumpForward(), jumpAdmin(c.admin))
 		for _, a := range all {
-			p.wanted = append(p.wanted, ofAddress(a, !slices.Contains(c.held, a))...)
+			fresh := !slices.Contains(c.held, a)
+			p.wanted = append(p.wanted, ofAddress(a, fresh)...)
+			if c.translated == accepted {
+				p.wanted = append(p.wanted, ofTranslated(a, fresh))
+			}
 		}
 	}
 	if !c.concerns(f) {
@@ -156,7 +166,7 @@ func stalePolicies(c change) []placed {
 func planRemove(f iptables.Family, c change) *plan {
 	p := &plan{family: f}
 	for _, a := range c.of(f) {
-		p.stale = append(p.stale, ofAddress(a, false)...)
+		p.stale = append(append(p.stale, ofAddress(a, false)...), ofTranslated(a, false))
 	}
 	if c.concerns(f) {
 		p.stale = append(p.stale, stalePolicies(c)...)

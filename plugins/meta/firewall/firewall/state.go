@@ -76,6 +76,9 @@ type entry struct {
 	IfName      string       `json:"ifName"`
 	Backend     string       `json:"backend"`
 	Addresses   []netip.Addr `json:"addresses"`
+	// Translated is what becomes of what was translated to them. Earlier releases
+	// did nothing about it.
+	Translated translated `json:"translated,omitempty"`
 	// Admin and Zone as in the configuration. Earlier releases kept no Admin.
 	Admin string `json:"admin,omitempty"`
 	Zone  string `json:"zone"`

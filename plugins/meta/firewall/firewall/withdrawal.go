@@ -108,7 +108,7 @@ func handOver(s *state, r entry, free []netip.Addr) error {
 		if err != nil || heir == nil {
 			return err
 		}
-		c := change{owner: heir.owner(), addresses: []netip.Addr{a}, policy: open}
+		c := change{owner: heir.owner(), addresses: []netip.Addr{a}, translated: heir.Translated, policy: open}
 		if err := (viaNFTables{}).apply(context.Background(), c); err != nil {
 			return err
 		}
