@@ -11,6 +11,8 @@ type chain struct {
 	deleted map[place]bool
 	// abouts are those that were there about some data, if not all were read.
 	abouts map[string][]Listed
+	// released is how many rules that lead to it are deleted.
+	released int
 	// front and back are new rules.
 	front, back []Listed
 	indexed     *index

@@ -262,3 +262,41 @@ func TestNotInstalled(t *testing.T) {
 		t.Errorf("installed: %v", have)
 	}
 }
+
+// A chain goes with the last rule that leads to it, in whatever chain that is.
+func TestRelease(t *testing.T) {
+	for _, variant := range []string{"nft", "legacy"} {
+		t.Run(variant, func(t *testing.T) {
+			withVariant(t, variant, func() error {
+				if err := change(iptables.IPv4, func(t *iptables.Table) {
+					for _, chain := range []string{"SHARED", "A", "B"} {
+						t.NewChain(chain)
+						t.Append(chain, iptables.Rule{"-d", "192.0.2.0/24", "-j", "ACCEPT"})
+					}
+					t.Append("A", iptables.Rule{"-j", "SHARED"})
+					t.Append("B", iptables.Rule{"-j", "SHARED"})
+				}); err != nil {
+					return err
+				}
+				for _, chains := range [][]string{{"A"}, {"B"}} {
+					if err := iptables.Remove("nat", func(t *iptables.Table) error {
+						for _, chain := range chains {
+							if t.HasChain(chain) {
+								t.DeleteChain(chain)
+								t.Release("SHARED")
+							}
+						}
+						return nil
+					}).Run(); err != nil {
+						return err
+					}
+					have, err := rules(iptables.IPv4)
+					if is := strings.Contains(have, "SHARED"); err != nil || is != (chains[0] == "A") {
+						return fmt.Errorf("after %v: %s, %w", chains, have, err)
+					}
+				}
+				return nil
+			})
+		})
+	}
+}

@@ -65,6 +65,21 @@ func (v *viaLegacy) until(chain string, _ func(Rule) bool) ([]Listed, error) {
 	return v.rules(chain, nil)
 }
 
+func (v *viaLegacy) jumps(chain string) (int, error) {
+	if exists, err := v.hasChain(chain); !exists {
+		return 0, err
+	}
+	jumps := 0
+	for _, rules := range v.chains {
+		for _, r := range rules {
+			if r.Target() == chain {
+				jumps++
+			}
+		}
+	}
+	return jumps, nil
+}
+
 func (v *viaLegacy) read() error {
 	if v.chains != nil {
 		return nil

@@ -74,6 +74,14 @@ func (v *viaNFT) until(chain string, stop func(Rule) bool) ([]Listed, error) {
 	return rules, ignoreNotSupported(err)
 }
 
+func (v *viaNFT) jumps(chain string) (int, error) {
+	if v.conn == nil {
+		return 0, nil
+	}
+	jumps, err := v.conn.Jumps(v.table, chain)
+	return jumps, ignoreNotSupported(err)
+}
+
 func (v *viaNFT) decode(r nft.FoundRule) (Listed, error) {
 	d := decoder{family: v.family, elements: func(set string) ([]nft.Element, error) { return v.conn.Elements(v.table, set) }}
 	rule, err := d.decode(r)

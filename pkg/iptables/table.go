@@ -15,6 +15,8 @@ type variant interface {
 	rules(chain string, about []byte) ([]Listed, error)
 	// until returns the rules up to the first one that stop accepts, or all.
 	until(chain string, stop func(Rule) bool) ([]Listed, error)
+	// jumps returns how many rules lead to a chain.
+	jumps(chain string) (int, error)
 	// deleteRule and deleteChain take note of what is to go.
 	deleteRule(chain string, r Listed)
 	deleteChain(chain string)
@@ -199,6 +201,17 @@ func (t *Table) Delete(name string, rules ...Listed) {
 func (t *Table) DeleteChain(name string) {
 	t.chains[name] = &chain{looked: true, read: true}
 	t.variant.deleteChain(name)
+}
+
+// Release deletes a chain if no rule leads to it any longer. It is called for each rule that
+// did and is deleted.
+func (t *Table) Release(name string) {
+	c := t.chain(name)
+	jumps, err := t.variant.jumps(name)
+	t.fail(err)
+	if c.released++; jumps == c.released {
+		t.DeleteChain(name)
+	}
 }
 
 // String returns what is new, as iptables-restore reads it.

@@ -48,6 +48,19 @@ func (c *Conn) HasChain(t Table, chain string) (bool, error) {
 	}))
 }
 
+// Jumps returns how many rules lead to a chain, 0 if it does not exist. The kernel counts
+// them together with the chain's own rules.
+func (c *Conn) Jumps(t Table, chain string) (int, error) {
+	replies, err := c.ask(message{kind: unix.NFT_MSG_GETCHAIN, what: fmt.Sprintf("look chain %s %s up", t, chain)}.about(t, func(a *attributes) {
+		chainName(a, t, chain)
+	}))
+	if err != nil || len(replies) == 0 {
+		return 0, err
+	}
+	own, err := c.Rules(t, chain)
+	return int(replies[0].first(unix.NFTA_CHAIN_USE).number()) - len(own), err
+}
+
 // HasSet reports whether the table exists and has the set or map.
 func (c *Conn) HasSet(t Table, set string) (bool, error) {
 	return c.has(message{kind: unix.NFT_MSG_GETSET, what: fmt.Sprintf("look set %s %s up", t, set)}.about(t, func(a *attributes) {

@@ -98,6 +98,8 @@ type Set struct {
 	Value []Type
 	// Verdicts makes it a verdict map.
 	Verdicts bool
+	// Ranges makes it a set of ranges of keys: see Ranges.
+	Ranges bool
 }
 
 // Element is part of a set or map.

@@ -2,6 +2,7 @@ package nft
 
 import (
 	"fmt"
+	"slices"
 
 	"golang.org/x/sys/unix"
 )
@@ -32,6 +33,9 @@ func (s Set) encode(a *attributes) {
 	}
 	if len(s.Key) > 1 {
 		flags |= setConcat
+	}
+	if s.Ranges {
+		flags = unix.NFT_SET_INTERVAL
 	}
 	a.uint32(unix.NFTA_SET_FLAGS, flags)
 	a.uint32(unix.NFTA_SET_KEY_TYPE, key.ID)
@@ -83,10 +87,22 @@ func (t *Transaction) DeleteSet(table Table, set string) {
 	})
 }
 
-// AddElement adds an element to a set or map, which must not have its key.
-func (t *Transaction) AddElement(table Table, set string, x Element) {
+// AddElement adds elements to a set or map, which must not have their keys.
+func (t *Transaction) AddElement(table Table, set string, elements ...Element) {
 	what := fmt.Sprintf("add element to set %s %s", table, set)
-	t.add(message{kind: unix.NFT_MSG_NEWSETELEM, flags: exclusive, what: what}, table, func(a *attributes) { elementOf(a, table, set, x) })
+	for some := range slices.Chunk(elements, maxElements) {
+		t.add(message{kind: unix.NFT_MSG_NEWSETELEM, flags: exclusive, what: what}, table, func(a *attributes) { elementOf(a, table, set, some...) })
+	}
+}
+
+// maxElements is how many elements are in one message. An attribute, which has all of
+// them, has 64 KiB at most.
+const maxElements = 200
+
+// ClearSet deletes all elements of a set or map.
+func (t *Transaction) ClearSet(table Table, set string) {
+	what := fmt.Sprintf("delete all elements of set %s %s", table, set)
+	t.add(message{kind: unix.NFT_MSG_DELSETELEM, what: what}, table, func(a *attributes) { elementsOf(a, table, set) })
 }
 
 // DeleteElement deletes the element with the key.
@@ -106,9 +122,13 @@ func elementsOf(a *attributes, table Table, set string) {
 	a.text(unix.NFTA_SET_ELEM_LIST_SET, set)
 }
 
-func elementOf(a *attributes, table Table, set string, x Element) {
+func elementOf(a *attributes, table Table, set string, elements ...Element) {
 	elementsOf(a, table, set)
-	a.nest(unix.NFTA_SET_ELEM_LIST_ELEMENTS, func(a *attributes) { a.nest(unix.NFTA_LIST_ELEM, x.encode) })
+	a.nest(unix.NFTA_SET_ELEM_LIST_ELEMENTS, func(a *attributes) {
+		for _, x := range elements {
+			a.nest(unix.NFTA_LIST_ELEM, x.encode)
+		}
+	})
 }
 
 func (x Element) encode(a *attributes) {
@@ -118,6 +138,9 @@ func (x Element) encode(a *attributes) {
 		a.nest(unix.NFTA_SET_ELEM_DATA, x.Verdict.encode)
 	case x.Value != nil:
 		a.nest(unix.NFTA_SET_ELEM_DATA, func(a *attributes) { a.bytes(unix.NFTA_DATA_VALUE, x.Value) })
+	}
+	if x.EndsRange {
+		a.uint32(unix.NFTA_SET_ELEM_FLAGS, unix.NFT_SET_ELEM_INTERVAL_END)
 	}
 	if x.Comment != "" {
 		a.bytes(unix.NFTA_SET_ELEM_USERDATA, commentData(commentType, x.Comment))
