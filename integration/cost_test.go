@@ -57,6 +57,9 @@ func masqueraded() []subject {
 				config = strings.Replace(config, `"ipMasq"`, `"bridge": "br0", "macspoofchk": true, "ipMasq"`, 1)
 			}
 			all = append(all, subject{plugin: plugin, variant: "masquerade " + backend, config: config, ifName: "eth0"})
+			if plugin == "ptp" {
+				all = append(all, excluding(backend))
+			}
 		}
 	}
 	return all

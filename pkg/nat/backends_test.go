@@ -129,11 +129,11 @@ func TestParallel(t *testing.T) {
 				}
 				err = errors.Join(
 					all(func(a owner.Attachment, n []*net.IPNet) error { return m.Add(a, n, nat.Options{}) }),
-					all(m.Check),
+					all(func(a owner.Attachment, n []*net.IPNet) error { return m.Check(a, n, nat.Options{}) }),
 					all(func(a owner.Attachment, _ []*net.IPNet) error { return m.Del(a) }),
 					// And while others do the contrary.
 					all(func(a owner.Attachment, n []*net.IPNet) error {
-						return errors.Join(m.Add(a, n, nat.Options{}), m.Check(a, n), m.Del(a))
+						return errors.Join(m.Add(a, n, nat.Options{}), m.Check(a, n, nat.Options{}), m.Del(a))
 					}),
 				)
 				if err != nil {
@@ -185,7 +185,7 @@ func TestGC(t *testing.T) {
 						left[a] = true
 					}
 					for a, address := range addresses {
-						if err := m.Check(a, cidrs(address)); (err == nil) != left[a] {
+						if err := m.Check(a, cidrs(address), nat.Options{}); (err == nil) != left[a] {
 							return fmt.Errorf("GC %d: CHECK of %v: %v", i, a, err)
 						}
 					}
@@ -206,7 +206,7 @@ func TestNothingThere(t *testing.T) {
 	within(t, func() error {
 		err := errors.Join(nat.Del(one), nat.GC("unit-test", nil))
 		for _, backend := range backends {
-			if mustOpen(backend).Check(one, cidrs("10.88.0.5/16")) == nil {
+			if mustOpen(backend).Check(one, cidrs("10.88.0.5/16"), nat.Options{}) == nil {
 				err = errors.Join(err, fmt.Errorf("%s: CHECK finds what nobody made", backend))
 			}
 		}

@@ -11,7 +11,7 @@ import (
 )
 
 // Conf has the configuration keys of masquerading, for plugins to embed. Beside
-// upstream's values it takes a family for ipMasq, and masqRandomFully.
+// upstream's values it takes a family for ipMasq, and the last three keys.
 type Conf struct {
 	// IPMasq says which addresses to masquerade. Default: none.
 	IPMasq Families `json:"ipMasq"`
@@ -19,6 +19,11 @@ type Conf struct {
 	IPMasqBackend *string `json:"ipMasqBackend"`
 	// MasqRandomFully lets the kernel choose source ports at random.
 	MasqRandomFully bool `json:"masqRandomFully"`
+	// IPMasqExclude are networks, in CIDR notation, that see the container's own address.
+	// Default: none but its own subnet, and multicast.
+	IPMasqExclude []string `json:"ipMasqExclude"`
+	// IPMasqWithinSubnet says to masquerade also what stays in the container's own subnet.
+	IPMasqWithinSubnet bool `json:"ipMasqWithinSubnet"`
 }
 
 // Families is the value of the key ipMasq: true for both families, or "ipv4" or
@@ -60,13 +65,22 @@ func (f Families) MarshalJSON() ([]byte, error) {
 	return json.Marshal(f.IPv4)
 }
 
-// Validate checks the backend's name, which does not matter where nothing is masqueraded.
+// Validate checks what does not matter where nothing is masqueraded.
 func (c *Conf) Validate() error {
 	if c.IPMasq == (Families{}) {
 		return nil
 	}
-	_, err := Open(c.IPMasqBackend)
+	if _, err := Open(c.IPMasqBackend); err != nil {
+		return err
+	}
+	_, err := parseNetworks(c.IPMasqExclude)
 	return err
+}
+
+// options of a valid configuration.
+func (c *Conf) options() Options {
+	excluded, _ := parseNetworks(c.IPMasqExclude)
+	return Options{RandomFully: c.MasqRandomFully, Exclude: excluded}
 }
 
 // Add masquerades those of the addresses that the configuration says.
@@ -79,7 +93,7 @@ func (c *Conf) Add(a owner.Attachment, addresses []*net.IPNet) error {
 	if err != nil {
 		return err
 	}
-	return m.Add(a, addresses, Options{RandomFully: c.MasqRandomFully})
+	return m.Add(a, addresses, c.options())
 }
 
 // Check returns one error for all that Add made and that is not there.
@@ -92,7 +106,7 @@ func (c *Conf) Check(a owner.Attachment, addresses []*net.IPNet) error {
 	if err != nil {
 		return err
 	}
-	return m.Check(a, addresses)
+	return m.Check(a, addresses, c.options())
 }
 
 // Wanted reports whether Add masquerades any of the addresses.
@@ -106,7 +120,7 @@ func (c *Conf) Resolve() {
 
 // Masqueraded returns what Add gets for the addresses.
 func (c *Conf) Masqueraded(a owner.Attachment, addresses []*net.IPNet) Masqueraded {
-	return Masqueraded{a, c.choose(addresses), Options{RandomFully: c.MasqRandomFully}}
+	return Masqueraded{a, c.choose(addresses), c.options()}
 }
 
 // Available returns what Add would miss on this node.
@@ -124,11 +138,20 @@ func (c *Conf) Available() error {
 	return nil
 }
 
+// choose returns the addresses that are masqueraded. One by itself, without its subnet, has
+// no neighbours to spare.
 func (c *Conf) choose(addresses []*net.IPNet) []*net.IPNet {
-	return slices.DeleteFunc(slices.Clone(addresses), func(n *net.IPNet) bool {
+	chosen := slices.DeleteFunc(slices.Clone(addresses), func(n *net.IPNet) bool {
 		if n.IP.To4() != nil {
 			return !c.IPMasq.IPv4
 		}
 		return !c.IPMasq.IPv6
 	})
+	for i, n := range chosen {
+		if c.IPMasqWithinSubnet {
+			_, bits := n.Mask.Size()
+			chosen[i] = &net.IPNet{IP: n.IP, Mask: net.CIDRMask(bits, bits)}
+		}
+	}
+	return chosen
 }

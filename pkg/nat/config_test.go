@@ -27,6 +27,8 @@ func TestConf(t *testing.T) {
 		{`{"ipMasq": [true]}`, nat.Families{}, `ipMasq must be true, false, "ipv4" or "ipv6"`},
 		{`{"ipMasq": true, "ipMasqBackend": "iptables"}`, both, ""},
 		{`{"ipMasq": true, "ipMasqBackend": "nftables", "masqRandomFully": true}`, both, ""},
+		{`{"ipMasq": true, "ipMasqExclude": ["10.0.0.0/8", "fd00::/8"], "ipMasqWithinSubnet": true}`, both, ""},
+		{`{"ipMasq": true, "ipMasqExclude": ["10.0.0.0/8", "10.0.0.1"]}`, both, `ipMasqExclude: "10.0.0.1" is no network in CIDR notation`},
 		{`{"ipMasqBackend": "foo"}`, nat.Families{}, ""},
 		{`{"ipMasq": false, "ipMasqBackend": ""}`, nat.Families{}, ""},
 		{`{"ipMasq": true, "ipMasqBackend": "foo"}`, both, `unknown ipmasq backend "foo"`},

@@ -7,12 +7,31 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/containernetworking/plugins/pkg/iptables"
 	"github.com/containernetworking/plugins/pkg/nft"
 )
 
-// Downgrade has nothing to do: the rules are upstream's but for a comment that its DEL
-// does not look at.
-func (viaIPTables) Downgrade([]Masqueraded) error { return nil }
+// Downgrade puts the networks that are excluded into the attachments' own chains, which
+// upstream's DEL removes with all that they have. The rest is upstream's but for a comment
+// that this does not look at.
+func (viaIPTables) Downgrade(all []Masqueraded) error {
+	all = slices.DeleteFunc(slices.Clone(all), func(m Masqueraded) bool { return len(m.Exclude) == 0 })
+	if len(all) == 0 {
+		return nil
+	}
+	err := iptables.Change(table, iptables.Families(), func(t *iptables.Table) error {
+		for _, m := range all {
+			if addresses := ofFamily(m.Addresses, t.Family); len(addresses) > 0 {
+				readState(t, m.ChainName("")).unshare(record(m.Attachment, addresses[0].IP))
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("downgrade masquerade: %w", err)
+	}
+	return nil
+}
 
 func (viaNFTables) Downgrade(all []Masqueraded) error {
 	if len(all) == 0 {
@@ -73,7 +92,7 @@ func (m Masqueraded) upstreamsRule(address *net.IPNet) nft.Rule {
 	return nft.Rule{Comment: m.Tag(), Exprs: slices.Concat(nft.Protocol(address.IP), []nft.Expr{
 		nft.Load(nft.Register1, nft.Source(address.IP)),
 		nft.Equal(nft.Register1, nft.Addr(address.IP)),
-	}, beyond(address), []nft.Expr{nft.Masquerade(m.RandomFully)})}
+	}, beyond(address), beyondEach(address.IP, m.Exclude), []nft.Expr{nft.Masquerade(m.RandomFully)})}
 }
 
 // removeAttachments removes the set attachments, unless an attachment is in it or coming:

@@ -56,7 +56,7 @@ func TestInterop(t *testing.T) {
 				m := mustOpen("iptables")
 				addresses := cidrs("10.88.0.5/16", "fd00:88::5/64")
 				// With masquerading, its DEL would complain about the missing chain.
-				if err := errors.Join(call("ADD", true), m.Check(one, addresses), nat.Del(one), expectEmpty()); err != nil {
+				if err := errors.Join(call("ADD", true), m.Check(one, addresses, nat.Options{}), nat.Del(one), expectEmpty()); err != nil {
 					return fmt.Errorf("our DEL: %w", err)
 				}
 				if err := errors.Join(call("DEL", false), call("ADD", true), nat.GC("unit-test", []owner.Attachment{two}), expectEmpty()); err != nil {

@@ -100,13 +100,17 @@ func (viaIPTables) Available() error {
 	return nil
 }
 
-func (viaIPTables) Check(a owner.Attachment, addresses []*net.IPNet) error {
+func (viaIPTables) Check(a owner.Attachment, addresses []*net.IPNet, o Options) error {
 	var missing []*net.IPNet
 	for _, f := range iptables.Families() {
 		var missed []*net.IPNet
+		own := ofFamily(addresses, f)
 		err := iptables.Check(table, f, func(t *iptables.Table) error {
 			st := readState(t, a.ChainName(""))
-			missed = slices.DeleteFunc(ofFamily(addresses, f), st.masquerades)
+			missed = slices.DeleteFunc(slices.Clone(own), st.masquerades)
+			if len(missed) == 0 && !st.spares(own, o) {
+				return notSpared(networksLike(own[0].IP, o.Exclude))
+			}
 			return errors.Join(notMasqueraded(missed), t.Err())
 		})
 		switch {
@@ -134,6 +138,7 @@ func (viaIPTables) Repair(all []Masqueraded) error {
 	}
 	err := iptables.Change(table, iptables.Families(), func(t *iptables.Table) error {
 		t.Rules(sources) // once for all
+		repairSpares(t, all)
 		for _, chain := range chains {
 			var wanted []masqueraded
 			for _, m := range sharing[chain] {

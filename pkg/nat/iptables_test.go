@@ -86,10 +86,10 @@ COMMIT
 	if err != nil {
 		return err
 	}
-	if err := m.Check(one, cidrs("10.88.0.5/16", "fd00::5/64")); err != nil {
+	if err := m.Check(one, cidrs("10.88.0.5/16", "fd00::5/64"), nat.Options{}); err != nil {
 		return err
 	}
-	if err := m.Check(one, cidrs("10.88.0.6/16")); err == nil {
+	if err := m.Check(one, cidrs("10.88.0.6/16"), nat.Options{}); err == nil {
 		return errors.New("CHECK accepts an address that is not masqueraded")
 	}
 	return errors.Join(nat.Del(one), nat.Del(one), expectEmpty())
@@ -118,16 +118,16 @@ func TestIPTablesShared(t *testing.T) {
 						m.Add(eth0, cidrs(addresses["eth0"]), nat.Options{}),
 						m.Add(net1, cidrs(addresses["net1"]), nat.Options{}),
 						m.Del(net2),
-						m.Check(eth0, cidrs(addresses["eth0"])),
-						m.Check(net1, cidrs(addresses["net1"])),
+						m.Check(eth0, cidrs(addresses["eth0"]), nat.Options{}),
+						m.Check(net1, cidrs(addresses["net1"]), nat.Options{}),
 						m.Del(first),
 						m.Del(first),
-						m.Check(second, cidrs(addresses[second.IfName])),
+						m.Check(second, cidrs(addresses[second.IfName]), nat.Options{}),
 					)
 					if err != nil {
 						return err
 					}
-					if m.Check(first, cidrs(addresses[first.IfName])) == nil {
+					if m.Check(first, cidrs(addresses[first.IfName]), nat.Options{}) == nil {
 						return errors.New("CHECK accepts what DEL removed")
 					}
 					return errors.Join(m.Del(second), expectEmpty())
@@ -149,9 +149,9 @@ func TestIPTablesSharedRestored(t *testing.T) {
 			return errors.Join(
 				m.Add(one, eth0, nat.Options{}), m.Add(net1, second, nat.Options{}),
 				each([]string{"nft list ruleset > /tmp/ruleset.$$; nft flush ruleset; nft -f /tmp/ruleset.$$; rm /tmp/ruleset.$$"}),
-				m.Check(one, eth0), m.Check(net1, second),
+				m.Check(one, eth0, nat.Options{}), m.Check(net1, second, nat.Options{}),
 				m.Repair([]nat.Masqueraded{{Attachment: one, Addresses: eth0}, {Attachment: net1, Addresses: second}}),
-				m.Del(one, eth0...), m.Check(net1, second),
+				m.Del(one, eth0...), m.Check(net1, second, nat.Options{}),
 				m.GC(one.Network, nil, nat.Masqueraded{Attachment: net1, Addresses: second}),
 				each([]string{"! nft list ruleset | grep CNI-"}),
 			)
@@ -188,11 +188,11 @@ func TestIPTablesSharedParallel(t *testing.T) {
 						all(func(a owner.Attachment, i int) error {
 							var errs []error
 							for round := range 3 {
-								errs = append(errs, m.Add(a, address(i, round), nat.Options{RandomFully: round == 1}), m.Check(a, address(i, round)))
+								errs = append(errs, m.Add(a, address(i, round), nat.Options{RandomFully: round == 1}), m.Check(a, address(i, round), nat.Options{}))
 							}
 							return errors.Join(errs...)
 						}),
-						all(func(a owner.Attachment, i int) error { return m.Check(a, address(i, 2)) }),
+						all(func(a owner.Attachment, i int) error { return m.Check(a, address(i, 2), nat.Options{}) }),
 						all(func(a owner.Attachment, _ int) error { return m.Del(a) }),
 						expectEmptyIPv4(),
 					)
@@ -219,13 +219,13 @@ func TestIPTablesRepaired(t *testing.T) {
 		if _, err := run("iptables", "-t", "nat", "-D", one.ChainName(""), "2"); err != nil {
 			return err
 		}
-		if m.Check(one, cidrs("10.88.0.5/16")) == nil {
+		if m.Check(one, cidrs("10.88.0.5/16"), nat.Options{}) == nil {
 			return errors.New("CHECK accepts a chain that masquerades nothing")
 		}
 		return errors.Join(
 			m.Add(net1, cidrs("10.88.0.6/16"), nat.Options{}),
-			m.Check(one, cidrs("10.88.0.5/16")),
-			m.Check(net1, cidrs("10.88.0.6/16")),
+			m.Check(one, cidrs("10.88.0.5/16"), nat.Options{}),
+			m.Check(net1, cidrs("10.88.0.6/16"), nat.Options{}),
 			m.Del(one), m.Del(net1), expectEmptyIPv4(),
 		)
 	})
@@ -238,7 +238,7 @@ func TestIPTablesReplace(t *testing.T) {
 			return errors.Join(
 				m.Add(one, cidrs("10.88.0.5/16", "10.99.0.5/24"), nat.Options{}),
 				m.Add(one, cidrs("10.88.0.6/16"), nat.Options{RandomFully: true}),
-				m.Check(one, cidrs("10.88.0.6/16")),
+				m.Check(one, cidrs("10.88.0.6/16"), nat.Options{}),
 				m.Del(one),
 				expectEmpty(),
 			)
@@ -303,7 +303,7 @@ func TestIPTablesOfUpstream(t *testing.T) {
 				}
 			}
 			m := mustOpen("iptables")
-			return errors.Join(m.Check(one, cidrs("10.88.0.5/16")), m.GC(one.Network, []owner.Attachment{one}), m.Check(one, cidrs("10.88.0.5/16")), m.Del(one), expectEmptyIPv4())
+			return errors.Join(m.Check(one, cidrs("10.88.0.5/16"), nat.Options{}), m.GC(one.Network, []owner.Attachment{one}), m.Check(one, cidrs("10.88.0.5/16"), nat.Options{}), m.Del(one), expectEmptyIPv4())
 		})
 	}
 }

@@ -32,15 +32,24 @@ type masqueraded struct {
 
 func (m masqueraded) chain() string { return m.ChainName("") }
 
+// spared are the networks that are excluded.
+func (m masqueraded) spared() []*net.IPNet { return networksLike(m.addresses[0].IP, m.options.Exclude) }
+
 // fill adds the rules to the chain. In one that is shared, one rule masquerades for
-// all; addresses go in front of it.
-func (m masqueraded) fill(t *iptables.Table, shared bool) {
+// all; addresses go in front of it. spares tells of the chains for excluded networks that
+// it leads to already.
+func (m masqueraded) fill(t *iptables.Table, shared bool, spares map[string]bool) {
 	put := t.Append
 	if shared {
 		put = t.Insert
 	}
 	for _, address := range m.addresses {
 		put(m.chain(), slices.Concat([]string{"-d", subnet(address).String()}, iptables.Comment(record(m.Attachment, address.IP)), []string{"-j", accept}))
+	}
+	if spared := m.spared(); len(spared) > 0 && !spares[spareChain(spared)] {
+		spares[spareChain(spared)] = true
+		addSpare(t, spared)
+		put(m.chain(), jumpToSpare(spared))
 	}
 	if !shared {
 		t.Append(m.chain(), m.translation())
@@ -201,6 +210,11 @@ func (st *chainState) remove(m mine) (shared bool) {
 	if len(others) == 0 {
 		st.table.Delete(sources, st.jumps...)
 		st.table.DeleteChain(st.chain)
+		for _, r := range st.rules {
+			if isSpare(r) {
+				st.table.Release(r.Target())
+			}
+		}
 		return false
 	}
 	jumps, _ := divide(st.jumps, m.jump)
@@ -224,8 +238,12 @@ func (st *chainState) replace(all []masqueraded) {
 		return ok && slices.ContainsFunc(all, func(m masqueraded) bool { return m.IfName == ifName }) || !ok && again
 	})
 	others := slices.ContainsFunc(st.addresses(), func(r iptables.Listed) bool { return !m.address(r) })
+	spares := map[string]bool{}
+	for _, r := range st.rules {
+		spares[r.Target()] = others
+	}
 	for i, wanted := range all {
-		wanted.fill(st.table, others || i > 0)
+		wanted.fill(st.table, others || i > 0, spares)
 	}
 	if others && !st.translates() {
 		st.table.Append(st.chain, all[0].translation())
@@ -236,8 +254,12 @@ func (st *chainState) replace(all []masqueraded) {
 		}
 	}
 	for _, r := range st.rules {
-		if !others || r.Target() == accept && m.address(r) {
+		stale := isSpare(r) && !slices.ContainsFunc(all, func(m masqueraded) bool { return r.Target() == spareChain(m.spared()) })
+		if stale || !others || r.Target() == accept && m.address(r) {
 			st.table.Delete(st.chain, r)
+		}
+		if stale {
+			st.table.Release(r.Target())
 		}
 	}
 }
@@ -267,7 +289,8 @@ func (st *chainState) has(m masqueraded) bool {
 			return r.Comment() == "" || ok && ifName == m.IfName && ip.Equal(address.IP)
 		})
 	}
-	return !slices.ContainsFunc(m.addresses, func(address *net.IPNet) bool { return !recorded(address) || !st.masquerades(address) })
+	return st.spares(m.addresses, m.options) &&
+		!slices.ContainsFunc(m.addresses, func(address *net.IPNet) bool { return !recorded(address) || !st.masquerades(address) })
 }
 
 // containersOf returns the containers of the network that have jumps.

@@ -22,6 +22,8 @@ type Options struct {
 	// RandomFully lets the kernel choose source ports at random, which avoids
 	// collisions of connections that begin at the same time.
 	RandomFully bool
+	// Exclude are networks that are reached without translation.
+	Exclude []*net.IPNet
 }
 
 // Masquerade is one way to do it. All of its methods work in the network
@@ -36,7 +38,7 @@ type Masquerade interface {
 	// interfaces of the container share something and comments are gone.
 	Del(a owner.Attachment, addresses ...*net.IPNet) error
 	// Check returns one error for all that Add made and that is not there.
-	Check(a owner.Attachment, addresses []*net.IPNet) error
+	Check(a owner.Attachment, addresses []*net.IPNet, o Options) error
 	// GC does what Del does for all attachments of the network but the valid ones.
 	// recorded are those of them of which a record is known.
 	GC(network string, valid []owner.Attachment, recorded ...Masqueraded) error
@@ -135,11 +137,7 @@ func notMasqueraded(addresses []*net.IPNet) error {
 	if len(addresses) == 0 {
 		return nil
 	}
-	texts := make([]string, len(addresses))
-	for i, a := range addresses {
-		texts[i] = a.String()
-	}
-	return fmt.Errorf("not masqueraded: %s", strings.Join(texts, ", "))
+	return fmt.Errorf("not masqueraded: %s", strings.Join(textsOf(addresses), ", "))
 }
 
 // multicast returns the addresses that are never masqueraded, of ip's family.

@@ -189,13 +189,13 @@ func (viaNFTables) Available() error {
 	return err
 }
 
-func (viaNFTables) Check(a owner.Attachment, addresses []*net.IPNet) error {
+func (viaNFTables) Check(a owner.Attachment, addresses []*net.IPNet, o Options) error {
 	c, err := nft.Dial()
 	if err != nil {
 		return fmt.Errorf("check masquerade: %w", err)
 	}
 	defer c.Close()
-	missing, err := missingOf(c, a, addresses)
+	missing, err := missingOf(c, a, addresses, o)
 	if err != nil {
 		return fmt.Errorf("check masquerade: %w", err)
 	}
@@ -203,7 +203,7 @@ func (viaNFTables) Check(a owner.Attachment, addresses []*net.IPNet) error {
 }
 
 // missingOf returns those of the addresses that are not masqueraded.
-func missingOf(c *nft.Conn, a owner.Attachment, addresses []*net.IPNet) ([]*net.IPNet, error) {
+func missingOf(c *nft.Conn, a owner.Attachment, addresses []*net.IPNet, o Options) ([]*net.IPNet, error) {
 	base, err := c.Rules(masqTable(), postrouting)
 	if err != nil || len(base) == 0 {
 		return addresses, err
@@ -229,7 +229,7 @@ func missingOf(c *nft.Conn, a owner.Attachment, addresses []*net.IPNet) ([]*net.
 	}
 	var missing []*net.IPNet
 	for _, address := range addresses {
-		i := slices.IndexFunc(entries, func(e entry) bool { return e.ip.Equal(address.IP) && comments[e.set] })
+		i := slices.IndexFunc(entries, func(e entry) bool { return e.ip.Equal(address.IP) && comments[e.set] && e.isIn(address) })
 		if i < 0 {
 			missing = append(missing, address)
 			continue
@@ -240,6 +240,11 @@ func missingOf(c *nft.Conn, a owner.Attachment, addresses []*net.IPNet) ([]*net.
 		}
 		if !a.Owns(x.Comment) {
 			missing = append(missing, address)
+			continue
+		}
+		spared := networksLike(address.IP, o.Exclude)
+		if has, err := hasNetworks(c, entries[i].set, spared); err != nil || !has {
+			return nil, errors.Join(err, notSpared(spared))
 		}
 	}
 	return missing, nil

@@ -80,10 +80,10 @@ func TestNFTables(t *testing.T) {
 		if err := reload(have); err != nil {
 			return err
 		}
-		if err := m.Check(one, cidrs("10.88.0.5/16", "fd00::5/64")); err != nil {
+		if err := m.Check(one, cidrs("10.88.0.5/16", "fd00::5/64"), nat.Options{}); err != nil {
 			return fmt.Errorf("CHECK after reload: %w", err)
 		}
-		err = m.Check(one, cidrs("10.88.0.6/16"))
+		err = m.Check(one, cidrs("10.88.0.6/16"), nat.Options{})
 		if err == nil || err.Error() != "not masqueraded: 10.88.0.6/16" {
 			return fmt.Errorf("CHECK of another address: %v", err)
 		}
@@ -154,15 +154,15 @@ func TestNFTablesReplace(t *testing.T) {
 			m.Add(one, cidrs("10.88.0.5/16", "10.99.0.5/24"), nat.Options{}),
 			m.Add(one, cidrs("10.88.0.6/16"), nat.Options{}),
 			m.Add(one, cidrs("10.88.0.6/16"), nat.Options{}),
-			m.Check(one, cidrs("10.88.0.6/16")),
+			m.Check(one, cidrs("10.88.0.6/16"), nat.Options{}),
 			m.Add(two, cidrs("10.88.0.6/16"), nat.Options{}),
 			m.Del(one),
-			m.Check(two, cidrs("10.88.0.6/16")),
+			m.Check(two, cidrs("10.88.0.6/16"), nat.Options{}),
 		)
 		if err != nil {
 			return err
 		}
-		if m.Check(one, cidrs("10.88.0.6/16")) == nil {
+		if m.Check(one, cidrs("10.88.0.6/16"), nat.Options{}) == nil {
 			return errors.New("the address belongs to its first owner still")
 		}
 		err = errors.Join(m.Del(two), m.Del(two))
@@ -181,7 +181,7 @@ func TestNFTablesOfUpstream(t *testing.T) {
 			}
 		}
 		m := mustOpen("nftables")
-		if err := m.Check(one, cidrs("10.88.0.5/16")); err != nil {
+		if err := m.Check(one, cidrs("10.88.0.5/16"), nat.Options{}); err != nil {
 			return err
 		}
 		// Each leaves what the other one made alone.
@@ -189,7 +189,7 @@ func TestNFTablesOfUpstream(t *testing.T) {
 		if err := errors.Join(
 			m.Add(ours, cidrs("10.88.0.9/16"), nat.Options{}),
 			addUpstreams(other, "10.88.0.6"),
-			m.Check(ours, cidrs("10.88.0.9/16")),
+			m.Check(ours, cidrs("10.88.0.9/16"), nat.Options{}),
 		); err != nil {
 			return err
 		}

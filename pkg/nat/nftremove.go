@@ -102,6 +102,9 @@ func removeSets(c *nft.Conn, tx *nft.Transaction, entries, known []entry) ([]str
 			return nil, err
 		}
 		tx.DeleteSet(masqTable(), set)
+		if err := deleteNetworks(c, tx, set); err != nil {
+			return nil, err
+		}
 		tx.Generation = generation
 	}
 	return sets, nil

@@ -37,14 +37,22 @@ type entry struct {
 	ip  net.IP
 	// set is the name of the set that has the address.
 	set string
-	// rule is the one that uses the set; of new entries only.
-	rule nft.Rule
+	// rule is the one that uses the set, and spared the networks that it excludes; of new
+	// entries only.
+	rule   nft.Rule
+	spared []*net.IPNet
 }
 
 // String returns the comment of the entry in the set attachments.
 func (e entry) String() string { return e.ip.String() + " " + e.set }
 
 func (e entry) same(other entry) bool { return e.set == other.set && e.ip.Equal(other.ip) }
+
+// isIn reports whether the entry's set is for addresses of the subnet of address.
+func (e entry) isIn(address *net.IPNet) bool {
+	options, ok := strings.CutPrefix(e.set, setName(address, Options{}))
+	return ok && (options == "" || options[0] == '_')
+}
 
 // parseEntry reads an element of the set attachments. If somebody else put it
 // there, it may have no address.
@@ -57,7 +65,7 @@ func parseEntry(x nft.Element) entry {
 func newEntries(a owner.Attachment, addresses []*net.IPNet, o Options) []entry {
 	var entries []entry
 	for _, address := range addresses {
-		e := entry{ip: address.IP, set: setName(address, o), rule: subnetRule(address, o)}
+		e := entry{ip: address.IP, set: setName(address, o), rule: subnetRule(address, o), spared: networksLike(address.IP, o.Exclude)}
 		if !slices.ContainsFunc(entries, e.same) {
 			e.key = nft.OwnerKey(a.Prefix(), len(entries))
 			entries = append(entries, e)
@@ -81,7 +89,7 @@ func setName(address *net.IPNet, o Options) string {
 	if o.RandomFully {
 		name += "_fully-random"
 	}
-	return name
+	return name + exceptFor(address.IP, o)
 }
 
 // alone reports whether an address has no subnet, as is usual for point-to-point
@@ -95,12 +103,11 @@ func alone(address *net.IPNet) bool {
 // subnetRule masquerades the addresses of the set for address's subnet. Its
 // comment is the set's name.
 func subnetRule(address *net.IPNet, o Options) nft.Rule {
-	exprs := slices.Concat(nft.Protocol(address.IP), []nft.Expr{
+	set := setName(address, o)
+	return nft.Rule{Comment: set, Exprs: slices.Concat(nft.Protocol(address.IP), []nft.Expr{
 		nft.Load(nft.Register1, nft.Source(address.IP)),
-		nft.In(nft.Register1, setName(address, o)),
-	}, beyond(address))
-	exprs = append(exprs, nft.Masquerade(o.RandomFully))
-	return nft.Rule{Exprs: exprs, Comment: setName(address, o)}
+		nft.In(nft.Register1, set),
+	}, beyond(address), beyondNetworks(address.IP, set), []nft.Expr{nft.Masquerade(o.RandomFully)})}
 }
 
 // beyond goes on with what is for none of the neighbours of an address.
@@ -108,11 +115,14 @@ func beyond(address *net.IPNet) []nft.Expr {
 	if alone(address) {
 		return nil
 	}
-	neighbours := subnet(address)
+	return beyondNetwork(subnet(address))
+}
+
+func beyondNetwork(n *net.IPNet) []nft.Expr {
 	return []nft.Expr{
-		nft.Load(nft.Register1, nft.Destination(address.IP)),
-		nft.Mask(nft.Register1, neighbours.Mask),
-		nft.NotEqual(nft.Register1, nft.Addr(neighbours.IP)),
+		nft.Load(nft.Register1, nft.Destination(n.IP)),
+		nft.Mask(nft.Register1, n.Mask),
+		nft.NotEqual(nft.Register1, nft.Addr(n.IP)),
 	}
 }
 
@@ -139,6 +149,9 @@ func addMissing(c *nft.Conn, tx *nft.Transaction, entries []entry) error {
 			skeleton = true
 		}
 		tx.AddSet(masqTable(), nft.Set{Name: e.set, Key: []nft.Type{nft.AddrType(e.ip)}})
+		if err := addNetworks(c, tx, e); err != nil {
+			return err
+		}
 		tx.AddRule(masqTable(), masqChecks, e.rule)
 	}
 	return nil

@@ -109,6 +109,9 @@ func repairRules(c *nft.Conn, tx *nft.Transaction, entries []entry) error {
 		if !exists {
 			tx.AddSet(masqTable(), nft.Set{Name: e.set, Key: []nft.Type{nft.AddrType(e.ip)}})
 		}
+		if err := repairNetworks(c, tx, e); err != nil {
+			return err
+		}
 		if !slices.ContainsFunc(rules, func(r nft.FoundRule) bool { return r.Comment == e.set }) {
 			tx.AddRule(masqTable(), masqChecks, e.rule)
 		}
