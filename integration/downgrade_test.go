@@ -11,7 +11,7 @@ import (
 )
 
 // downgraders are the plugins that have the command: what others leave is upstream's.
-var downgraders = []string{"bridge", "ptp", "firewall", "portmap", "bandwidth", "host-device", "sbr", "tuning", "vrf"}
+var downgraders = []string{"bridge", "ptp", "macvlan", "ipvlan", "firewall", "portmap", "bandwidth", "host-device", "sbr", "tuning", "vrf"}
 
 // upstreamsSubjects are those of which release 1.1.1 has all, which is what Debian has.
 func upstreamsSubjects() []subject {

@@ -32,7 +32,7 @@ func outsideOf(t *testing.T, n *node.Node) *node.Container {
 	n.Exec(t, "sh", "-ec", `ip link add out type veth peer name eth0 netns outside
 		ip addr add 192.0.2.1/24 dev out; ip addr add 2001:db8::1/64 nodad dev out; ip link set out up
 		ip -n outside addr add 192.0.2.2/24 dev eth0; ip -n outside addr add 2001:db8::2/64 nodad dev eth0; ip -n outside link set eth0 up
-		ping -qc1 -i0.2 -w5 2001:db8::2`) // once both ends have their link-local addresses
+		timeout 30 sh -c 'until ping -qc1 -w2 2001:db8::2 >/dev/null; do :; done' `) // once both ends have their link-local addresses
 	return outside
 }
 

@@ -32,6 +32,8 @@ type Child struct {
 	MTU int `json:"mtu"`
 	// LinkInContainer says that the master is in the container's namespace.
 	LinkInContainer bool `json:"linkInContainer"`
+
+	onto netlink.Link // the master that Make found
 }
 
 // Validate checks the bounds that do not depend on the master.
@@ -51,6 +53,7 @@ func (c *Child) Make(a *Attachment, l netlink.Link) error {
 	if err != nil {
 		return err
 	}
+	c.onto = master
 	if err := c.CheckIPv6(a, cmp.Or(c.MTU, master.Attrs().MTU)); err != nil {
 		return err
 	}

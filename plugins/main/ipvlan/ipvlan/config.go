@@ -19,7 +19,7 @@ const (
 // Conf is the network configuration of ipvlan. Without a master, that is the
 // single interface of a prevResult, if there is one.
 type Conf struct {
-	iface.Child
+	iface.Reachable
 	// Mode is one of link.IPVLANModes. Default: l2.
 	Mode string `json:"mode"`
 	// Flag is one of link.IPVLANFlags. Default: bridge.
@@ -46,5 +46,6 @@ func (c *Conf) Validate() error {
 		return fmt.Errorf("unknown ipvlan flag: %q", c.Flag)
 	}
 	c.mode, c.flag = netlink.IPVlanMode(mode), netlink.IPVlanFlag(flag)
-	return c.Child.Validate()
+	c.HostMode = c.mode
+	return c.Reachable.Validate(c.flag == netlink.IPVLAN_FLAG_BRIDGE)
 }

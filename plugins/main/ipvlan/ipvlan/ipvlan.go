@@ -8,6 +8,7 @@ import (
 	"github.com/vishvananda/netlink"
 
 	"github.com/containernetworking/plugins/pkg/check"
+	"github.com/containernetworking/plugins/pkg/hostlink"
 	"github.com/containernetworking/plugins/pkg/iface"
 	"github.com/containernetworking/plugins/pkg/link"
 	"github.com/containernetworking/plugins/pkg/plugin"
@@ -15,8 +16,8 @@ import (
 
 // Plugin answers the verbs for ipvlan.
 var Plugin = iface.New("ipvlan", func() iface.Driver {
-	return &Conf{Child: iface.Child{Kind: "ipvlan"}}
-})
+	return &Conf{Reachable: iface.Reachable{Child: iface.Child{Kind: "ipvlan"}}}
+}).With("repair", hostlink.Repair("ipvlan")).With("downgrade", hostlink.Downgrade("ipvlan"))
 
 // Create makes the interface. Where another plugin was before, it takes over what
 // that has found out.
@@ -67,7 +68,7 @@ func (c *Conf) Expect(a *iface.Attachment) (container, host []check.Expect, err 
 // from the plugin before.
 func (c *Conf) Available(host *link.Namespace) error {
 	if c.Master != "" {
-		return c.Child.Available(host)
+		return c.Reachable.Available(host)
 	}
 	return host.Supports(c.Kind)
 }

@@ -17,7 +17,7 @@ const defaultMode = "bridge"
 
 // Conf is the network configuration of macvlan.
 type Conf struct {
-	iface.Child
+	iface.Reachable
 	// Mode is one of link.MacvlanModes. Default: bridge.
 	Mode string `json:"mode"`
 	// MAC of the interface. Default: a random one. MAC in CNI_ARGS overrides
@@ -61,5 +61,5 @@ func (c *Conf) Validate() error {
 		}
 		c.macAddrs = append(c.macAddrs, mac)
 	}
-	return c.Child.Validate()
+	return c.Reachable.Validate(c.mode == netlink.MACVLAN_MODE_BRIDGE)
 }

@@ -6,14 +6,15 @@ import (
 	"github.com/vishvananda/netlink"
 
 	"github.com/containernetworking/plugins/pkg/check"
+	"github.com/containernetworking/plugins/pkg/hostlink"
 	"github.com/containernetworking/plugins/pkg/iface"
 	"github.com/containernetworking/plugins/pkg/link"
 )
 
 // Plugin answers the verbs for macvlan.
 var Plugin = iface.New("macvlan", func() iface.Driver {
-	return &Conf{Child: iface.Child{Kind: "macvlan"}}
-})
+	return &Conf{Reachable: iface.Reachable{Child: iface.Child{Kind: "macvlan"}}}
+}).With("repair", hostlink.Repair("macvlan")).With("downgrade", hostlink.Downgrade("macvlan"))
 
 // Create makes the interface.
 func (c *Conf) Create(a *iface.Attachment) error {

@@ -1,0 +1,68 @@
+package hostlink
+
+import (
+	"fmt"
+	"os"
+	"slices"
+
+	"github.com/containernetworking/plugins/pkg/link"
+	"github.com/containernetworking/plugins/pkg/plugin"
+	"github.com/containernetworking/plugins/pkg/record"
+)
+
+// Repair returns the command, for interfaces of a kind, that makes again what records say
+// and somebody took away. What containers have that are gone it removes.
+func Repair(kind string) func(args []string) error {
+	return command(kind, func(host *link.Namespace, reaches []*Reach) error {
+		var errs []error
+		for _, r := range reaches {
+			if r.Sandbox.IsGone() {
+				errs = append(errs, r.remove(host))
+			} else {
+				errs = append(errs, r.make(host))
+			}
+		}
+		return plugin.Join(errs...)
+	})
+}
+
+// Downgrade returns the command that removes all of it, of which upstream's DEL knows
+// nothing.
+func Downgrade(kind string) func(args []string) error {
+	return command(kind, func(host *link.Namespace, reaches []*Reach) error {
+		var errs []error
+		gone := 0
+		for _, r := range reaches {
+			if r.Sandbox.IsGone() {
+				gone++
+			} else {
+				fmt.Fprintf(os.Stderr, "%v: the host does not reach it any longer\n", r.Attachment)
+			}
+			errs = append(errs, r.remove(host))
+		}
+		err := plugin.Join(errs...)
+		if err == nil {
+			plugin.Downgraded(len(reaches)-gone, gone)
+		}
+		return err
+	})
+}
+
+// command returns one that has no arguments and works on the records of a kind.
+func command(kind string, run func(host *link.Namespace, reaches []*Reach) error) func(args []string) error {
+	return func(args []string) error {
+		if err := plugin.NoArguments(args); err != nil {
+			return err
+		}
+		host, err := link.Host()
+		if err != nil {
+			return err
+		}
+		defer host.Close()
+		return record.Alone(base, func() error {
+			recorded, err := all(func(string) bool { return true })
+			recorded = slices.DeleteFunc(recorded, func(r *Reach) bool { return r.Kind != kind })
+			return plugin.Join(err, run(host, recorded), removeEmpty())
+		})
+	}
+}
