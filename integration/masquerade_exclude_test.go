@@ -168,7 +168,8 @@ func TestMasqueradeExcludeLegacy(t *testing.T) {
 func TestMasqueradeExcludeDowngrade(t *testing.T) {
 	eachMasquerade(t, func(t *testing.T, plugin, backend string) {
 		n := newWithExclusions(t, plugin, backend)
-		one, call := n.call(t, "one", `"ipMasqExclude": `+itsExclusions+`, `)
+		// One of the networks has the container itself in it.
+		one, call := n.call(t, "one", `"ipMasqExclude": `+strings.Replace(itsExclusions, "[", `["10.1.0.0/16", `, 1)+`, `)
 		call = call.With("prevResult", n.Must(t, "ADD", call))
 		throughout(t, place{one.Do}, "tcp", excludedV4, "outside 10.1.2.2", func() { downgrade(t, n.Node, plugin) })
 		n.sees(t, "downgraded", one, "2", true)

@@ -22,7 +22,7 @@ func (viaIPTables) Downgrade(all []Masqueraded) error {
 	err := iptables.Change(table, iptables.Families(), func(t *iptables.Table) error {
 		for _, m := range all {
 			if addresses := ofFamily(m.Addresses, t.Family); len(addresses) > 0 {
-				readState(t, m.ChainName("")).unshare(record(m.Attachment, addresses[0].IP))
+				readState(t, m.ChainName("")).unshare(record(m.Attachment, unspecified(addresses[0].IP)))
 			}
 		}
 		return nil

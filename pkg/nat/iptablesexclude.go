@@ -71,6 +71,14 @@ func fillSpare(t *iptables.Table, chain string, networks []*net.IPNet) {
 	}
 }
 
+// unspecified is what a record has in place of an address if it is about an excluded network.
+func unspecified(ip net.IP) net.IP {
+	if ip.To4() != nil {
+		return net.IPv4zero
+	}
+	return net.IPv6unspecified
+}
+
 // unshare makes rules of the chain itself, with a comment, of what those have that it shares
 // with others.
 func (st *chainState) unshare(comment string) {
@@ -93,9 +101,11 @@ func (st *chainState) spares(addresses []*net.IPNet, o Options) bool {
 		return true
 	}
 	// By a downgrade that was taken back, they may be in the chain itself.
-	have := slices.DeleteFunc(sparedBy(st.rules), func(n *net.IPNet) bool {
-		return slices.ContainsFunc(st.jumps, func(j iptables.Listed) bool { return j.Source() != nil && n.Contains(j.Source().IP) })
+	inside, _ := divide(st.rules, func(r iptables.Listed) bool {
+		_, ip, ok := parseRecord(r.Comment())
+		return ok && ip.IsUnspecified()
 	})
+	have := sparedBy(inside)
 	for _, r := range st.rules {
 		if isSpare(r) {
 			have = append(have, sparedBy(st.table.Rules(r.Target()))...)
