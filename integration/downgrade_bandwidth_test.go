@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/containernetworking/plugins/integration/faults"
 	"github.com/containernetworking/plugins/integration/hoststate"
 	"github.com/containernetworking/plugins/integration/node"
 )
@@ -60,6 +61,45 @@ func TestDowngradeBandwidthOfVanished(t *testing.T) {
 	}
 	if devices := l.devices(t); len(devices) != 0 {
 		t.Errorf("left: %q", devices)
+	}
+}
+
+// One that fails or is killed at any step is completed by the next one, and the limit is
+// there all the time.
+func TestDowngradeBandwidthFaults(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []faults.Kind{faults.Fail, faults.Kill} {
+		t.Run(kind.String(), func(t *testing.T) {
+			t.Parallel()
+			n := node.New(t)
+			c := n.Container(t, "c")
+			l := &triple{Node: n, keys: `"egressRate": 8000000, "egressBurst": 800000`}
+			l.add(t, c)
+			second := l.calls[1][1]
+			count := faults.Walk(t, kind, func(f faults.Fault) *faults.Point {
+				n.Must(t, "DEL", second)
+				c.Exec(t, "sh", "-c", "tc qdisc del dev eth1 root 2>/dev/null || true")
+				n.Must(t, "ADD", second)
+				out, hit := n.Disturb(t, "", node.Call{Plugin: "bandwidth", Command: "downgrade"}, f)
+				if kind == faults.Fail && out.Status != 0 && (out.Status.ExitStatus() != 1 || len(out.Stderr) == 0) {
+					t.Errorf("%v at %v: status %v, %s", kind, hit, out.Status, out.Stderr)
+				}
+				for range 2 {
+					if err := n.Run(t, "CHECK", second).Err(); err != nil {
+						t.Errorf("after %v at %v: %v", kind, hit, err)
+					}
+					downgrade(t, n, "bandwidth")
+				}
+				if devices := l.devices(t); len(devices) != 2 {
+					t.Errorf("after %v at %v: %q", kind, hit, devices)
+				}
+				if t.Failed() {
+					t.FailNow()
+				}
+				return hit
+			})
+			t.Logf("%d faults", count)
+		})
 	}
 }
 

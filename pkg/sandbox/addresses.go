@@ -3,6 +3,7 @@ package sandbox
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"net"
 	"net/netip"
 	"path/filepath"
@@ -12,36 +13,32 @@ import (
 	"github.com/containernetworking/plugins/pkg/ns"
 )
 
-// Paths returns a path of each network namespace of the node, which is one that a process
-// is in, or that has a path where runtimes keep them.
-func Paths() ([]string, error) {
-	var all []string
-	seen := map[uint64]bool{}
-	for _, pattern := range []string{"/proc/[0-9]*/ns/net", "/run/netns/*", "/run/docker/netns/*"} {
-		paths, err := filepath.Glob(pattern)
-		if err != nil {
-			return nil, err
-		}
-		for _, path := range paths {
-			var stat unix.Stat_t
-			if unix.Stat(path, &stat) == nil && !seen[stat.Ino] {
+// Paths yields a path of each network namespace of the node, which is one that has a path
+// where runtimes keep them, or that a process is in. The former come first.
+func Paths() iter.Seq[string] {
+	return func(yield func(string) bool) {
+		seen := map[uint64]bool{}
+		for _, pattern := range []string{"/run/netns/*", "/run/docker/netns/*", "/proc/[0-9]*/ns/net"} {
+			paths, _ := filepath.Glob(pattern) // there is no other error than that of a pattern
+			for _, path := range paths {
+				var stat unix.Stat_t
+				if unix.Stat(path, &stat) != nil || seen[stat.Ino] {
+					continue
+				}
 				seen[stat.Ino] = true
-				all = append(all, path)
+				if !yield(path) {
+					return
+				}
 			}
 		}
 	}
-	return all, nil
 }
 
 // Addresses returns the addresses that interfaces have in any network namespace of the
 // node.
 func Addresses() (map[netip.Addr]bool, error) {
-	paths, err := Paths()
-	if err != nil {
-		return nil, err
-	}
 	all := map[netip.Addr]bool{}
-	for _, path := range paths {
+	for path := range Paths() {
 		if err := addAddresses(all, path); err != nil {
 			return nil, fmt.Errorf("look which containers there are: %w", err)
 		}

@@ -109,22 +109,18 @@ func (b *bucket) isInside(container *link.Namespace, ifName string) bool {
 
 // beyond opens the namespace in which a pair has its other end.
 func beyond(host *link.Namespace, l netlink.Link) (*link.Namespace, error) {
-	paths, err := sandbox.Paths()
-	if err != nil {
-		return nil, err
-	}
-	for _, path := range paths {
-		n, err := link.Open(path)
+	for path := range sandbox.Paths() {
+		space, err := ns.GetNS(path)
 		if ns.IsGone(err) {
 			continue
 		}
 		if err != nil {
 			return nil, err
 		}
-		if id, err := host.GetNetNsIdByFd(int(n.NetNS.Fd())); err == nil && id == l.Attrs().NetNsID {
-			return n, nil
+		if id, err := host.GetNetNsIdByFd(int(space.Fd())); err == nil && id == l.Attrs().NetNsID {
+			return link.At(space)
 		}
-		n.Close()
+		space.Close()
 	}
 	return nil, fmt.Errorf("the container of %s is not found", l.Attrs().Name)
 }
