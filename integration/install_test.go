@@ -31,14 +31,12 @@ func installs(t *testing.T) (installs, calls int) {
 	return installs, 100 * installs
 }
 
-// bundle builds the executable that has all plugins, and returns its path.
+// bundle returns the path of the executable that has all plugins.
 func bundle(t *testing.T) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "cni-plugins")
-	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", path, "../plugins/bundle")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build the bundle: %v\n%s", err, out)
+	path, err := node.Bundle()
+	if err != nil {
+		t.Fatal(err)
 	}
 	return path
 }

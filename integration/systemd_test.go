@@ -43,7 +43,7 @@ func TestSystemdUnits(t *testing.T) {
 		t.Skipf("systemd is not installed: %v", err)
 	}
 	var paths []string
-	for _, pattern := range []string{units + "/*.service", dhcpUnits + "/*.service", dhcpUnits + "/*.socket"} {
+	for _, pattern := range []string{units + "/*.service", units + "/*.timer", dhcpUnits + "/*.service", dhcpUnits + "/*.socket"} {
 		found, err := filepath.Glob(pattern)
 		if err != nil || len(found) == 0 {
 			t.Fatalf("no units %s: %v", pattern, err)
@@ -55,12 +55,9 @@ func TestSystemdUnits(t *testing.T) {
 			paths = append(paths, path)
 		}
 	}
-	bin, err := node.Bin()
-	if err != nil {
-		t.Fatal(err)
-	}
 	n := node.New(t)
-	n.Exec(t, "sh", "-ec", `mount -t tmpfs tmpfs /opt; mkdir /opt/cni; ln -s "$0" /opt/cni/bin`, bin)
+	n.Exec(t, "mount", "-t", "tmpfs", "tmpfs", "/opt")
+	n.Exec(t, bundle(t), "install")
 	if out := n.Exec(t, "systemd-analyze", append([]string{"verify", "--man=no", "--recursive-errors=yes"}, paths...)...); out != "" {
 		t.Error(out)
 	}

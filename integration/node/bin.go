@@ -14,17 +14,22 @@ import (
 // to test. By default each test program builds those of this module for itself.
 const BinVariable = "CNI_TEST_BIN"
 
-// built is the directory of the binaries that this test program has built.
-var built struct {
-	sync.Mutex
-	dir string
-	err error
+// build is what this test program builds for itself, once.
+type build struct {
+	once sync.Once
+	dir  string
+	err  error
 }
+
+var separate, bundled build
 
 // Main runs the tests of a package that uses nodes and returns the exit status.
 // Call it from TestMain.
 func Main(m *testing.M) int {
-	defer func() { os.RemoveAll(built.dir) }()
+	defer func() {
+		os.RemoveAll(separate.dir)
+		os.RemoveAll(bundled.dir)
+	}()
 	return m.Run()
 }
 
@@ -33,22 +38,30 @@ func Bin() (string, error) {
 	if dir := os.Getenv(BinVariable); dir != "" {
 		return dir, nil
 	}
-	built.Lock()
-	defer built.Unlock()
-	if built.dir == "" && built.err == nil {
-		built.dir, built.err = build()
-	}
-	return built.dir, built.err
+	return separate.get("plugins/*/*/main.go", "")
 }
 
-// build builds all plugins of the module into a new directory.
-func build() (string, error) {
+// Bundle returns the path of the executable that has all plugins, and builds it, also
+// where there are binaries to test: those may be separate.
+func Bundle() (string, error) {
+	const name = "cni-plugins"
+	dir, err := bundled.get("plugins/bundle/main.go", name)
+	return filepath.Join(dir, name), err
+}
+
+// get returns the directory with the binaries of the commands whose sources match a
+// pattern, or of one by a name of its own.
+func (b *build) get(pattern, name string) (string, error) {
+	b.once.Do(func() { b.dir, b.err = buildCommands(pattern, name) })
+	return b.dir, b.err
+}
+
+func buildCommands(pattern, name string) (string, error) {
 	mod, err := exec.Command("go", "env", "GOMOD").Output()
 	if err != nil {
 		return "", fmt.Errorf("find the module: %w", err)
 	}
-	root := filepath.Dir(string(mod))
-	mains, err := filepath.Glob(filepath.Join(root, "plugins", "*", "*", "main.go"))
+	mains, err := filepath.Glob(filepath.Join(filepath.Dir(string(mod)), pattern))
 	if err != nil {
 		return "", err
 	}
@@ -56,7 +69,7 @@ func build() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	args := []string{"build", "-buildvcs=false", "-o", dir + string(filepath.Separator)}
+	args := []string{"build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", dir + string(filepath.Separator) + name}
 	for _, m := range mains {
 		args = append(args, filepath.Dir(m))
 	}

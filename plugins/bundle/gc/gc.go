@@ -1,0 +1,82 @@
+// Package gc removes what containers have that are gone, on nodes whose runtime never asks
+// the plugins to: containerd, Podman.
+package gc
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+
+	"github.com/containernetworking/plugins/pkg/plugin/flagset"
+)
+
+// options are the arguments of the command.
+type options struct {
+	// netns are directories that have the namespaces of containers.
+	netns directories
+	// confDir, binDir and cacheDir are where the runtime has configurations, plugins and,
+	// below results, what libcni knows of attachments.
+	confDir, binDir, cacheDir string
+	// idle is the promise that nothing is added meanwhile.
+	idle, dryRun bool
+}
+
+// directories are those of a flag that may be given again.
+type directories []string
+
+func (d *directories) String() string { return fmt.Sprint(*d) }
+
+func (d *directories) Set(value string) error {
+	if _, err := os.ReadDir(value); err != nil {
+		return err
+	}
+	*d = append(*d, value)
+	return nil
+}
+
+// Command is the command `gc`.
+func Command(args []string) error {
+	var o options
+	flags := flag.NewFlagSet("gc", flag.ContinueOnError)
+	flags.Var(&o.netns, "netns", "a `directory` with the namespaces of containers, if it is not where the runtime says; may be repeated")
+	flags.StringVar(&o.confDir, "conf-dir", "/etc/cni/net.d", "the `directory` with the runtime's network configurations")
+	flags.StringVar(&o.binDir, "bin-dir", "/opt/cni/bin", "the `directory` with the plugins")
+	flags.StringVar(&o.cacheDir, "cache-dir", "/var/lib/cni", "the `directory` with what the runtime knows of attachments, in results")
+	flags.BoolVar(&o.idle, "idle", false, "nothing is added meanwhile, as before a runtime starts: remove also what no attachment is known of")
+	flags.BoolVar(&o.dryRun, "dry-run", false, "tell what would be removed, and change nothing")
+	err := flagset.Parse(flags, args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return nil
+	case err != nil:
+		return err
+	}
+	return o.collect()
+}
+
+// collect goes on after an error: what one network lacks is no reason to keep what is of
+// another.
+func (o options) collect() error {
+	networks, errNetworks := readNetworks(o.confDir)
+	cached, errCache := o.readCache()
+	if cached == nil && errCache != nil {
+		return errCache
+	}
+	live, gone, err := o.sort(cached)
+	if err != nil {
+		return err
+	}
+	recorded, errRecords := recordedGone(live, gone)
+	c := collection{o, networks, live}
+	errs := []error{errNetworks, errCache, errRecords}
+	for _, a := range append(gone, recorded...) {
+		errs = append(errs, c.remove(a))
+	}
+	fmt.Printf("attachments that live: %d, that are gone: %d\n", len(live), len(gone)+len(recorded))
+	// What cannot be read may be alive.
+	if o.idle && errCache == nil {
+		errs = append(errs, c.sweep())
+	}
+	return errors.Join(errs...)
+}

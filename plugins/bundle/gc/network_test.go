@@ -1,0 +1,90 @@
+package gc
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestParseNetwork(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ text, version, types, err string }{
+		{text: `{"name": "n", "type": "ptp"}`, types: "ptp "},
+		{text: `{"name": "n", "cniVersion": "1.0.0", "plugins": [{"type": "ptp"}, {"type": "tuning"}]}`, version: "1.0.0", types: "ptp tuning "},
+		// The latest version that is known, in whatever order they are.
+		{text: `{"name": "n", "cniVersion": "0.4.0", "cniVersions": ["1.0.0", "0.3.1", "99.0.0"], "plugins": []}`, version: "1.0.0"},
+		{text: `{"name": "n", "cniVersions": ["1.1.0"], "disableGC": "TRUE", "loadOnlyInlinedPlugins": false}`, version: "1.1.0"},
+		{text: `{"name": "n", "cniVersions": ["one"]}`, err: "failed to convert major version part \"one\": strconv.Atoi: parsing \"one\": invalid syntax"},
+		{text: `{"name": "n", "disableGC": "maybe"}`, err: "invalid character 'm' looking for beginning of value"},
+		{text: `{"type": "ptp"}`, err: `it has no "name"`},
+		{text: `{"name": "n", "plugins": [{}]}`, err: `a plugin has no "type"`},
+		{text: `[]`, err: "json: cannot unmarshal array into Go value of type gc.network"},
+	} {
+		n, err := parseNetwork([]byte(test.text))
+		got := ""
+		if err != nil {
+			got = err.Error()
+		}
+		if diff := cmp.Diff(test.err, got); diff != "" {
+			t.Errorf("%s: error (-want +got):\n%s", test.text, diff)
+		}
+		types := ""
+		for _, c := range n.Plugins {
+			types += c.get("type") + " "
+		}
+		if err == nil && (n.Version != test.version || types != test.types) {
+			t.Errorf("%s: version %q, types %q", test.text, n.Version, types)
+		}
+	}
+}
+
+func FuzzParseNetwork(f *testing.F) {
+	f.Add([]byte(`{"name": "n", "cniVersions": ["1.0.0"], "disableGC": "true", "plugins": [{"type": "ptp"}]}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		n, err := parseNetwork(text)
+		if err == nil && n.Name == "" {
+			t.Errorf("%q has no name", text)
+		}
+	})
+}
+
+// What a runtime has deleted or added again since it was looked at is left alone.
+func TestRemoveOfWhatChanged(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "net-c-eth0")
+	a := attachment{path: path, text: []byte("before"), Config: []byte(`{"name": "net", "type": "none"}`)}
+	if err := (collection{}).remove(a); err != nil {
+		t.Error(err)
+	}
+	for text, want := range map[string]bool{"since": false, "before": true} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := (collection{}).remove(a); (err != nil) != want { // there is no plugin
+			t.Errorf("of %q: %v", text, err)
+		}
+	}
+}
+
+// What is at a path that cannot be looked at may live.
+func TestIsGone(t *testing.T) {
+	t.Parallel()
+	o := options{netns: directories{"/proc/self/ns"}}
+	for _, test := range []struct {
+		path       string
+		host, gone bool
+	}{
+		{"", true, false},
+		{"/proc/self/ns/net", true, false},
+		{"/proc/4194305/ns/net", true, true}, // more than there can be
+		{"/proc/4194305/ns/net", false, false},
+		{"/run/nowhere/cni-1", false, true},
+		{"/run/nowhere/net", false, false}, // there is one of the name
+	} {
+		if got := o.isGone(test.path, test.host); got != test.gone {
+			t.Errorf("%q, host %v: %v", test.path, test.host, got)
+		}
+	}
+}
