@@ -1,11 +1,16 @@
 #!/usr/bin/env bash
 # test_linux.sh [--bundle] [PACKAGE]...
+# test_linux.sh --release
 #
 # Builds the plugins and runs every test, on this kernel and, where this kernel lacks a
 # driver, under User-mode Linux. Installs through apt-get what tests need and the machine
 # lacks. With --bundle, tests of real binaries run the one binary that holds all plugins.
 # With packages (as ./pkg/ip or ./plugins/...) only their tests run, without the static
 # checks.
+#
+# With --release it makes a release twice, of what is committed, and tries what is in it:
+# packages in fresh Debian 12 and 13, the image with containerd and podman, the SBOM. This
+# takes about half an hour, and asks for Debian's mirror and the Go module proxy.
 #
 # The last line counts the tests that passed, failed and were skipped on both kernels.
 # The exit status is 0 if nothing failed.
@@ -14,7 +19,6 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/scripts/lib.sh"
 
 readonly staticcheck_version=v0.8.2
-readonly architectures=(amd64 arm64 arm ppc64le s390x riscv64 mips64le loong64)
 
 # What tests need: a command or path, and Debian's package that has it. The last is
 # for the tests that exchange state with other builds of the plugins.
@@ -39,6 +43,12 @@ readonly requirements=(
 	/usr/lib/cni/ptp:containernetworking-plugins
 )
 
+readonly release_requirements=(
+	git:git
+	mmdebstrap:mmdebstrap
+	rpm:rpm
+)
+
 announce() {
 	printf '\n%s\n' "$*"
 }
@@ -48,7 +58,7 @@ check_statically() {
 	check_format
 	go vet ./...
 	run_staticcheck
-	shellcheck -x ./*.sh scripts/*.sh scripts/uml-init findings/*.sh .ci/run
+	shellcheck -x ./*.sh scripts/*.sh scripts/release/maintainer/*.sh scripts/uml-init findings/*.sh .ci/run
 	check_architectures
 }
 
@@ -75,8 +85,19 @@ check_architectures() {
 	done
 }
 
-bundle=()
+# test_release runs the tests of the module that makes releases.
+test_release() {
+	install_missing "${release_requirements[@]}"
+	cd scripts/release
+	go vet ./...
+	run_staticcheck
+	announce "Tests"
+	go test -count=1 -timeout=90m -v ./... </dev/null
+}
+
+bundle=() release=''
 case ${1-} in
+--release) release=1 && shift ;;
 --bundle) bundle=(--bundle) && shift ;;
 -h | --help) usage 0 ;;
 -*) usage 2 ;;
@@ -84,6 +105,10 @@ esac
 need_root "tests make network namespaces"
 need_go
 cd "$repo"
+if [[ $release ]]; then
+	test_release
+	exit
+fi
 install_missing "${requirements[@]}"
 ./build_linux.sh "${bundle[@]}"
 (($# > 0)) || check_statically

@@ -19,7 +19,7 @@ func sources(t *testing.T) string {
 		t.Fatal(err)
 	}
 	root, dir := filepath.Dir(string(mod)), t.TempDir()
-	copied := exec.Command("cp", "-r", "README.md", "build_linux.sh", "VERSION", "go.mod", "go.sum", "scripts", "pkg", "plugins", "vendor", dir)
+	copied := exec.Command("cp", "-r", "README.md", "LICENSE", "build_linux.sh", "VERSION", "go.mod", "go.sum", "scripts", "pkg", "plugins", "vendor", dir)
 	copied.Dir = root
 	if out, err := copied.CombinedOutput(); err != nil {
 		t.Fatalf("copy the sources: %v\n%s", err, out)
@@ -82,5 +82,41 @@ func TestRelease(t *testing.T) {
 	minor, _ := strconv.Atoi(parts[2])
 	if major < 1 || major == 1 && minor < 8 {
 		t.Errorf("VERSION is %q, too old for nerdctl's policy isolated", version)
+	}
+}
+
+// A release of one commit is the same bytes, wherever it is built. (What is in it is the
+// subject of the tests in scripts/release.)
+func TestReleaseTwice(t *testing.T) {
+	t.Parallel()
+	const version = "v9.8.7"
+	var dists [2]string
+	for i := range dists {
+		dir := sources(t)
+		commit := exec.Command("sh", "-ec", `git init --quiet; git add --all; git -c user.name=n -c user.email=e commit --quiet -m c`)
+		commit.Dir = dir
+		commit.Env = append(os.Environ(), "GIT_AUTHOR_DATE=2026-01-02T03:04:05Z", "GIT_COMMITTER_DATE=2026-01-02T03:04:05Z")
+		if out, err := commit.CombinedOutput(); err != nil {
+			t.Fatalf("commit: %v\n%s", err, out)
+		}
+		release := exec.Command(filepath.Join(dir, "scripts/release.sh"), "--tarballs", version)
+		release.Env = append(os.Environ(), "ARCHITECTURES=amd64", "PLUGINS=plugins/ipam/static")
+		if out, err := release.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %v\n%s", release.Args, err, out)
+		}
+		dists[i] = filepath.Join(dir, "dist")
+	}
+	output(t, "diff", "--recursive", dists[0], dists[1])
+	tarball := filepath.Join(dists[0], "cni-plugins-linux-amd64-"+version+".tgz")
+	if got, want := output(t, "tar", "-tzf", tarball), "./\n./LICENSE\n./README.md\n./static\n"; got != want {
+		t.Errorf("%s has\n%s, want\n%s", tarball, got, want)
+	}
+	output(t, "tar", "-xzf", tarball, "-C", dists[1])
+	if got, want := introduction(t, filepath.Join(dists[1], "static")), "CNI static plugin "+version; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	output(t, "sh", "-ec", `cd "$0"; sha256sum --check --strict --quiet SHA256SUMS *.sha256`, dists[0])
+	if out, err := exec.Command(filepath.Join(dists[0], "../scripts/release.sh"), "1.2").CombinedOutput(); err == nil || !strings.Contains(string(out), "1.2 is not a version as v1.2.3") {
+		t.Errorf("a release called 1.2: %v\n%s", err, out)
 	}
 }

@@ -6,6 +6,10 @@ repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck disable=SC2034 # used by the scripts that source this file
 readonly repo
 
+# What the plugins are built for, by Go's names.
+# shellcheck disable=SC2034 # used by the scripts that source this file
+readonly architectures=(amd64 arm64 arm ppc64le s390x riscv64 mips64le loong64)
+
 # Where Go and the network tools usually are, which sudo and su may leave out of PATH.
 PATH=$PATH:/usr/local/go/bin:/usr/local/sbin:/usr/sbin:/sbin
 
