@@ -178,12 +178,27 @@ func (h *handle) Do(toRun func(NetNS) error) error {
 		return fmt.Errorf("Failed to open current namespace: %w", err)
 	}
 	defer home.Close()
+	if home.is(h) {
+		// To stay takes no privilege, as to enter does (CAP_SYS_ADMIN).
+		defer runtime.UnlockOSThread()
+		return toRun(home)
+	}
 	if err := h.enter(); err != nil {
 		runtime.UnlockOSThread() // it never left, and whoever may not leave may not come back
 		return &EntryErr{h.path, err}
 	}
 	defer home.comeBack()
 	return toRun(home)
+}
+
+// is reports whether other is the same namespace.
+func (h *handle) is(other *handle) bool {
+	var here, there unix.Stat_t
+	return fstat(h, &here) == nil && fstat(other, &there) == nil && here.Dev == there.Dev && here.Ino == there.Ino
+}
+
+func fstat(h *handle, into *unix.Stat_t) error {
+	return h.control(func(fd int) error { return unix.Fstat(fd, into) })
 }
 
 // comeBack releases the thread in the namespace, from which it came, and in no other.
@@ -200,16 +215,18 @@ func (h *handle) comeBack() {
 
 // enter moves the calling thread into the namespace.
 func (h *handle) enter() error {
+	return h.control(func(fd int) error { return unix.Setns(fd, unix.CLONE_NEWNET) })
+}
+
+// control runs a system call with the descriptor, which meanwhile cannot be closed by
+// another goroutine and given to another file.
+func (h *handle) control(call func(fd int) error) error {
 	conn, err := h.file.SyscallConn()
 	if err != nil {
 		return err
 	}
-	// Inside Control the descriptor cannot be closed by another goroutine and
-	// given to another file.
 	var errno error
-	if err := conn.Control(func(fd uintptr) {
-		errno = unix.Setns(int(fd), unix.CLONE_NEWNET)
-	}); err != nil {
+	if err := conn.Control(func(fd uintptr) { errno = call(int(fd)) }); err != nil {
 		return err
 	}
 	return errno

@@ -175,6 +175,26 @@ func TestDoWithoutPrivilege(t *testing.T) {
 	}
 }
 
+// To run something in the namespace where it runs anyway takes none: who removes an
+// attachment may have no more than CAP_NET_ADMIN.
+func TestDoAtHomeWithoutPrivilege(t *testing.T) {
+	ended := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+		var none [2]unix.CapUserData
+		err := unix.Capset(&header, &none[0])
+		home, errHome := ns.GetCurrentNS()
+		if err = errors.Join(err, errHome); err == nil {
+			err = errors.Join(home.Do(func(ns.NetNS) error { return nil }), home.Close())
+		}
+		ended <- err
+	}()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
 // A thread that cannot get back is nobody's any more.
 func TestDoWithoutReturn(t *testing.T) {
 	target, host := temp(t), hostInode(t)
