@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 )
@@ -13,6 +14,8 @@ import (
 // BinVariable names the environment variable with the directory of the binaries
 // to test. By default each test program builds those of this module for itself.
 const BinVariable = "CNI_TEST_BIN"
+
+const modulePath = "github.com/containernetworking/plugins"
 
 // build is what this test program builds for itself, once.
 type build struct {
@@ -57,11 +60,13 @@ func (b *build) get(pattern, name string) (string, error) {
 }
 
 func buildCommands(pattern, name string) (string, error) {
-	mod, err := exec.Command("go", "env", "GOMOD").Output()
+	// The test may be of another module, which requires this one.
+	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", modulePath).Output()
 	if err != nil {
 		return "", fmt.Errorf("find the module: %w", err)
 	}
-	mains, err := filepath.Glob(filepath.Join(filepath.Dir(string(mod)), pattern))
+	root := strings.TrimSpace(string(out))
+	mains, err := filepath.Glob(filepath.Join(root, pattern))
 	if err != nil {
 		return "", err
 	}
@@ -74,6 +79,7 @@ func buildCommands(pattern, name string) (string, error) {
 		args = append(args, filepath.Dir(m))
 	}
 	cmd := exec.Command("go", args...)
+	cmd.Dir = root
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", errors.Join(fmt.Errorf("build the plugins: %w\n%s", err, out), os.RemoveAll(dir))
