@@ -1,0 +1,82 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// attachment is an interface of a container, in the agent's network.
+type attachment struct{ container, ifName string }
+
+// attachmentsBefore returns the attachments of a network of which there is no trace from
+// after a time. The traces, below the directory, are libcni's results, which are written
+// when an ADD has ended, and host-local's leases, which are written early in it.
+func attachmentsBefore(stateDir, network string, end time.Time) ([]attachment, error) {
+	latest := map[attachment]time.Time{}
+	for dir, parse := range map[string]func(name string, text []byte) (attachment, bool){
+		"results":                          func(_ string, text []byte) (attachment, bool) { return parseResult(text, network) },
+		filepath.Join("networks", network): parseLease,
+	} {
+		err := eachFile(filepath.Join(stateDir, dir), func(info fs.FileInfo, text []byte) {
+			if a, ok := parse(info.Name(), text); ok && info.ModTime().After(latest[a]) {
+				latest[a] = info.ModTime()
+			}
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	var old []attachment
+	for a, modified := range latest {
+		if modified.Before(end) {
+			old = append(old, a)
+		}
+	}
+	return old, nil
+}
+
+// eachFile hands the files of a directory to f. There are none if it does not exist.
+func eachFile(dir string, f func(fs.FileInfo, []byte)) error {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	for _, e := range entries {
+		if !e.Type().IsRegular() {
+			continue
+		}
+		info, err := e.Info()
+		if err != nil {
+			continue // removed meanwhile
+		}
+		if text, err := os.ReadFile(filepath.Join(dir, e.Name())); err == nil {
+			f(info, text)
+		}
+	}
+	return err
+}
+
+// parseResult reads what libcni keeps of an attachment.
+func parseResult(text []byte, network string) (attachment, bool) {
+	var cached struct {
+		ContainerID string `json:"containerId"`
+		IfName      string `json:"ifName"`
+		Network     string `json:"networkName"`
+	}
+	err := json.Unmarshal(text, &cached)
+	return attachment{cached.ContainerID, cached.IfName}, err == nil && cached.Network == network && cached.ContainerID != "" && cached.IfName != ""
+}
+
+// parseLease reads the file of an address, in which upstream and these plugins write the
+// container, and in a line of its own the interface.
+func parseLease(name string, text []byte) (attachment, bool) {
+	_, err := netip.ParseAddr(name)
+	container, ifName, _ := strings.Cut(strings.TrimSpace(string(text)), "\r\n")
+	return attachment{container, ifName}, err == nil && container != "" && ifName != ""
+}
