@@ -1,12 +1,13 @@
 // Command bundle is all plugins of this suite in one binary, which answers to
 // the name that it is called by, as through a link. An IPAM plugin that is in it
-// as well runs in the same process. By its own name, cni-plugins, it installs them,
-// and removes what they have made for containers that are gone.
+// as well runs in the same process. By its own name, cni-plugins, it installs them, removes
+// what they have made for containers that are gone, or becomes the node agent.
 package main
 
 import (
 	"github.com/containernetworking/plugins/pkg/plugin"
 	_ "github.com/containernetworking/plugins/pkg/plugin/uniprocessor"
+	"github.com/containernetworking/plugins/plugins/bundle/agent"
 	"github.com/containernetworking/plugins/plugins/bundle/gc"
 	"github.com/containernetworking/plugins/plugins/bundle/install"
 	"github.com/containernetworking/plugins/plugins/ipam/dhcp/dhcp"
@@ -52,6 +53,10 @@ var plugins = []*plugin.Plugin{
 }
 
 func main() {
-	commands := map[string]func([]string) error{"gc": gc.Command, "install": install.Command(plugins)}
+	commands := map[string]func([]string) error{
+		"agent":   agent.Command,
+		"gc":      gc.Command,
+		"install": install.Command(plugins),
+	}
 	plugin.Bundle(commands, plugins...)
 }
