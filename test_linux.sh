@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # test_linux.sh [--bundle] [PACKAGE]...
 # test_linux.sh --release
+# test_linux.sh --agent
 #
 # Builds the plugins and runs every test, on this kernel and, where this kernel lacks a
 # driver, under User-mode Linux. Installs through apt-get what tests need and the machine
@@ -11,6 +12,8 @@
 # With --release it makes a release twice, of what is committed, and tries what is in it:
 # packages in fresh Debian 12 and 13, the image with containerd and podman, the SBOM. This
 # takes about half an hour, and asks for Debian's mirror and the Go module proxy.
+# With --agent it checks and tests the node agent in agent/, a module of its own, and measures
+# it among 5,000 nodes. The first time, this compiles what it imports for some minutes.
 #
 # The last line counts the tests that passed, failed and were skipped on both kernels.
 # The exit status is 0 if nothing failed.
@@ -95,9 +98,18 @@ test_release() {
 	go test -count=1 -timeout=90m -v ./... </dev/null
 }
 
-bundle=() release=''
+# test_agent runs all there is about the module of the node agent.
+test_agent() {
+	cd agent
+	go vet ./...
+	run_staticcheck
+	announce "Tests"
+	CNI_TEST_BIN=$repo/bin CNI_TEST_NODES=5000 go test -count=1 -timeout=15m -v ./... </dev/null
+}
+
+bundle=() part=''
 case ${1-} in
---release) release=1 && shift ;;
+--release | --agent) part=${1#--} && shift ;;
 --bundle) bundle=(--bundle) && shift ;;
 -h | --help) usage 0 ;;
 -*) usage 2 ;;
@@ -105,12 +117,16 @@ esac
 need_root "tests make network namespaces"
 need_go
 cd "$repo"
-if [[ $release ]]; then
+if [[ $part == release ]]; then
 	test_release
 	exit
 fi
 install_missing "${requirements[@]}"
 ./build_linux.sh "${bundle[@]}"
+if [[ $part == agent ]]; then
+	test_agent
+	exit
+fi
 (($# > 0)) || check_statically
 (($# > 0)) || set -- ./...
 
