@@ -25,6 +25,7 @@ import (
 var Plugin = plugin.Plugin{
 	Name:     "host-local",
 	CNIFuncs: skel.CNIFuncs{Add: add, Check: check, Del: del, GC: gc, Status: status},
+	Commands: map[string]func([]string) error{"list": list, "usage": usage},
 }
 
 func add(args *skel.CmdArgs) error {

@@ -111,9 +111,7 @@ func (a *IPAllocator) search(id, ifname string) (*current.IPConfig, error) {
 		}
 	}
 	if pool, ok := a.store.(backend.Pool); ok {
-		addr, ok := pool.OldestInherited(func(addr netip.Addr) bool {
-			return a.rangeset.Contains(addr.AsSlice()) && !a.rangeset.isGateway(addr)
-		})
+		addr, ok := pool.OldestInherited(a.rangeset.GivesOut)
 		if ok {
 			if config, err := a.reserve(id, ifname, addr); config != nil || err != nil {
 				return config, err

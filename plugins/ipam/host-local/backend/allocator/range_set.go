@@ -3,6 +3,7 @@ package allocator
 import (
 	"errors"
 	"fmt"
+	"math/big"
 	"net"
 	"net/netip"
 	"strings"
@@ -71,6 +72,27 @@ func (s *RangeSet) String() string {
 		ranges[i] = (*s)[i].String()
 	}
 	return strings.Join(ranges, ",")
+}
+
+// Size returns how many addresses a canonical set can give out.
+func (s *RangeSet) Size() *big.Int {
+	size := new(big.Int)
+	for i := range *s {
+		start, end := new(big.Int).SetBytes((*s)[i].RangeStart), new(big.Int).SetBytes((*s)[i].RangeEnd)
+		size.Add(size, end.Sub(end, start)).Add(size, big.NewInt(1))
+	}
+	gateways := map[netip.Addr]bool{}
+	for i := range *s {
+		if gateway := (*s)[i].Gateway; s.Contains(gateway) {
+			gateways[toAddr(gateway)] = true
+		}
+	}
+	return size.Sub(size, big.NewInt(int64(len(gateways))))
+}
+
+// GivesOut reports whether addr is one of the addresses that the set can give out.
+func (s *RangeSet) GivesOut(addr netip.Addr) bool {
+	return s.Contains(addr.AsSlice()) && !s.isGateway(addr)
 }
 
 // isGateway reports whether addr is a gateway of the set.

@@ -2,6 +2,7 @@ package allocator
 
 import (
 	"net"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -183,5 +184,27 @@ func TestSegments(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+// The size of a set is what it gives out: no gateway counts, in whichever range it lies.
+func TestSize(t *testing.T) {
+	for want, set := range map[string]*RangeSet{
+		"253":                  canonical(t, subnet("10.0.0.0/24")),
+		"254":                  canonical(t, subnet("10.0.0.0/24", "", "", "10.1.0.1")),
+		"2":                    canonical(t, subnet("10.0.0.0/24", "10.0.0.5", "10.0.0.6")),
+		"262":                  canonical(t, subnet("10.0.0.0/24", "", "", "10.0.1.12"), subnet("10.0.1.0/24", "10.0.1.10", "10.0.1.19", "10.0.0.9")),
+		"263":                  canonical(t, subnet("10.0.0.0/24"), subnet("10.0.1.0/24", "10.0.1.10", "10.0.1.19", "10.0.0.1")),
+		"18446744073709551614": canonical(t, subnet("fd00::/64")),
+	} {
+		if got := set.Size().String(); got != want {
+			t.Errorf("%s: %s addresses, want %s", set, got, want)
+		}
+	}
+	set := canonical(t, subnet("10.0.0.0/24"))
+	for addr, want := range map[string]bool{"10.0.0.1": false, "10.0.0.2": true, "10.0.0.255": false, "fd00::1": false} {
+		if got := set.GivesOut(netip.MustParseAddr(addr)); got != want {
+			t.Errorf("%s: %v", addr, got)
+		}
 	}
 }

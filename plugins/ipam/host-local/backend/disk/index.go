@@ -68,28 +68,40 @@ func openIndex(dir directory) (*index, error) {
 	if err != nil {
 		return x, err
 	}
+	x.open()
 	h, ok := x.readHeader()
 	x.boot = bootID()
 	if ok && x.boot == "" {
 		x.boot = h.boot
 	}
-	switch {
-	case ok && h.boot != x.boot && h.boot != "":
-		// After a power failure parts of the file may be older than others, so
-		// the tables are not used. The limit is rounded up, but never lies in the
-		// future: what is written from now on is of this boot.
-		x.inherited = earlier(h.stamp.Add(stampAge+time.Second), time.Now().Truncate(time.Second))
-	case ok && h.matches(info):
-		x.inherited, x.pruned, x.stamp, x.loaded = h.inherited, h.pruned, h.stamp, true
-		x.leases = x.tableAt(pageSize, h.leasePages, h.leases, recordSize)
-		x.blocks = x.tableAt(pageSize*int64(1+h.leasePages), h.blockPages, h.blocks, blockSize)
-		return x, nil
-	case ok:
-		x.inherited, x.pruned = h.inherited, h.pruned
-	default:
-		x.inherited = bootTime()
+	x.inherited = x.limit(h, ok)
+	// After a power failure parts of the file may be older than others, so that the
+	// tables of an earlier boot are not used.
+	if !ok || h.boot != x.boot && h.boot != "" {
+		return x, x.scan()
 	}
-	return x, x.scan()
+	x.pruned = h.pruned
+	if !h.matches(info) {
+		return x, x.scan()
+	}
+	x.stamp, x.loaded = h.stamp, true
+	x.leases = x.tableAt(pageSize, h.leasePages, h.leases, recordSize)
+	x.blocks = x.tableAt(pageSize*int64(1+h.leasePages), h.blockPages, h.blocks, blockSize)
+	return x, nil
+}
+
+// limit returns the time up to which leases are from an earlier boot, by the header of
+// the index, if there is one.
+func (x *index) limit(h header, ok bool) time.Time {
+	switch {
+	case !ok:
+		return bootTime()
+	case h.boot != x.boot && h.boot != "":
+		// Rounded up, but never in the future: what is written from now on is of
+		// this boot.
+		return earlier(h.stamp.Add(stampAge+time.Second), time.Now().Truncate(time.Second))
+	}
+	return h.inherited
 }
 
 func (x *index) close() error {
@@ -99,17 +111,23 @@ func (x *index) close() error {
 	return x.file.Close()
 }
 
-// readHeader opens the file for reading and, where that is allowed, writing. An
-// index that cannot be read is as good as none; one whose end is missing has a
-// header that matches nothing.
-func (x *index) readHeader() (header, bool) {
+// open opens the file for reading and, where that is allowed, writing. One that cannot
+// be read is as good as none.
+func (x *index) open() {
 	path := filepath.Join(string(x.dir), indexName)
 	var err error
 	if x.file, err = unpolled.Open(path, unix.O_RDWR|unix.O_CREAT); err != nil {
 		if x.file, err = unpolled.Open(path, unix.O_RDONLY); err != nil {
 			x.file = nil
-			return header{}, false
 		}
+	}
+}
+
+// readHeader reads the header of the file. One whose end is missing has a header that
+// matches nothing.
+func (x *index) readHeader() (header, bool) {
+	if x.file == nil {
+		return header{}, false
 	}
 	b := make([]byte, headerSize)
 	n, _ := x.file.ReadAt(b, 0)

@@ -1,0 +1,108 @@
+package hostlocal
+
+import (
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"math/big"
+	"os"
+	"text/tabwriter"
+
+	"github.com/containernetworking/plugins/pkg/plugin"
+	"github.com/containernetworking/plugins/pkg/plugin/flagset"
+	"github.com/containernetworking/plugins/plugins/ipam/host-local/backend/disk"
+)
+
+// pool is how full a range set of a network is, in addresses, or how many addresses the
+// network has given out that are in none of its range sets.
+type pool struct {
+	Network string `json:"network"`
+	DataDir string `json:"dataDir"`
+	// Set is the number of the range set, and Ranges has its ranges. Without them,
+	// there is no Size and nothing is Free.
+	Set    *int     `json:"set,omitempty"`
+	Ranges string   `json:"ranges,omitempty"`
+	Size   *big.Int `json:"size,omitempty"` // without gateways
+	Free   *big.Int `json:"free,omitempty"`
+	Used   int64    `json:"used"`
+	// Reserved are those from before the boot: their containers get them back, or
+	// others when nothing is free.
+	Reserved int64 `json:"reserved"`
+}
+
+// usage is the command `host-local usage`: it prints how full range sets are.
+func usage(args []string) error {
+	var from source
+	flags := from.flags("usage")
+	asJSON := flags.Bool("json", false, "print a list in JSON")
+	asMetrics := flags.Bool("prometheus", false, "print metrics in the text format of Prometheus")
+	switch err := flagset.Parse(flags, args); {
+	case errors.Is(err, flag.ErrHelp):
+		return nil
+	case err != nil:
+		return err
+	case *asJSON && *asMetrics:
+		return fmt.Errorf("%w: -json and -prometheus exclude each other", plugin.ErrUsage)
+	}
+	networks, err := from.networks(os.Stderr)
+	if err != nil {
+		return err
+	}
+	pools := []pool{} // [] in JSON, also if there is none
+	failed := eachNetwork(networks, func(n network, leases []disk.Lease) {
+		pools = append(pools, n.pools(leases)...)
+	})
+	switch {
+	case *asJSON:
+		err = json.NewEncoder(os.Stdout).Encode(pools)
+	case *asMetrics:
+		err = printMetrics(os.Stdout, pools)
+	default:
+		err = printPools(os.Stdout, pools)
+	}
+	return errors.Join(failed, err)
+}
+
+// pools counts the leases of a network by range set. Last comes, if there is anything in
+// it or no range set is known, the pool of what is in none.
+func (n network) pools(leases []disk.Lease) []pool {
+	all := make([]pool, len(n.ranges)+1)
+	for i := range all {
+		all[i] = pool{Network: n.name, DataDir: n.dataDir}
+	}
+	for _, l := range leases {
+		i := 0
+		for i < len(n.ranges) && !n.ranges[i].GivesOut(l.Address) {
+			i++
+		}
+		if l.Inherited {
+			all[i].Reserved++
+		} else {
+			all[i].Used++
+		}
+	}
+	for i := range n.ranges {
+		p := &all[i]
+		p.Set, p.Ranges, p.Size = &i, n.ranges[i].String(), n.ranges[i].Size()
+		p.Free = new(big.Int).Sub(p.Size, big.NewInt(p.Used+p.Reserved))
+	}
+	if last := all[len(n.ranges)]; len(n.ranges) > 0 && last.Used+last.Reserved == 0 {
+		return all[:len(n.ranges)]
+	}
+	return all
+}
+
+func printPools(w io.Writer, pools []pool) error {
+	table := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
+	fmt.Fprintln(table, "NETWORK\tSET\tSIZE\tUSED\tFREE\tRESERVED\tRANGES")
+	for _, p := range pools {
+		set, size, free := "-", "-", "-"
+		if p.Set != nil {
+			set, size, free = fmt.Sprint(*p.Set), p.Size.String(), p.Free.String()
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\t%d\t%s\n", p.Network, set, size, p.Used, free, p.Reserved, orNone(p.Ranges))
+	}
+	return table.Flush()
+}
