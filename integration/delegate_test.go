@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -53,5 +54,36 @@ func TestEnvironmentOfDelegate(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A call that is logged hands itself on as the parent of its IPAM plugin. What the
+// runtime says of vendors goes with a parent that can be read, and baggage in any case.
+func TestTraceOfDelegate(t *testing.T) {
+	t.Parallel()
+	n := node.New(t)
+	n.Exec(t, "sh", "-ec", `mkdir /run/ipam; cd /run/ipam
+		printf '#!/bin/sh\ncat >/dev/null\nenv | grep -e TRACE -e BAGGAGE | sort >/run/ipam/env\n' >fake
+		chmod +x fake`)
+	const trace, parent = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+	for name, c := range map[string]struct{ parent, want string }{
+		"valid":   {"00-" + trace + "-" + parent + "-01", "BAGGAGE=a=b\nTRACEPARENT=00-" + trace + "-SPAN-01\nTRACESTATE=vendor=1\n"},
+		"invalid": {"00-" + trace + "-" + parent + "-1", "BAGGAGE=a=b\nTRACEPARENT=00-TRACE-SPAN-03\n"},
+	} {
+		n.Must(t, "STATUS", node.Call{
+			Plugin: "ptp", Config: `{"cniVersion": "1.1.0", "name": "net", "type": "ptp", "ipam": {"type": "fake"}}`,
+			Env: []string{"CNI_PATH=/run/ipam", "CNI_CALL_LOG=/run/log", "TRACEPARENT=" + c.parent, "TRACESTATE=vendor=1", "BAGGAGE=a=b"},
+		})
+		var line struct{ TraceID, SpanID, ParentSpanID string }
+		if err := json.Unmarshal([]byte(n.Exec(t, "tail", "-n1", "/run/log")), &line); err != nil {
+			t.Fatal(err)
+		}
+		want := strings.NewReplacer("TRACE-", line.TraceID+"-", "SPAN", line.SpanID).Replace(c.want)
+		if diff := cmp.Diff(want, n.Exec(t, "cat", "/run/ipam/env")); diff != "" {
+			t.Errorf("%s: environment (-want +got):\n%s", name, diff)
+		}
+		if isNew := line.TraceID != trace && line.ParentSpanID == ""; isNew != (name == "invalid") || !isNew && line.ParentSpanID != parent {
+			t.Errorf("%s: %+v", name, line)
+		}
 	}
 }

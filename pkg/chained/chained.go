@@ -99,6 +99,7 @@ func (k Kind) add(args *skel.CmdArgs) error {
 	}
 	return plugin.Add(args, func(tx *plugin.Attachment) (*current.Result, error) {
 		a := &Attachment{Attachment: tx.Attachment, Args: args, Result: result, Undo: tx.Undo, Context: tx.Context()}
+		plugin.Step("apply")
 		if err := d.Add(a); err != nil {
 			return nil, err
 		}
@@ -120,6 +121,7 @@ func (k Kind) check(args *skel.CmdArgs) error {
 		return err
 	}
 	a.Result = result
+	plugin.Step("compare")
 	return verdict.Of(args.StdinData, d.Check(a))
 }
 
@@ -131,6 +133,7 @@ func (k Kind) del(args *skel.CmdArgs) error {
 	if a.Result, err = plugin.PrevResult(args.StdinData); err != nil {
 		fmt.Fprintf(os.Stderr, "go on without the result of the ADD: %v\n", err)
 	}
+	plugin.Step("remove")
 	return k.loadForDel(args.StdinData).Remove(a)
 }
 
@@ -143,6 +146,7 @@ func (k Kind) gc(args *skel.CmdArgs) error {
 	if err != nil {
 		return err
 	}
+	plugin.Step("collect")
 	return k.loadForDel(args.StdinData).Collect(conf.Name, valid)
 }
 
@@ -153,6 +157,7 @@ func (k Kind) status(args *skel.CmdArgs) error {
 	if err != nil {
 		return err
 	}
+	plugin.Step("look")
 	if err := d.Available(); err != nil {
 		return plugin.Errorf(types.ErrPluginNotAvailable, "%w", err)
 	}

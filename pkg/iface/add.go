@@ -44,13 +44,16 @@ func (v verbs) add(args *skel.CmdArgs) error {
 		if d.base().addressesAnyInterface() && a.nameIsFree() {
 			call.Begin()
 		}
+		plugin.Step("create")
 		if err := d.Create(a); err != nil {
 			return nil, err
 		}
+		plugin.Step("delegate")
 		if err := a.address(delegate, call); err != nil {
 			return nil, err
 		}
 		d.base().DefaultRoute.apply(a.Result)
+		plugin.Step("configure")
 		if err := d.base().CheckIPv6(a, a.link.Attrs().MTU); err != nil {
 			return nil, err
 		}

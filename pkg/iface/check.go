@@ -54,8 +54,12 @@ func (v verbs) check(args *skel.CmdArgs) error {
 	if a.link, err = a.Container.LinkByName(args.IfName); err != nil && !link.IsNotFound(err) {
 		return fmt.Errorf("look %q up: %w", args.IfName, err)
 	}
+	plugin.Step("expect")
 	container, host, err := d.Expect(a)
-	differences := plugin.Join(err, call.Wait(), compare(a.Container, container), compare(a.Host, host))
+	plugin.Step("delegate")
+	asked := call.Wait()
+	plugin.Step("compare")
+	differences := plugin.Join(err, asked, compare(a.Container, container), compare(a.Host, host))
 	return verdict.Of(args.StdinData, differences)
 }
 

@@ -46,11 +46,13 @@ func (v verbs) del(args *skel.CmdArgs) error {
 	}
 	delegate, err := ipam.Find(d.base().IPAM.Type, args)
 	call := delegate.Start("DEL")
+	release := func() error { plugin.Step("delegate"); return call.Wait() }
+	remove := func() error { plugin.Step("remove"); return d.Remove(a) }
 	if d.base().releasesThroughInterface() {
-		return plugin.Join(opened, unknown, err, call.Wait(), d.Remove(a))
+		return plugin.Join(opened, unknown, err, release(), remove())
 	}
-	removed := d.Remove(a)
-	return plugin.Join(opened, unknown, removed, err, call.Wait())
+	removed := remove()
+	return plugin.Join(opened, unknown, removed, err, release())
 }
 
 // Recorder is a Driver with records of what outlives the container's interface. By them
@@ -113,8 +115,10 @@ func (v verbs) gc(args *skel.CmdArgs) error {
 		return err
 	}
 	defer host.Close()
+	plugin.Step("collect")
 	collected := d.Collect(host, d.base().Name, valid)
 	delegate, err := ipam.Find(d.base().IPAM.Type, args)
+	plugin.Step("delegate")
 	return plugin.Join(collected, err, delegate.GC())
 }
 
@@ -129,9 +133,11 @@ func (v verbs) status(args *skel.CmdArgs) error {
 	if err != nil {
 		return err
 	}
+	plugin.Step("look")
 	if err := available(d); err != nil {
 		return plugin.Errorf(types.ErrPluginNotAvailable, "%w", err)
 	}
+	plugin.Step("delegate")
 	return delegate.Status()
 }
 

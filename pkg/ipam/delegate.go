@@ -71,10 +71,11 @@ func (d *Delegate) run(command string) error {
 
 // environ is the environment of the caller as it is, which may say more than the
 // specification knows of. Only those of its CNI variables change whose value is
-// another one in this call: the command, and what a program chose that calls a
-// plugin's verbs.
+// another one in this call: the command, what a program chose that calls a
+// plugin's verbs, and the place in a trace.
 func (d *Delegate) environ(command string) []string {
 	env := os.Environ()
+	parent, state := plugin.TraceContext()
 	for _, variable := range []struct{ name, value string }{
 		{"CNI_COMMAND", command},
 		{"CNI_CONTAINERID", d.args.ContainerID},
@@ -83,6 +84,8 @@ func (d *Delegate) environ(command string) []string {
 		{"CNI_ARGS", d.args.Args},
 		{"CNI_PATH", d.args.Path},
 		{"CNI_NETNS_OVERRIDE", d.args.NetnsOverride},
+		{plugin.TraceParent, parent},
+		{plugin.TraceState, state},
 	} {
 		if os.Getenv(variable.name) == variable.value {
 			continue

@@ -68,6 +68,7 @@ func (a *Attachment) run(add func(*Attachment) (*current.Result, error), version
 	if err != nil {
 		return err
 	}
+	Step("print")
 	if err := converted.Print(); err != nil {
 		return Errorf(types.ErrIOFailure, "print result: %w", err)
 	}
@@ -77,6 +78,7 @@ func (a *Attachment) run(add func(*Attachment) (*current.Result, error), version
 // undo takes back all changes. What cannot be taken back is told on standard
 // error: the runtime needs to know why the ADD failed, not this.
 func (a *Attachment) undo() {
+	Step("undo")
 	for _, undo := range slices.Backward(a.undos) {
 		if err := undo(); err != nil {
 			fmt.Fprintf(os.Stderr, "undo ADD of %s for container %s: %v\n", a.IfName, a.ContainerID, err)

@@ -2,7 +2,9 @@ package plugin
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/containernetworking/cni/pkg/skel"
@@ -11,18 +13,69 @@ import (
 
 // LogVariable names the environment variable with the path of a call log: each
 // verb of each plugin, delegates included, appends a line of JSON to it. By
-// default there is no log.
-const LogVariable = "CNI_CALL_LOG"
+// default there is no log. LogFormatVariable names the one with the form of the lines:
+// "json", the default, or "otlp".
+const (
+	LogVariable       = "CNI_CALL_LOG"
+	LogFormatVariable = "CNI_CALL_LOG_FORMAT"
+)
 
-type call struct {
-	Time        time.Time `json:"time"`
-	Plugin      string    `json:"plugin"`
-	Command     string    `json:"command"`
-	ContainerID string    `json:"containerID,omitempty"`
-	Netns       string    `json:"netns,omitempty"`
-	IfName      string    `json:"ifname,omitempty"`
-	Seconds     float64   `json:"seconds"`
-	Error       string    `json:"error,omitempty"`
+// loggedCall is a verb under way that is going to be logged.
+type loggedCall struct {
+	plugin, command string
+	args            *skel.CmdArgs
+	span            span
+	start, end      time.Time
+	mu              sync.Mutex
+	steps           []step
+	err             error
+}
+
+// step is a part of a call. It lasts until the next one begins.
+type step struct {
+	name  string
+	begin time.Time
+}
+
+// logged are the calls under way that are logged: that of the process and, in a bundle,
+// that of its delegate.
+var logged calls
+
+type calls struct {
+	mu  sync.Mutex
+	all []*loggedCall
+}
+
+func (c *calls) begin(call *loggedCall) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.all = append(c.all, call)
+}
+
+func (c *calls) end() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.all = c.all[:len(c.all)-1]
+}
+
+// current returns the innermost call; nil if there is none.
+func (c *calls) current() *loggedCall {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.all) == 0 {
+		return nil
+	}
+	return c.all[len(c.all)-1]
+}
+
+// Step notes for the call log that the call that runs begins another part of its work,
+// in which it is until the next one. Without a log it does nothing.
+func Step(name string) {
+	if call := logged.current(); call != nil {
+		call.mu.Lock()
+		defer call.mu.Unlock()
+		call.steps = append(call.steps, step{name, time.Now()})
+	}
 }
 
 // logCall starts the log entry of a call and returns what finishes it. A log
@@ -32,24 +85,102 @@ func logCall(plugin, command string, args *skel.CmdArgs) func(error) {
 	if path == "" {
 		return func(error) {}
 	}
-	start := time.Now()
-	return func(err error) {
-		entry := call{
-			Time: start, Plugin: plugin, Command: command,
-			ContainerID: args.ContainerID, Netns: args.Netns, IfName: args.IfName,
-			Seconds: time.Since(start).Seconds(),
-		}
-		if err != nil {
-			entry.Error = err.Error()
-		}
-		line, _ := json.Marshal(entry)
-		// One write in append mode: lines of processes that run beside each
-		// other do not mix. A FIFO may have no reader.
-		file, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE|unix.O_NONBLOCK, 0o600)
-		if err != nil {
-			return
-		}
-		defer file.Close()
-		file.Write(append(line, '\n'))
+	call := &loggedCall{plugin: plugin, command: command, args: args, start: time.Now()}
+	if caller := logged.current(); caller != nil {
+		call.span = caller.span.child()
+	} else {
+		call.span = newSpan()
 	}
+	call.steps = []step{{"prepare", call.start}}
+	logged.begin(call)
+	return func(err error) {
+		logged.end()
+		call.end, call.err = time.Now(), err
+		if line := call.line(os.Getenv(LogFormatVariable)); line != nil {
+			appendLine(path, line)
+		}
+	}
+}
+
+// line returns the call in a format of LogFormatVariable, or nil if it is not for it.
+func (c *loggedCall) line(format string) []byte {
+	var entry any
+	switch format {
+	case "otlp":
+		if c.span.flags&sampled == 0 {
+			return nil // nobody keeps the trace
+		}
+		entry = c.export()
+	default:
+		fmt.Fprintf(os.Stderr, "%s=%s: there are json and otlp; this is json\n", LogFormatVariable, format)
+		fallthrough
+	case "", "json":
+		entry = c.entry()
+	}
+	line, _ := json.Marshal(entry)
+	return line
+}
+
+// appendLine makes one write in append mode: lines of processes that run beside each
+// other do not mix. A FIFO may have no reader.
+func appendLine(path string, line []byte) {
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE|unix.O_NONBLOCK, 0o600)
+	if err != nil {
+		return
+	}
+	defer file.Close()
+	file.Write(append(line, '\n'))
+}
+
+// callEntry is a line of the call log.
+type callEntry struct {
+	Time         time.Time   `json:"time"`
+	Plugin       string      `json:"plugin"`
+	Command      string      `json:"command"`
+	Network      string      `json:"network,omitempty"`
+	ContainerID  string      `json:"containerID,omitempty"`
+	Netns        string      `json:"netns,omitempty"`
+	IfName       string      `json:"ifname,omitempty"`
+	TraceID      string      `json:"traceID"`
+	SpanID       string      `json:"spanID"`
+	ParentSpanID string      `json:"parentSpanID,omitempty"`
+	Seconds      float64     `json:"seconds"`
+	Steps        []stepEntry `json:"steps"`
+	Error        string      `json:"error,omitempty"`
+}
+
+type stepEntry struct {
+	Name    string  `json:"name"`
+	Seconds float64 `json:"seconds"`
+}
+
+func (c *loggedCall) entry() callEntry {
+	entry := callEntry{
+		Time: c.start, Plugin: c.plugin, Command: c.command, Network: c.network(),
+		ContainerID: c.args.ContainerID, Netns: c.args.Netns, IfName: c.args.IfName,
+		TraceID: hexOf(c.span.trace[:]), SpanID: hexOf(c.span.id[:]), ParentSpanID: c.span.parentID(),
+		Seconds: c.end.Sub(c.start).Seconds(),
+	}
+	for i, s := range c.steps {
+		entry.Steps = append(entry.Steps, stepEntry{s.name, c.duration(i).Seconds()})
+	}
+	if c.err != nil {
+		entry.Error = c.err.Error()
+	}
+	return entry
+}
+
+// duration returns how long the i-th step took.
+func (c *loggedCall) duration(i int) time.Duration {
+	end := c.end
+	if i+1 < len(c.steps) {
+		end = c.steps[i+1].begin
+	}
+	return end.Sub(c.steps[i].begin)
+}
+
+// network returns the name of the network, if the configuration has one.
+func (c *loggedCall) network() string {
+	conf, _ := Network(c.args.StdinData)
+	return conf.Name
 }

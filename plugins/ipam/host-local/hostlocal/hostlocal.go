@@ -54,9 +54,11 @@ func reserve(a *plugin.Attachment, conf *allocator.IPAMConfig) ([]*current.IPCon
 		return nil, err
 	}
 	defer store.Close()
+	plugin.Step("lock")
 	if err := store.LockContext(a.Context()); err != nil {
 		return nil, err
 	}
+	plugin.Step("reserve")
 	tx, err := store.Begin()
 	if err != nil {
 		return nil, err
@@ -200,9 +202,11 @@ func begin(network, dataDir string, use func(*disk.Tx) error) error {
 		return err
 	}
 	defer store.Close()
+	plugin.Step("lock")
 	if err := store.Lock(); err != nil {
 		return err
 	}
+	plugin.Step("use")
 	tx, err := store.Begin()
 	if err != nil {
 		return err
