@@ -11,6 +11,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/containernetworking/plugins/integration/hoststate"
+	"github.com/containernetworking/plugins/integration/node"
 )
 
 // speed is a rate with what it takes to use it up: frames of which headers are
@@ -162,6 +165,39 @@ func (l *limited) throughput(t *testing.T, s speed, protocol string, from, to en
 		bytes, seconds = bytes+i.Sum.Bytes, seconds+i.Sum.Seconds
 	}
 	return 8 * bytes / max(seconds, 1e-3)
+}
+
+// With maxBurst the burst that a runtime passes for "any" does not let all through at
+// first: the limit holds from the first byte, and CHECK and DEL know it.
+func TestBandwidthMaxBurst(t *testing.T) {
+	t.Parallel()
+	l := newLimited(t, "veth")
+	l.connect(t, "veth", 1500)
+	host, container := place{l.Do}, place{l.container.Do}
+	const containers = `{"ingressRate": 1000000, "ingressBurst": 4294967295, "egressRate": 1000000, "egressBurst": 4294967295}`
+	const size, least = 141_000, 980 * time.Millisecond // less 16 KiB, 125 kB/s
+	before := l.State(t)
+	for bound, shaped := range map[string]bool{"null": false, `"auto"`: true, `"20ms"`: true, "16384": true} {
+		limits := l.with(containers).With("maxBurst", []byte(bound))
+		l.Must(t, "CHECK", limits.With("prevResult", l.Must(t, "ADD", limits)))
+		for direction, took := range map[string]time.Duration{
+			"ingress": transfer(t, host, container, "10.1.2.3:5000", size),
+			"egress":  transfer(t, container, host, "10.1.2.1:5000", size),
+		} {
+			if shaped != (took >= least) {
+				t.Errorf("maxBurst %s: %s of %d bytes takes %v", bound, direction, size, took)
+			}
+		}
+		if shaped {
+			if err := l.Run(t, "CHECK", limits.With("maxBurst", []byte("null"))).Err(); err == nil {
+				t.Errorf("maxBurst %s: CHECK takes it for none", bound)
+			}
+		}
+		l.Must(t, "DEL", limits)
+	}
+	if diff := hoststate.Diff(before, l.State(t), node.Lasting()); diff != "" {
+		t.Errorf("after the DEL:\n%s", diff)
+	}
 }
 
 // Whatever the interface, what is too much for a second takes longer, in both

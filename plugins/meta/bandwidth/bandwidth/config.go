@@ -1,6 +1,7 @@
 package bandwidth
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -20,9 +21,13 @@ type Conf struct {
 	Latency uint64 `json:"latency"`
 	// DefaultBurst is the burst where there is a rate without one, in bits.
 	DefaultBurst uint64 `json:"defaultBurst"`
+	// MaxBurst bounds all bursts: bytes, a text with a time at the rate ("20ms"), or
+	// "auto", which bounds what runtimes pass for "any". Default: no bound.
+	MaxBurst json.RawMessage `json:"maxBurst"`
 
 	// ingress and egress are the valid outcome. nil means no limit.
 	ingress, egress *bucket
+	maxBurst        maxBurst
 }
 
 // Limits are how much a container may receive (ingress) and send (egress). A rate
@@ -54,6 +59,10 @@ func (c *Conf) Validate() error {
 			return fmt.Errorf("defaultBurst: %w", err)
 		}
 	}
+	var err error
+	if c.maxBurst, err = parseMaxBurst(c.MaxBurst); err != nil {
+		return err
+	}
 	limits := c.Limits
 	if limits == nil {
 		limits = c.RuntimeConfig.Bandwidth
@@ -61,7 +70,6 @@ func (c *Conf) Validate() error {
 	if limits == nil {
 		return nil
 	}
-	var err error
 	if c.ingress, err = c.bucket(limits.IngressRate, limits.IngressBurst); err != nil {
 		return err
 	}
@@ -87,7 +95,7 @@ func (c *Conf) bucket(rate, burst uint64) (*bucket, error) {
 	if rate < minimum {
 		return nil, fmt.Errorf("rate cannot be less than %d bit/s", minimum)
 	}
-	return newBucket(rate/8, burst/8, c.Latency), nil
+	return newBucket(rate/8, c.maxBurst.of(burst, rate)/8, c.Latency), nil
 }
 
 // minimum is one byte, the least that the kernel can count, in bits.

@@ -37,6 +37,8 @@ func TestConf(t *testing.T) {
 		{`"latency": 0, "defaultBurst": 0, ` + runtime, small, large},
 		{`"latency": 50, ` + runtime, newBucket(100, 10, 50), newBucket(200, 20, 50)},
 		{`"defaultBurst": 80, "ingressRate": 800, "egressRate": 1600, "egressBurst": 160`, small, large},
+		{`"maxBurst": 10, "ingressRate": 800, "ingressBurst": 34359738352, "egressRate": 1600, "egressBurst": 80`, small, newBucket(200, 10, 25)},
+		{`"maxBurst": "auto", "ingressRate": 800, "ingressBurst": 80, "egressRate": 1600, "egressBurst": 4294967295`, small, newBucket(200, 16384, 25)},
 		{`"ingressRate": 8, "ingressBurst": 34359738352`, newBucket(1, math.MaxUint32-1, 25), nil},
 	} {
 		c, err := conf(test.keys)
@@ -65,6 +67,7 @@ func TestInvalidConf(t *testing.T) {
 		`"defaultBurst": 7`:                                    "defaultBurst: burst cannot be less than 8 bits",
 		`"defaultBurst": 34359738368`:                          "defaultBurst: burst cannot be more than 4GB",
 		`"latency": 10001`:                                     "latency cannot be more than 10000 ms",
+		`"maxBurst": "soon"`:                                   `maxBurst is a number of bytes below 4GB, a text with a time up to 1s, such as "20ms", or "auto"`,
 		`"ingressRate": -1`:                                    "json: cannot unmarshal number -1 into Go struct field Conf.Limits.ingressRate of type uint64",
 		`"runtimeConfig": {"bandwidth": {"ingressRate": 8.5}}`: "json: cannot unmarshal number 8.5 into Go struct field Limits.runtimeConfig.bandwidth.ingressRate of type uint64",
 	} {
