@@ -100,11 +100,12 @@ func (c *Conf) Check(a *chained.Attachment) error {
 // needs a device at some kinds of interfaces only.
 func (c *Conf) Available() error {
 	some := newBucket(1, 1, 1)
+	some.discipline = c.Discipline
 	switch {
 	case c.ingress == nil && c.egress == nil:
 		return nil
 	case c.ingress == nil || c.egress == nil:
-		return record.Able("tbf", Conf{ingress: some}.try)
+		return record.Able(c.takes("tbf"), Conf{ingress: some}.try)
 	}
 	host, err := link.Host()
 	if err != nil {
@@ -114,7 +115,15 @@ func (c *Conf) Available() error {
 	if err := host.Supports(ifbKind); err != nil {
 		return err
 	}
-	return record.Able("tbf-ifb", Conf{ingress: some, egress: some}.try)
+	return record.Able(c.takes("tbf-ifb"), Conf{ingress: some, egress: some}.try)
+}
+
+// takes is the name of what limits take of the kernel, with the discipline.
+func (c *Conf) takes(name string) string {
+	if c.Discipline == "" {
+		return name
+	}
+	return name + "-" + string(c.Discipline)
 }
 
 // try shapes an interface in a namespace of its own: that the kernel has what it

@@ -21,6 +21,8 @@ type bucket struct {
 	limit uint64
 	// burst is how long it takes at the rate, in nanoseconds.
 	burst uint64
+	// discipline orders what waits.
+	discipline discipline
 }
 
 // newBucket takes a rate in bytes per second, a burst in bytes, less than 4 GiB, and
@@ -70,7 +72,12 @@ var handle = netlink.MakeHandle(1, 0)
 
 // apply lets what leaves through the interface pass the bucket. A queueing
 // discipline that somebody else has put there is unix.EEXIST.
-func (b *bucket) apply(n *link.Namespace, l netlink.Link) error { return b.tbf().put(n, l) }
+func (b *bucket) apply(n *link.Namespace, l netlink.Link) error {
+	if err := b.tbf().put(n, l); err != nil {
+		return err
+	}
+	return b.discipline.apply(n, l)
+}
 
 func (t tbf) put(n *link.Namespace, l netlink.Link) error {
 	err := n.QdiscAdd(&netlink.Tbf{
@@ -134,7 +141,8 @@ func (b *bucket) check(n *link.Namespace, l netlink.Link) error {
 	return plugin.Join(
 		differs("rate in B/s", have.rate, want.rate, theirs.rate),
 		differs("limit in B", uint64(have.limit), uint64(want.limit), uint64(theirs.limit)),
-		differs("burst in ns", have.burst(), want.burst(), theirs.burst()))
+		differs("burst in ns", have.burst(), want.burst(), theirs.burst()),
+		b.discipline.check(n, l))
 }
 
 // bucketOf returns the interface's bucket.

@@ -2,6 +2,7 @@ package bandwidth
 
 import (
 	"math"
+	"os"
 	"testing"
 )
 
@@ -51,5 +52,18 @@ func TestUpstreamsBucket(t *testing.T) {
 		if got := newBucket(test.rate, test.burst, 25).upstreams(); got != test.want {
 			t.Errorf("%d B/s, %d B: got %+v, want %+v", test.rate, test.burst, got, test.want)
 		}
+	}
+}
+
+// What the kernel lacks is told by name.
+func TestLackingDiscipline(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("needs root for a namespace")
+	}
+	some := newBucket(1000, 10, 25)
+	some.discipline = "nosuch"
+	const want = `create qdisc of "lo": the kernel lacks nosuch: no such file or directory`
+	if err := (Conf{ingress: some}).try(); err == nil || err.Error() != want {
+		t.Errorf("got  %v\nwant %s", err, want)
 	}
 }

@@ -24,6 +24,9 @@ type Conf struct {
 	// MaxBurst bounds all bursts: bytes, a text with a time at the rate ("20ms"), or
 	// "auto", which bounds what runtimes pass for "any". Default: no bound.
 	MaxBurst json.RawMessage `json:"maxBurst"`
+	// Discipline says in what order waiting packets go: "fq_codel" or "cake", where the
+	// kernel has it. Default: that of their arrival.
+	Discipline discipline `json:"discipline"`
 
 	// ingress and egress are the valid outcome. nil means no limit.
 	ingress, egress *bucket
@@ -63,6 +66,9 @@ func (c *Conf) Validate() error {
 	if c.maxBurst, err = parseMaxBurst(c.MaxBurst); err != nil {
 		return err
 	}
+	if err := c.Discipline.validate(); err != nil {
+		return err
+	}
 	limits := c.Limits
 	if limits == nil {
 		limits = c.RuntimeConfig.Bandwidth
@@ -95,7 +101,9 @@ func (c *Conf) bucket(rate, burst uint64) (*bucket, error) {
 	if rate < minimum {
 		return nil, fmt.Errorf("rate cannot be less than %d bit/s", minimum)
 	}
-	return newBucket(rate/8, c.maxBurst.of(burst, rate)/8, c.Latency), nil
+	b := newBucket(rate/8, c.maxBurst.of(burst, rate)/8, c.Latency)
+	b.discipline = c.Discipline
+	return b, nil
 }
 
 // minimum is one byte, the least that the kernel can count, in bits.

@@ -67,6 +67,7 @@ func TestInvalidConf(t *testing.T) {
 		`"defaultBurst": 7`:                                    "defaultBurst: burst cannot be less than 8 bits",
 		`"defaultBurst": 34359738368`:                          "defaultBurst: burst cannot be more than 4GB",
 		`"latency": 10001`:                                     "latency cannot be more than 10000 ms",
+		`"discipline": "sfq"`:                                  `discipline "sfq" is unknown: there are ["fq_codel" "cake"]`,
 		`"maxBurst": "soon"`:                                   `maxBurst is a number of bytes below 4GB, a text with a time up to 1s, such as "20ms", or "auto"`,
 		`"ingressRate": -1`:                                    "json: cannot unmarshal number -1 into Go struct field Conf.Limits.ingressRate of type uint64",
 		`"runtimeConfig": {"bandwidth": {"ingressRate": 8.5}}`: "json: cannot unmarshal number 8.5 into Go struct field Limits.runtimeConfig.bandwidth.ingressRate of type uint64",

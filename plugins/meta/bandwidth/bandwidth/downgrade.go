@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/vishvananda/netlink"
@@ -98,7 +99,14 @@ func copyBucket(from *link.Namespace, device netlink.Link, to *link.Namespace, l
 	if there, err := bucketOf(to, l); err == nil && there == have {
 		return nil
 	}
-	return have.put(to, l)
+	if err := have.put(to, l); err != nil {
+		return err
+	}
+	q, err := from.Qdisc(device, inBucket)
+	if err != nil || q == nil || !slices.Contains(disciplines(), q.Kind) {
+		return err
+	}
+	return discipline(q.Kind).apply(to, l)
 }
 
 // isInside reports whether the bucket is where moveInside puts it.
