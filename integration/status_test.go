@@ -45,6 +45,7 @@ func TestStatusRemembers(t *testing.T) {
 		{call: network("vrf", `, "vrfname": "red"`), tries: true, needs: func(t *testing.T, n *node.Node) { needsDriver(t, n, "vrf") }},
 		{call: network("dummy", ""), tries: true, needs: func(t *testing.T, n *node.Node) { needsDriver(t, n, "dummy") }},
 		{call: network("macvlan", `, "linkInContainer": true, "master": "uplink"`), tries: true},
+		{call: network("bridge", `, "vlan": 100`), tries: true, needs: needsVLANs},
 		{call: network("sbr", "")},
 		{call: network("tuning", `, "mtu": 1400`)},
 		{call: network("firewall", `, "backend": "iptables"`)},
@@ -69,6 +70,24 @@ func TestStatusRemembers(t *testing.T) {
 				t.Errorf("after a reboot: %v", err)
 			}
 		})
+	}
+}
+
+// A kernel whose bridges cannot tell VLANs apart is named before a container needs them.
+func TestStatusOfVLANs(t *testing.T) {
+	t.Parallel()
+	n := node.New(t)
+	call := node.Call{
+		Plugin: "bridge", ContainerID: "c", Netns: n.Container(t, "c").Path, IfName: "eth0",
+		Config: `{"cniVersion": "1.1.0", "name": "net", "type": "bridge", "vlan": 100}`,
+	}
+	status, add := n.Run(t, "STATUS", call).Err(), n.Run(t, "ADD", call).Err()
+	if (status == nil) != (add == nil) {
+		t.Errorf("STATUS says %v, and ADD %v", status, add)
+	}
+	const lacks = `bridge: bridge "cni0": the kernel lacks bridge VLAN filtering`
+	if status != nil && status.Error() != lacks {
+		t.Errorf("STATUS says %v, want %s", status, lacks)
 	}
 }
 

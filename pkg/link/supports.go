@@ -8,6 +8,7 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
+	"github.com/containernetworking/plugins/pkg/ns"
 	"github.com/containernetworking/plugins/pkg/record"
 )
 
@@ -45,4 +46,26 @@ func (n *Namespace) try(kind string) error {
 		return fmt.Errorf("make interfaces: %w", err)
 	}
 	return nil
+}
+
+// SupportsVLANFiltering returns ErrNoVLANFiltering unless bridges can tell VLANs apart.
+// That shows in nothing but a bridge, which is made in a namespace of its own.
+func SupportsVLANFiltering() error {
+	return record.Able("bridge-vlans", func() error {
+		temp, err := ns.TempNetNS()
+		if err != nil {
+			return err
+		}
+		n, err := At(temp)
+		if err != nil {
+			return err
+		}
+		defer n.Close()
+		on := true
+		_, err = n.AddBridge("bridge", 0, BridgeFlags{VLANFiltering: &on})
+		if errors.Is(err, ErrNoVLANFiltering) {
+			return ErrNoVLANFiltering
+		}
+		return err
+	})
 }

@@ -217,18 +217,20 @@ func (c *Conf) Collect(host *link.Namespace, network string, valid []owner.Attac
 	return plugin.Join(records.Collect(host, network, valid, spoof.GC), c.removeEmpty(host))
 }
 
-// Available looks whether the bridge, if it is there, is fit for the network,
-// and what masquerading and anti-spoofing would miss.
+// Available looks whether the bridge, if it is there, is fit for the network, or
+// can be made so, and what masquerading and anti-spoofing would miss.
 func (c *Conf) Available(host *link.Namespace) error {
 	return plugin.Join(c.fits(host), c.masquerade.Available(), c.antiSpoofing.Available())
 }
 
 func (c *Conf) fits(host *link.Namespace) error {
 	bridge, err := host.Bridge(c.Bridge)
-	if link.IsNotFound(err) {
+	switch {
+	case link.IsNotFound(err) && c.filtersVLANs():
+		err = link.SupportsVLANFiltering()
+	case link.IsNotFound(err):
 		return nil
-	}
-	if err == nil && c.filtersVLANs() {
+	case err == nil && c.filtersVLANs():
 		err = host.CanFilterVLANs(bridge)
 	}
 	if err != nil {
