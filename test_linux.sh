@@ -2,6 +2,8 @@
 # test_linux.sh [--bundle] [PACKAGE]...
 # test_linux.sh --release
 # test_linux.sh --agent
+# test_linux.sh --runtimes
+# test_linux.sh --cluster
 #
 # Builds the plugins and runs every test, on this kernel and, where this kernel lacks a
 # driver, under User-mode Linux. Installs through apt-get what tests need and the machine
@@ -15,11 +17,18 @@
 # With --agent it checks and tests the node agent in agent/, a module of its own, and measures
 # it among 5,000 nodes. The first time, this compiles what it imports for some minutes.
 #
+# With --runtimes only the tests of container runtimes run, all of them: a later containerd
+# than Debian's, which is built first, Podman and cnitool as well, and more of everything.
+# With --cluster a Kubernetes cluster does, once for each way to configure it; the first
+# time, building it takes half an hour to an hour.
+#
 # The last line counts the tests that passed, failed and were skipped on both kernels.
 # The exit status is 0 if nothing failed.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/scripts/lib.sh"
+# shellcheck source=scripts/cluster/build.sh
+source "$repo/scripts/cluster/build.sh"
 
 readonly staticcheck_version=v0.8.2
 
@@ -44,7 +53,11 @@ readonly requirements=(
 	udevadm:udev
 	/usr/lib/python3/dist-packages/nftables:python3-nftables
 	/usr/lib/cni/ptp:containernetworking-plugins
+	containerd:containerd
+	runc:runc
+	busybox:busybox-static
 )
+readonly runtime_requirements=(podman:podman conmon:conmon crun:crun)
 
 readonly release_requirements=(
 	git:git
@@ -61,7 +74,8 @@ check_statically() {
 	check_format
 	go vet ./...
 	run_staticcheck
-	shellcheck -x ./*.sh scripts/*.sh scripts/release/maintainer/*.sh scripts/uml-init findings/*.sh .ci/run
+	(cd integration/runtimes && go vet ./... && run_staticcheck)
+	shellcheck -x ./*.sh scripts/*.sh scripts/cluster/*.sh scripts/release/maintainer/*.sh scripts/uml-init findings/*.sh .ci/run
 	check_architectures
 }
 
@@ -107,10 +121,20 @@ test_agent() {
 	CNI_TEST_BIN=$repo/bin CNI_TEST_NODES=5000 go test -count=1 -timeout=15m -v ./... </dev/null
 }
 
-bundle=() part=''
+# run_tests runs the tests of packages and, by -also, those of other modules.
+run_tests() {
+	announce "Tests"
+	work=$(mktemp -d)
+	trap 'rm -rf "$work"' EXIT
+	export CNI_TEST_BIN=$repo/bin
+	go build -o "$work/testrun" ./scripts/testrun
+	"$work/testrun" -work "$work" "$@" </dev/null
+}
+
+bundle=() part=
 case ${1-} in
---release | --agent) part=${1#--} && shift ;;
 --bundle) bundle=(--bundle) && shift ;;
+--release | --agent | --runtimes | --cluster) part=${1#--} && shift ;;
 -h | --help) usage 0 ;;
 -*) usage 2 ;;
 esac
@@ -123,16 +147,24 @@ if [[ $part == release ]]; then
 fi
 install_missing "${requirements[@]}"
 ./build_linux.sh "${bundle[@]}"
-if [[ $part == agent ]]; then
-	test_agent
-	exit
-fi
-(($# > 0)) || check_statically
-(($# > 0)) || set -- ./...
-
-announce "Tests"
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-export CNI_TEST_BIN=$repo/bin
-go build -o "$work/testrun" ./scripts/testrun
-"$work/testrun" -work "$work" "$@" </dev/null
+case $part in
+agent) test_agent ;;
+runtimes)
+	install_missing "${runtime_requirements[@]}"
+	build_containerd
+	build_cnitool
+	CNI_TEST_RUNTIMES=$(build_folder)/bin
+	export CNI_TEST_RUNTIMES
+	run_tests -also "integration/runtimes ./containerd ./podman ./cnitool"
+	;;
+cluster) run_tests -also "integration/runtimes ./cluster" ;;
+*)
+	also=()
+	if (($# == 0)); then
+		check_statically
+		also=(-also "integration/runtimes -short ./containerd")
+		set -- ./...
+	fi
+	run_tests "${also[@]}" "$@"
+	;;
+esac

@@ -4,7 +4,10 @@
 // unless the list of allowed skips names it. So does a change that the tests made to the
 // machine's own network.
 //
-//	testrun -work DIR -skips FILE PACKAGE...
+//	testrun -work DIR -skips FILE -also "DIR ARGUMENT..." PACKAGE...
+//
+// With -also, which may be there several times, it runs `go test` with the arguments in
+// another module's folder as well, on the machine's kernel alone.
 //
 // It runs in the top folder of the module. The last line of its output reads "N passed,
 // N failed, N skipped"; the exit status is 1 if anything failed.
@@ -17,13 +20,19 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"strings"
 )
 
 func main() {
 	work := flag.String("work", os.TempDir(), "directory for the test binaries")
 	skips := flag.String("skips", "scripts/allowed-skips", "list of the tests that may skip everywhere")
+	var also [][]string
+	flag.Func("also", "folder of another module, and the arguments of go test there", func(value string) error {
+		also = append(also, strings.Fields(value))
+		return nil
+	})
 	flag.Parse()
-	ok, err := run(*work, *skips, flag.Args())
+	ok, err := run(*work, *skips, flag.Args(), also)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "testrun:", err)
 	}
@@ -33,7 +42,7 @@ func main() {
 }
 
 // run reports whether all tests passed.
-func run(work, skips string, packages []string) (bool, error) {
+func run(work, skips string, packages []string, also [][]string) (bool, error) {
 	allowed, err := readSkips(skips)
 	if err != nil {
 		return false, err
@@ -45,6 +54,11 @@ func run(work, skips string, packages []string) (bool, error) {
 	r := newReport(os.Stdout)
 	if err := runOnHost(r, packages); err != nil {
 		return false, err
+	}
+	for _, module := range also {
+		if err := runIn(module[0], r, module[1:]); err != nil {
+			return false, err
+		}
 	}
 	if again := r.lacking(); len(again) > 0 {
 		fmt.Printf("\nUser-mode Linux, %d tests that this kernel lacks drivers for\n", len(again))
@@ -67,9 +81,19 @@ const testsPerProcessor = 4
 // runOnHost runs every test of the packages. The tests look at the kernel, which the
 // test cache does not know about, so nothing is taken from there.
 func runOnHost(r *report, packages []string) error {
+	if len(packages) == 0 {
+		return nil
+	}
 	parallel := fmt.Sprintf("-parallel=%d", testsPerProcessor*runtime.NumCPU())
 	args := append([]string{"test", "-json", "-count=1", "-timeout=40m", parallel}, packages...)
 	return readFrom(exec.Command("go", args...), r)
+}
+
+// runIn runs tests of another module, one package after the other.
+func runIn(folder string, r *report, args []string) error {
+	cmd := exec.Command("go", append([]string{"test", "-json", "-count=1", "-timeout=90m", "-p=1"}, args...)...)
+	cmd.Dir = folder
+	return readFrom(cmd, r)
 }
 
 // readFrom runs cmd and reads its standard output into the report. That the command
