@@ -41,5 +41,5 @@ trap 'drop_cgroup "$group"' EXIT
 trap 'exit 143' INT TERM HUP
 (
 	join_cgroup "$group"
-	isolated "$0" --inside "$@"
+	exec "${bound[@]}" "${isolated[@]}" "$0" --inside "$@"
 )

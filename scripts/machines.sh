@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034 # other scripts use variables
 # Sourced by the scripts that make machines within this one: namespaces, mounts, and control groups of
 # either version.
 
@@ -90,8 +90,9 @@ cover() {
 	done
 }
 
-# isolated COMMAND... runs a command as process 1 of new namespaces, which end with it or with the caller.
-isolated() {
-	exec setpriv --pdeathsig KILL unshare --net --mount --pid --ipc --uts --cgroup --fork --kill-child \
-		--mount-proc --propagation private "$@"
-}
+# What runs a command as process 1 of new namespaces, which end with it.
+readonly isolated=(unshare --net --mount --pid --ipc --uts --cgroup --fork --kill-child --mount-proc
+	--propagation private)
+
+# What kills a command when its parent ends.
+readonly bound=(setpriv --pdeathsig KILL)

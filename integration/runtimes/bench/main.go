@@ -116,20 +116,27 @@ func cycle(d *containerd.Daemon, name, folder string) (started, stopped time.Dur
 	return started, time.Since(start), d.Remove(id)
 }
 
-// report prints medians, and them less those on the host's network: the part of the plugins.
+// report prints medians, them less those on the host's network, which is the part of the
+// plugins, and how much that is of the last plugins' part.
 func report(names []string, runs, stops times) {
-	fmt.Println("| Median of", len(runs[hostNetwork]), "pods | RunPodSandbox | less the host network's | StopPodSandbox | less the host network's |")
+	fmt.Println("| Median of", len(runs[hostNetwork]), "pods | RunPodSandbox | plugins | StopPodSandbox | plugins |")
 	fmt.Println("|---|---|---|---|---|")
 	for _, name := range names {
-		fmt.Printf("| %s | %v | %v | %v | %v |\n", name,
-			milliseconds(median(runs[name])), milliseconds(median(runs[name])-median(runs[hostNetwork])),
-			milliseconds(median(stops[name])), milliseconds(median(stops[name])-median(stops[hostNetwork])))
+		fmt.Printf("| %s | %s | %s |\n", name, part(names, name, runs), part(names, name, stops))
 	}
+}
+
+func part(names []string, name string, of times) string {
+	own := median(of[name])
+	rest := own - median(of[hostNetwork])
+	last := median(of[names[len(names)-1]]) - median(of[hostNetwork])
+	if name == hostNetwork || last <= 0 {
+		return fmt.Sprintf("%v ms | ", own.Milliseconds())
+	}
+	return fmt.Sprintf("%v ms | %v ms, %.2f", own.Milliseconds(), rest.Milliseconds(), float64(rest)/float64(last))
 }
 
 func median(list []time.Duration) time.Duration {
 	sorted := slices.Sorted(slices.Values(list))
 	return sorted[len(sorted)/2]
 }
-
-func milliseconds(d time.Duration) string { return fmt.Sprintf("%d ms", d.Milliseconds()) }

@@ -30,13 +30,13 @@ type Sandbox struct {
 }
 
 func (p Pod) config() *cri.PodSandboxConfig {
-	network := cri.NamespaceMode_POD
+	network, hostname := cri.NamespaceMode_POD, p.Name
 	if p.HostNetwork {
-		network = cri.NamespaceMode_NODE
+		network, hostname = cri.NamespaceMode_NODE, "" // the host's name, too
 	}
 	return &cri.PodSandboxConfig{
 		Metadata:     &cri.PodSandboxMetadata{Name: p.Name, Uid: p.Name, Namespace: "default"},
-		Hostname:     p.Name,
+		Hostname:     hostname,
 		LogDirectory: runDir + "/pods",
 		PortMappings: p.Ports,
 		Annotations:  p.Annotations,

@@ -1,5 +1,4 @@
-// Package image makes an image for containers: a static busybox with a link for each of its
-// commands, as an archive that containerd and Podman load.
+// Package image makes images for containers, as archives that containerd and Podman load.
 package image
 
 import (
@@ -15,13 +14,36 @@ import (
 	"strings"
 )
 
-// Name of the image. It sleeps unless another command is given.
+// Name of the image that Write writes. It sleeps unless another command is given.
 const Name = "localhost/busybox:1"
 
-// Write writes the archive, in the format of `docker save`. The programs are in the top
-// folder.
+// Write writes an image of a static busybox, with a link for each of its commands, and of
+// programs in its top folder.
 func Write(path string, programs ...string) error {
-	layer, err := layer(programs)
+	files, err := busybox()
+	if err != nil {
+		return err
+	}
+	own, err := read(programs)
+	if err != nil {
+		return err
+	}
+	return write(path, Name, append(files, own...))
+}
+
+// WritePrograms writes an image of that name which has nothing but programs in its top
+// folder.
+func WritePrograms(path, name string, programs ...string) error {
+	files, err := read(programs)
+	if err != nil {
+		return err
+	}
+	return write(path, name, files)
+}
+
+// write writes the archive, in the format of `docker save`.
+func write(path, name string, files []file) error {
+	layer, err := pack(files)
 	if err != nil {
 		return err
 	}
@@ -36,7 +58,7 @@ func Write(path string, programs ...string) error {
 	}
 	configName := fmt.Sprintf("%x.json", sha256.Sum256(config))
 	manifest, err := json.Marshal([]map[string]any{{
-		"Config": configName, "RepoTags": []string{Name}, "Layers": []string{"layer.tar"},
+		"Config": configName, "RepoTags": []string{name}, "Layers": []string{"layer.tar"},
 	}})
 	if err != nil {
 		return err
@@ -50,13 +72,12 @@ func Write(path string, programs ...string) error {
 	return os.WriteFile(path, archive, 0o600)
 }
 
-// layer is the file system of the image.
-func layer(programs []string) ([]byte, error) {
+func busybox() ([]file, error) {
 	path, err := exec.LookPath("busybox")
 	if err != nil {
 		return nil, err
 	}
-	busybox, err := os.ReadFile(path)
+	program, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
@@ -67,13 +88,18 @@ func layer(programs []string) ([]byte, error) {
 	files := []file{
 		{name: "proc/"}, {name: "sys/"}, {name: "dev/"}, {name: "tmp/"}, {name: "etc/"},
 		{name: "etc/passwd", content: []byte("root:x:0:0::/:/bin/sh\n")},
-		{name: "bin/"}, {name: "bin/busybox", content: busybox},
+		{name: "bin/"}, {name: "bin/busybox", content: program},
 	}
 	for _, name := range strings.Fields(string(names)) {
 		if name != "busybox" {
 			files = append(files, file{name: "bin/" + name, target: "busybox"})
 		}
 	}
+	return files, nil
+}
+
+func read(programs []string) ([]file, error) {
+	var files []file
 	for _, path := range programs {
 		program, err := os.ReadFile(path)
 		if err != nil {
@@ -81,7 +107,7 @@ func layer(programs []string) ([]byte, error) {
 		}
 		files = append(files, file{name: filepath.Base(path), content: program})
 	}
-	return pack(files)
+	return files, nil
 }
 
 // file is an entry of an archive: a link if it has a target, a folder if its name ends in a

@@ -163,6 +163,19 @@ func TestInternal(t *testing.T) {
 	machine.ExpectNothingLeft(t, before)
 }
 
+// A container beside the machine on its link.
+func TestMacvlan(t *testing.T) {
+	p := newPodman(t)
+	p.do("network create --driver macvlan --opt parent=eth0 --subnet 192.0.2.0/24 --gateway " + machine.OutsideV4 + " test")
+	const args = "--network test --ip 192.0.2.50"
+	before := p.afterFirst(args)
+	pod := p.start("pod", args)
+	machine.Expect(t, machine.Outside, "tcp", "192.0.2.50:80", "pod", machine.OutsideV4)
+	machine.ExpectOutside(t, pod.netns, machine.OutsideV4, "192.0.2.50")
+	p.end(pod)
+	machine.ExpectNothingLeft(t, before)
+}
+
 // A container on two networks, with a chosen address on each and a chosen hardware address.
 func TestTwoNetworks(t *testing.T) {
 	p := newPodman(t)
