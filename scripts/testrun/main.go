@@ -91,7 +91,7 @@ func runOnHost(r *report, packages []string) error {
 
 // runIn runs tests of another module, one package after the other.
 func runIn(folder string, r *report, args []string) error {
-	cmd := exec.Command("go", append([]string{"test", "-json", "-count=1", "-timeout=90m", "-p=1"}, args...)...)
+	cmd := exec.Command("go", append([]string{"test", "-json", "-count=1", "-timeout=6h", "-p=1"}, args...)...)
 	cmd.Dir = folder
 	return readFrom(cmd, r)
 }
