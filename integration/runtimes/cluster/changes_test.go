@@ -1,0 +1,105 @@
+package cluster
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// testBandwidth has limits on a pod's interface as its annotations say.
+func testBandwidth(s site) {
+	s.apply(`apiVersion: v1
+kind: Pod
+metadata:
+  name: limited
+  labels: {app: limited}
+  annotations: {kubernetes.io/ingress-bandwidth: 8M, kubernetes.io/egress-bandwidth: 16M}
+spec:
+  terminationGracePeriodSeconds: 0
+  containers:
+  - {name: probe, image: "localhost/busybox:1", command: [/probe, serve], imagePullPolicy: Never}
+`)
+	all, _ := s.awaitPods("limited", 1)
+	shaped := s.on(all[0].node, "tc qdisc show")
+	for _, rate := range []string{"rate 8Mbit ", "rate 16Mbit "} {
+		if !strings.Contains(shaped, rate) {
+			s.Errorf("no %sin\n%s", rate, shaped)
+		}
+	}
+	s.kubectl("delete pod limited")
+}
+
+// testReplaced installs the other kind of plugins under pods that run, and the first again.
+// They stay reachable, and can be removed by those that have not made them.
+func testReplaced(s site) {
+	before := s.pictures()
+	s.deploy("lasting", 60, "")
+	all, _ := s.awaitPods("lasting", 60)
+	other := s
+	other.way.bundle = !s.way.bundle
+	for _, installed := range []site{other, s} {
+		s.apply(installed.manifest())
+		s.kubectl("--namespace kube-system rollout status daemonset cni-plugins --timeout 180s")
+		s.expectMesh(all[:10])
+		s.scale("lasting", 40)
+		s.scale("lasting", 60)
+		all, _ = s.awaitPods("lasting", 60)
+	}
+	s.expectMesh(all[:10])
+	s.remove("lasting")
+	for node, picture := range before {
+		s.expectNothingLeft(node, picture)
+	}
+}
+
+// testNodeReturns has a node leave for good and come back as another one, with other
+// addresses for its pods.
+func testNodeReturns(s site) {
+	names := s.nodes()
+	left := s.node(names[1])
+	s.power(left.name, "off")
+	s.kubectl("delete node " + left.name)
+	s.await(30*time.Second, func() error {
+		if routes := s.on(names[0], "ip route; ip -6 route"); strings.Contains(routes, left.ranges[0]) {
+			return fmt.Errorf("there is still a route to %s: %s", left.ranges[0], routes)
+		}
+		return nil
+	})
+	for _, disk := range []string{"containerd", "etc", "opt", "var", "work"} {
+		if err := os.RemoveAll(filepath.Join(os.Getenv("SITE"), left.name, disk)); err != nil {
+			s.Fatal(err)
+		}
+	}
+	start := time.Now()
+	s.power(left.name, "on")
+	s.awaitNodes(len(names))
+	s.awaitReady(2 * time.Minute)
+	s.report("from power to a new node that is ready", time.Since(start).Round(100*time.Millisecond))
+	back := s.node(left.name)
+	s.report("podCIDRs before and after", fmt.Sprint(left.ranges, back.ranges))
+	s.deploy("returned", 10, "")
+	all, _ := s.awaitPods("returned", 10)
+	s.expectMesh(all)
+}
+
+// testManyServices runs pods beside 1,000 Services.
+func testManyServices(s site) {
+	// Services in a namespace of their own are deleted with that, and not one by one.
+	objects := &strings.Builder{}
+	for i := range 1000 {
+		fmt.Fprintf(objects, "---\napiVersion: v1\nkind: Service\nmetadata: {name: many%d, namespace: many}\nspec: {selector: {app: many}, ports: [{port: 80}]}\n", i)
+	}
+	s.deploy("many", 0, "")
+	_, alone := s.scale("many", 20)
+	s.scale("many", 0)
+	s.kubectl("create namespace many")
+	s.create(objects.String())
+	_, beside := s.scale("many", 20)
+	s.report("20 pods are ready, and beside 1,000 Services", fmt.Sprint(alone, ", ", beside))
+	all, _ := s.awaitPods("many", 20)
+	s.expectMesh(all[:5])
+	s.remove("many")
+	s.kubectl("delete namespace many --wait=false")
+}
