@@ -73,19 +73,20 @@ func eachCluster() (status int) {
 		defer os.RemoveAll(dir)
 		err = buildImages(dir)
 	}
-	for _, w := range ways() {
-		if err != nil {
-			break
-		}
-		if chosen.MatchString(w.String()) {
-			err = beside(w, dir)
-		}
-	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	return 0
+	for _, w := range ways() {
+		if !chosen.MatchString(w.String()) {
+			continue
+		}
+		if err := beside(w, dir); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			status = 1
+		}
+	}
+	return status
 }
 
 // beside runs this program beside a cluster, which loads the images in a folder.

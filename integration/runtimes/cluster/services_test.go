@@ -117,9 +117,14 @@ func testHostPorts(s site) {
 		}
 	}
 	s.remove("published")
-	if answer, err := traffic.Ask("tcp", net.JoinHostPort(addresses[0], "8080")); err == nil {
-		s.Errorf("the port answers without a pod: %s", answer)
-	}
+	// A pod without a grace period is gone from the API server at once.
+	s.await(30*time.Second, func() error {
+		answer, err := traffic.Ask("tcp", net.JoinHostPort(addresses[0], "8080"))
+		if err == nil {
+			return fmt.Errorf("the port answers without a pod: %s", answer)
+		}
+		return nil
+	})
 }
 
 // gatewayOf is the site's address in a node's segment.
