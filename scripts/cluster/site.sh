@@ -79,6 +79,10 @@ client_config() {
 
 start_control_plane() {
 	local folder=$SITE/identities
+	local controller_flags=(--kubeconfig "$SITE/admin.conf" --leader-elect=false --kube-api-qps 200 --kube-api-burst 400
+		--allocate-node-cidrs --cluster-cidr "$pod_ranges" --node-cidr-mask-size-ipv4 "$mask"
+		--service-cluster-ip-range "$service_ranges"
+		--service-account-private-key-file "$folder/accounts.key" --root-ca-file "$folder/api.crt")
 	keep etcd etcd --data-dir "$SITE/etcd" --logger zap --log-level warn
 	keep kube-apiserver kube-apiserver --etcd-servers http://127.0.0.1:2379 --advertise-address 192.0.2.1 \
 		--service-cluster-ip-range "$service_ranges" --authorization-mode Node,RBAC --allow-privileged \
@@ -86,10 +90,9 @@ start_control_plane() {
 		--service-account-issuer https://kubernetes.default.svc --service-account-key-file "$folder/accounts.pub" \
 		--service-account-signing-key-file "$folder/accounts.key" --kubelet-preferred-address-types InternalIP
 	await 90 kubectl get --raw /readyz || die "the API server is not ready: $(tail "$logs"/{etcd,kube-apiserver}.log)"
-	keep kube-controller-manager kube-controller-manager --kubeconfig "$SITE/admin.conf" --leader-elect=false \
-		--allocate-node-cidrs --cluster-cidr "$pod_ranges" --node-cidr-mask-size-ipv4 "$mask" --service-cluster-ip-range "$service_ranges" \
-		--kube-api-qps 200 --kube-api-burst 400 \
-		--service-account-private-key-file "$folder/accounts.key" --root-ca-file "$folder/api.crt"
+	keep kube-controller-manager kube-controller-manager --controllers '*,-node-ipam-controller' "${controller_flags[@]}"
+	# Nodes get their ranges from a process of its own, so that a test can have them come late.
+	keep node-ipam kube-controller-manager --controllers node-ipam-controller --secure-port 10258 "${controller_flags[@]}"
 	keep kube-scheduler kube-scheduler --kubeconfig "$SITE/admin.conf" --leader-elect=false \
 		--kube-api-qps 200 --kube-api-burst 400
 }

@@ -57,28 +57,67 @@ func testReplaced(s site) {
 // testNodeReturns has a node leave for good and come back as another one, with other
 // addresses for its pods.
 func testNodeReturns(s site) {
-	names := s.nodes()
-	left := s.node(names[1])
-	s.power(left.name, "off")
-	s.kubectl("delete node " + left.name)
+	left := s.discard(s.nodes()[1])
+	start := time.Now()
+	s.power(left.name, "on")
+	s.awaitNodes(2)
+	s.awaitReady(2 * time.Minute)
+	s.report("from power to a new node that is ready", time.Since(start).Round(100*time.Millisecond))
+	back := s.node(left.name)
+	s.report("podCIDRs before and after", fmt.Sprint(left.ranges, back.ranges))
+	s.expectGoodNode()
+}
+
+// testLateRange has a new node wait for its podCIDRs. The agent that runs there has it not
+// ready before.
+func testLateRange(s site) {
+	left := s.discard(s.nodes()[1])
+	pid := filepath.Join(os.Getenv("SITE"), "log", "node-ipam.pid")
+	s.do("pkill", "-STOP", "--pidfile", pid)
+	s.Cleanup(func() { s.do("pkill", "-CONT", "--pidfile", pid) })
+	s.power(left.name, "on")
+	s.awaitNodes(2)
+	s.await(time.Minute, func() error {
+		_, err := try(os.Getenv("CLUSTER"), "on", left.name, "pgrep", "-f", "[c]ni-plugins-agent")
+		return err
+	})
+	said := s.awaitNotReady(left.name, "cni plugin not initialized")
+	time.Sleep(5 * time.Second) // nothing happens
+	if n := s.node(left.name); n.notReady != said || len(n.ranges) > 0 {
+		s.Errorf("without a podCIDR the node is %+v", n)
+	}
+	if files := s.on(left.name, "ls /etc/cni/net.d"); strings.Contains(files, "conflist") {
+		s.Errorf("without a podCIDR the node has %s", files)
+	}
+	s.do("pkill", "-CONT", "--pidfile", pid)
+	s.report("from podCIDRs that come late to a node that is ready", s.awaitReady(time.Minute))
+	s.expectGoodNode()
+}
+
+// discard takes a node away for good, with all that was on its disk, and returns what it was.
+// No route leads to it any longer.
+func (s site) discard(name string) node {
+	s.Helper()
+	left := s.node(name)
+	s.power(name, "off")
+	s.kubectl("delete node " + name)
 	s.await(30*time.Second, func() error {
-		if routes := s.on(names[0], "ip route; ip -6 route"); strings.Contains(routes, left.ranges[0]) {
+		if routes := s.on(s.nodes()[0], "ip route; ip -6 route"); strings.Contains(routes, left.ranges[0]) {
 			return fmt.Errorf("there is still a route to %s: %s", left.ranges[0], routes)
 		}
 		return nil
 	})
 	for _, disk := range []string{"containerd", "etc", "opt", "var", "work"} {
-		if err := os.RemoveAll(filepath.Join(os.Getenv("SITE"), left.name, disk)); err != nil {
+		if err := os.RemoveAll(filepath.Join(os.Getenv("SITE"), name, disk)); err != nil {
 			s.Fatal(err)
 		}
 	}
-	start := time.Now()
-	s.power(left.name, "on")
-	s.awaitNodes(len(names))
-	s.awaitReady(2 * time.Minute)
-	s.report("from power to a new node that is ready", time.Since(start).Round(100*time.Millisecond))
-	back := s.node(left.name)
-	s.report("podCIDRs before and after", fmt.Sprint(left.ranges, back.ranges))
+	return left
+}
+
+// expectGoodNode has pods on both nodes reach each other.
+func (s site) expectGoodNode() {
+	s.Helper()
 	s.deploy("returned", 10, "")
 	all, _ := s.awaitPods("returned", 10)
 	s.expectMesh(all)

@@ -164,6 +164,7 @@ func scenarios(w way) []scenario {
 		{"from none to many and back", testCycles},
 		{"plugins replaced under pods", testReplaced},
 		{"a node leaves and comes back", testNodeReturns},
+		{"podCIDRs come late", testLateRange},
 		{"beside 1,000 Services", testManyServices},
 	}...)
 }
