@@ -42,11 +42,14 @@ func examples(t testing.TB) []example {
 		}
 		for _, block := range regexp.MustCompile("(?ms)^```[a-z]*\n(\\{.*?)^```$").FindAllStringSubmatch(string(text), -1) {
 			var parsed struct {
-				Name, Type string
-				Plugins    []struct{ Type string }
+				CNIVersion, Name, Type string
+				Plugins                []struct{ Type string }
 			}
 			if err := json.Unmarshal([]byte(block[1]), &parsed); err != nil {
 				t.Errorf("%s: %v in\n%s", path, err, block[1])
+				continue
+			}
+			if parsed.CNIVersion == "" { // a part of one
 				continue
 			}
 			if len(parsed.Plugins) > 0 {
