@@ -396,7 +396,7 @@ func TestSBRCheck(t *testing.T) {
 	for damage, want := range map[string]string{
 		"rule del from 192.168.1.209 table 100": "rule from 192.168.1.209/32 table 100 is missing; no rule for address 192.168.1.209 of interface net1",
 		"route del default table 100":           "route default via 192.168.1.1 table 100 is missing",
-		"route flush table 101":                 "route fd00:1::/64 table 101 is missing; route default via fd00:1::1 table 101 is missing",
+		"route flush table 101":                 "route fd00:1::/64 table 101 metric 256 is missing; route default via fd00:1::1 table 101 is missing",
 		"route add 192.168.1.0/24 dev net1 proto kernel scope link src 192.168.1.209": "route 192.168.1.0/24 table 254 is there still",
 		"route replace default via 192.168.1.9 dev net1 table 100":                    "route default via 192.168.1.1 table 100 is missing",
 		"link del net1": "Cannot find network interface net1: Link not found",
