@@ -33,6 +33,8 @@ type Conn struct {
 	sequence uint32
 	// others are closed with this one, and not before: to close waits.
 	others []*Conn
+	// keepsElements says that they have to be deleted, as they do not expire.
+	keepsElements bool
 	// expired is when elements were made to expire that may still be in effect, or zero.
 	expired int64
 }

@@ -26,7 +26,7 @@ type place struct {
 // expire makes the elements expire that the transaction deletes, if it does nothing else.
 // It reports whether it did.
 func (c *Conn) expire(t *Transaction) (bool, error) {
-	if len(t.deleted) != len(t.messages) || len(t.deleted) > mostExpired {
+	if c.keepsElements || len(t.deleted) != len(t.messages) || len(t.deleted) > mostExpired {
 		return false, nil
 	}
 	dying := &Transaction{Generation: t.Generation}
@@ -55,8 +55,13 @@ func (c *Conn) expire(t *Transaction) (bool, error) {
 		return false, err
 	}
 	_, alive, err := c.Element(t.deleted[0].table, t.deleted[0].set, t.deleted[0].key)
-	if err != nil || alive {
+	if err != nil {
 		return false, err
+	}
+	if alive {
+		// The kernel is older, or it has a new owner already: whoever looks again knows.
+		c.keepsElements = true
+		return false, fmt.Errorf("expire element of set %s %s: %w", t.deleted[0].table, t.deleted[0].set, unix.ERESTART)
 	}
 	c.expired, _ = lastTick()
 	return true, nil
