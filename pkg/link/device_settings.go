@@ -65,15 +65,7 @@ func (s *DeviceSettings) restore(n *Namespace, l netlink.Link) error {
 
 // send sets all but the qdisc.
 func (s *DeviceSettings) send(n *Namespace, l netlink.Link) error {
-	req, err := n.request(unix.RTM_SETLINK, unix.NLM_F_ACK)
-	if err != nil {
-		return err
-	}
-	msg := nl.NewIfInfomsg(unix.AF_UNSPEC)
-	msg.Index, msg.Flags, msg.Change = int32(l.Attrs().Index), s.Flags, settableFlags
-	req.AddData(msg)
-	req.AddData(nl.NewRtAttr(unix.IFLA_GROUP, nl.Uint32Attr(s.Group)))
-	req.AddData(nl.NewRtAttr(unix.IFLA_TXQLEN, nl.Uint32Attr(uint32(s.TxQueueLen))))
-	_, err = req.Execute(unix.NETLINK_ROUTE, 0)
-	return err
+	return n.setFlags(l, s.Flags, settableFlags,
+		nl.NewRtAttr(unix.IFLA_GROUP, nl.Uint32Attr(s.Group)),
+		nl.NewRtAttr(unix.IFLA_TXQLEN, nl.Uint32Attr(uint32(s.TxQueueLen))))
 }

@@ -54,15 +54,7 @@ func (n *Namespace) AddIFB(i IFB) (netlink.Link, error) {
 // publish gives a link its alias and sets it up, in one message: nobody sees it up
 // without the alias.
 func (n *Namespace) publish(l netlink.Link, alias string) error {
-	req, err := n.request(unix.RTM_SETLINK, unix.NLM_F_ACK)
-	if err != nil {
-		return err
-	}
-	msg := nl.NewIfInfomsg(unix.AF_UNSPEC)
-	msg.Index, msg.Flags, msg.Change = int32(l.Attrs().Index), unix.IFF_UP, unix.IFF_UP
-	req.AddData(msg)
-	req.AddData(nl.NewRtAttr(unix.IFLA_IFALIAS, []byte(alias)))
-	if _, err := req.Execute(unix.NETLINK_ROUTE, 0); err != nil {
+	if err := n.setFlags(l, unix.IFF_UP, unix.IFF_UP, nl.NewRtAttr(unix.IFLA_IFALIAS, []byte(alias))); err != nil {
 		return fmt.Errorf("set alias of %q: %w", l.Attrs().Name, err)
 	}
 	return nil

@@ -16,17 +16,11 @@ import (
 // it stop half-way, with the device moved, unless the device's old name is taken
 // as well: the caller looks first, and knows how to find the device.
 func (n *Namespace) move(l netlink.Link, to *Namespace, name, alias string) error {
-	req, err := n.request(unix.RTM_SETLINK, unix.NLM_F_ACK)
+	err := n.set(l,
+		nl.NewRtAttr(unix.IFLA_NET_NS_FD, nl.Uint32Attr(uint32(to.NetNS.Fd()))),
+		nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(name)),
+		nl.NewRtAttr(unix.IFLA_IFALIAS, []byte(alias)))
 	if err != nil {
-		return err
-	}
-	msg := nl.NewIfInfomsg(unix.AF_UNSPEC)
-	msg.Index = int32(l.Attrs().Index)
-	req.AddData(msg)
-	req.AddData(nl.NewRtAttr(unix.IFLA_NET_NS_FD, nl.Uint32Attr(uint32(to.NetNS.Fd()))))
-	req.AddData(nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(name)))
-	req.AddData(nl.NewRtAttr(unix.IFLA_IFALIAS, []byte(alias)))
-	if _, err := req.Execute(unix.NETLINK_ROUTE, 0); err != nil {
 		return fmt.Errorf("move it to netns %q as %q: %w", to.NetNS.Path(), name, err)
 	}
 	return nil

@@ -155,22 +155,6 @@ func (n *Namespace) own(l netlink.Link, a owner.Attachment, more ...*nl.RtAttr) 
 	return nil
 }
 
-// set changes settings of a link, all of them or, if one is refused at once, none.
-func (n *Namespace) set(l netlink.Link, settings ...*nl.RtAttr) error {
-	req, err := n.request(unix.RTM_SETLINK, unix.NLM_F_ACK)
-	if err != nil {
-		return err
-	}
-	msg := nl.NewIfInfomsg(unix.AF_UNSPEC)
-	msg.Index = int32(l.Attrs().Index)
-	req.AddData(msg)
-	for _, setting := range settings {
-		req.AddData(setting)
-	}
-	_, err = req.Execute(unix.NETLINK_ROUTE, 0)
-	return err
-}
-
 // AddOwned makes an interface that is on no other one, down and with its owner's
 // tag, and returns it. A name that is taken is unix.EEXIST (NLM_F_EXCL).
 func (n *Namespace) AddOwned(l netlink.Link, a owner.Attachment) (netlink.Link, error) {

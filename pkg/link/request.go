@@ -113,3 +113,24 @@ func answered(data []byte) error {
 	}
 	return nil
 }
+
+// set changes settings of a link, all of them or, if one is refused at once, none.
+func (n *Namespace) set(l netlink.Link, settings ...*nl.RtAttr) error {
+	return n.setFlags(l, 0, 0, settings...)
+}
+
+// setFlags is set, and changes those of the link's flags (IFF_*) that change has.
+func (n *Namespace) setFlags(l netlink.Link, flags, change uint32, settings ...*nl.RtAttr) error {
+	req, err := n.request(unix.RTM_SETLINK, unix.NLM_F_ACK)
+	if err != nil {
+		return err
+	}
+	msg := nl.NewIfInfomsg(unix.AF_UNSPEC)
+	msg.Index, msg.Flags, msg.Change = int32(l.Attrs().Index), flags, change
+	req.AddData(msg)
+	for _, setting := range settings {
+		req.AddData(setting)
+	}
+	_, err = req.Execute(unix.NETLINK_ROUTE, 0)
+	return err
+}
