@@ -38,6 +38,8 @@ readonly requirements=(
 	ip:iproute2
 	iptables-legacy:iptables
 	nft:nftables
+	conntrack:conntrack
+	git:git
 	modprobe:kmod
 	sysctl:procps
 	linux.uml:user-mode-linux

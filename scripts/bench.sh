@@ -86,6 +86,7 @@ shift $((OPTIND - 1))
 (($# == 0)) || other=$(realpath -e "$1")
 need_root "it makes network namespaces"
 need_go
+[[ ${arguments[0]-} != -full-node ]] || install_missing iptables:iptables nft:nftables conntrack:conntrack
 
 cd "$repo"
 ./build_linux.sh >/dev/null
