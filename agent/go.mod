@@ -2,6 +2,8 @@ module github.com/containernetworking/plugins/agent
 
 go 1.26.0
 
+toolchain go1.26.10
+
 replace github.com/containernetworking/plugins => ../
 
 require (

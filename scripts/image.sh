@@ -14,7 +14,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/release/lib.sh"
 # agent builds the node agent for an architecture, into a folder.
 agent() {
 	[[ -d $checkout/agent ]] || return 0
-	GOARCH=$1 go -C "$checkout/agent" build -trimpath -buildvcs=false -ldflags '-s -w' -o "$2/cni-plugins-agent" .
+	GOTOOLCHAIN=$(agent_toolchain "$checkout") GOARCH=$1 go -C "$checkout/agent" build -trimpath -buildvcs=false -ldflags '-s -w' -o "$2/cni-plugins-agent" .
 }
 
 [[ ${1-} != -h && ${1-} != --help ]] || usage 0

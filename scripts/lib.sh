@@ -38,6 +38,12 @@ need_go() {
 		die "needs Go $wanted or later in PATH, as from https://go.dev/dl/ (found: $have)"
 }
 
+# agent_toolchain prints the version of Go that the agent of a source tree is to be built with,
+# whatever is installed: TLS and HTTP of earlier ones are vulnerable.
+agent_toolchain() {
+	awk '$1 == "toolchain" { print $2 }' "$1/agent/go.mod"
+}
+
 # install_missing installs on Debian what a script calls and the machine lacks. Its
 # arguments are pairs: a command or path, and Debian's package that has it.
 install_missing() {
