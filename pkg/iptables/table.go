@@ -203,15 +203,23 @@ func (t *Table) DeleteChain(name string) {
 	t.variant.deleteChain(name)
 }
 
-// Release deletes a chain if no rule leads to it any longer. It is called for each rule that
-// did and is deleted.
-func (t *Table) Release(name string) {
+// Release deletes a chain if no rule leads to it any longer, and reports whether. It is
+// called for each rule that did and is deleted, after those that are new.
+func (t *Table) Release(name string) bool {
+	for _, c := range t.chains {
+		if slices.ContainsFunc(slices.Concat(c.front, c.back), func(l Listed) bool { return l.Target() == name }) {
+			return false
+		}
+	}
 	c := t.chain(name)
 	jumps, err := t.variant.jumps(name)
 	t.fail(err)
-	if c.released++; jumps == c.released {
-		t.DeleteChain(name)
+	c.released++
+	if jumps != c.released {
+		return false
 	}
+	t.DeleteChain(name)
+	return true
 }
 
 // String returns what is new, as iptables-restore reads it.

@@ -28,27 +28,32 @@ func TestTraffic(t *testing.T) {
 	}
 }
 
-func testTraffic(m nat.Masquerade, o nat.Options) error {
-	container, err := ns.TempNetNS()
-	if err != nil {
-		return err
+// route makes a container and a host elsewhere, between which the namespace of the thread
+// forwards.
+func route() (container, outside ns.NetNS, err error) {
+	if container, err = ns.TempNetNS(); err != nil {
+		return nil, nil, err
 	}
-	defer container.Close()
-	outside, err := ns.TempNetNS()
-	if err != nil {
-		return err
+	if outside, err = ns.TempNetNS(); err != nil {
+		return nil, nil, err
 	}
-	defer outside.Close()
-	if err := errors.Join(
+	return container, outside, errors.Join(
 		connect(container, "10.88.0.1/16", "10.88.0.5/16", "fd00:88::1/64", "fd00:88::5/64"),
 		connect(outside, "192.0.2.1/24", "192.0.2.2/24", "2001:db8::1/64", "2001:db8::2/64"),
 		container.Do(func(ns.NetNS) error {
 			return each([]string{"ip route add default via 10.88.0.1", "ip route add default via fd00:88::1"})
 		}),
 		each([]string{"sysctl -qw net.ipv4.ip_forward=1", "sysctl -qw net.ipv6.conf.all.forwarding=1"}),
-	); err != nil {
+	)
+}
+
+func testTraffic(m nat.Masquerade, o nat.Options) error {
+	container, outside, err := route()
+	if err != nil {
 		return err
 	}
+	defer container.Close()
+	defer outside.Close()
 	ping := func(address string, wait string) bool {
 		return container.Do(func(ns.NetNS) error {
 			return exec.Command("ping", wait, "-i0.2", "-c1", address).Run()

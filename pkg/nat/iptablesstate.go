@@ -36,20 +36,22 @@ func (m masqueraded) chain() string { return m.ChainName("") }
 func (m masqueraded) spared() []*net.IPNet { return networksLike(m.addresses[0].IP, m.options.Exclude) }
 
 // fill adds the rules to the chain. In one that is shared, one rule masquerades for
-// all; addresses go in front of it. spares tells of the chains for excluded networks that
-// it leads to already.
-func (m masqueraded) fill(t *iptables.Table, shared bool, spares map[string]bool) {
+// all; addresses go in front of it.
+func (m masqueraded) fill(t *iptables.Table, shared bool) {
 	put := t.Append
 	if shared {
 		put = t.Insert
 	}
-	for _, address := range m.addresses {
-		put(m.chain(), slices.Concat([]string{"-d", subnet(address).String()}, iptables.Comment(record(m.Attachment, address.IP)), []string{"-j", accept}))
-	}
-	if spared := m.spared(); len(spared) > 0 && !spares[spareChain(spared)] {
-		spares[spareChain(spared)] = true
+	spared := m.spared()
+	if len(spared) > 0 {
 		addSpare(t, spared)
-		put(m.chain(), jumpToSpare(spared))
+	}
+	for _, address := range m.addresses {
+		comment := iptables.Comment(record(m.Attachment, address.IP))
+		put(m.chain(), slices.Concat([]string{"-d", subnet(address).String()}, comment, []string{"-j", accept}))
+		if len(spared) > 0 {
+			put(m.chain(), slices.Concat([]string{"-s", host(address.IP)}, comment, []string{"-j", spareChain(spared)}))
+		}
 	}
 	if !shared {
 		t.Append(m.chain(), m.translation())
@@ -103,9 +105,12 @@ func readState(t *iptables.Table, chain string) *chainState {
 	return st
 }
 
-// addresses returns the rules that spare the subnet of an address.
+// addresses returns the rules about an address: one that spares its subnet, and one that leads
+// to the networks that are excluded. Earlier releases had one of the latter for all addresses,
+// without a record.
 func (st *chainState) addresses() []iptables.Listed {
-	return slices.DeleteFunc(slices.Clone(st.rules), func(r iptables.Listed) bool { return r.Target() != accept })
+	rules, _ := divide(st.rules, func(r iptables.Listed) bool { return r.Target() == accept || isSpare(r) && isRecorded(r) })
+	return rules
 }
 
 // mine tells which of the rules about addresses, and which jumps, belong to somebody.
@@ -210,16 +215,13 @@ func (st *chainState) remove(m mine) (shared bool) {
 	if len(others) == 0 {
 		st.table.Delete(sources, st.jumps...)
 		st.table.DeleteChain(st.chain)
-		for _, r := range st.rules {
-			if isSpare(r) {
-				st.table.Release(r.Target())
-			}
-		}
+		releaseSpares(st.table, st.rules)
 		return false
 	}
 	jumps, _ := divide(st.jumps, m.jump)
 	st.table.Delete(sources, jumps...)
 	st.table.Delete(st.chain, remove...)
+	releaseSpares(st.table, remove)
 	return true
 }
 
@@ -238,12 +240,8 @@ func (st *chainState) replace(all []masqueraded) {
 		return ok && slices.ContainsFunc(all, func(m masqueraded) bool { return m.IfName == ifName }) || !ok && again
 	})
 	others := slices.ContainsFunc(st.addresses(), func(r iptables.Listed) bool { return !m.address(r) })
-	spares := map[string]bool{}
-	for _, r := range st.rules {
-		spares[r.Target()] = others
-	}
 	for i, wanted := range all {
-		wanted.fill(st.table, others || i > 0, spares)
+		wanted.fill(st.table, others || i > 0)
 	}
 	if others && !st.translates() {
 		st.table.Append(st.chain, all[0].translation())
@@ -253,15 +251,12 @@ func (st *chainState) replace(all []masqueraded) {
 			st.table.Delete(sources, j)
 		}
 	}
-	for _, r := range st.rules {
-		stale := isSpare(r) && !slices.ContainsFunc(all, func(m masqueraded) bool { return r.Target() == spareChain(m.spared()) })
-		if stale || !others || r.Target() == accept && m.address(r) {
-			st.table.Delete(st.chain, r)
-		}
-		if stale {
-			st.table.Release(r.Target())
-		}
+	stale := st.rules
+	if others {
+		stale, _ = divide(st.addresses(), m.address)
 	}
+	st.table.Delete(st.chain, stale...)
+	releaseSpares(st.table, stale)
 }
 
 // translates reports whether the chain masquerades anything.

@@ -40,6 +40,43 @@ func networksLike(ip net.IP, networks []*net.IPNet) []*net.IPNet {
 	return apart
 }
 
+// fanOut is into how many parts branches divides networks at most. Where it divides them again
+// and again, ten times is enough for any of IPv6: each part but one is a single network then, at
+// worst, and has another bit than those beside it. The kernel follows 16 jumps.
+const fanOut = 16
+
+// branches divides sorted networks, none of which is part of another one, into parts that have no
+// address in common even if each is rounded up to one network.
+func branches(networks []*net.IPNet) [][]*net.IPNet {
+	parts := [][]*net.IPNet{networks}
+	for len(parts) < fanOut {
+		largest := 0
+		for i, part := range parts {
+			if len(part) > len(parts[largest]) {
+				largest = i
+			}
+		}
+		part := parts[largest]
+		if len(part) == 1 || len(part) <= fanOut && len(networks) > fanOut {
+			break
+		}
+		bit, _ := around(part).Mask.Size()
+		second := slices.IndexFunc(part, func(n *net.IPNet) bool { return n.IP[bit/8]<<(bit%8)&0x80 != 0 })
+		parts = slices.Replace(parts, largest, largest+1, part[:second], part[second:])
+	}
+	return parts
+}
+
+// around returns the smallest network that has the sorted ones in it.
+func around(networks []*net.IPNet) *net.IPNet {
+	first, last := networks[0], networks[len(networks)-1]
+	ones, bits := first.Mask.Size()
+	for mask := net.CIDRMask(ones, bits); !first.IP.Mask(mask).Equal(last.IP.Mask(mask)); mask = net.CIDRMask(ones, bits) {
+		ones--
+	}
+	return &net.IPNet{IP: first.IP.Mask(net.CIDRMask(ones, bits)), Mask: net.CIDRMask(ones, bits)}
+}
+
 // hashOf returns the hash of a list of networks, of the given length, by which what is
 // made for the list once is found again.
 func hashOf(networks []*net.IPNet, length int) string {
