@@ -25,11 +25,11 @@ choose_folders() {
 }
 
 # build compiles to bin/. A build depends on the sources alone, not on the state of
-# the repository around them, hence no -buildvcs.
+# the repository around them, hence no -buildvcs. The tag is explained in pkg/plugin.
 build() {
 	local output=$1
 	shift
-	go build -trimpath -buildvcs=false -ldflags "$ldflags" -o "$output" "$@"
+	go build -tags noskel -trimpath -buildvcs=false -ldflags "$ldflags" -o "$output" "$@"
 }
 
 build_bundle() {

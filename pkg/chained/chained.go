@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/containernetworking/cni/pkg/skel"
 	"github.com/containernetworking/cni/pkg/types"
 	current "github.com/containernetworking/cni/pkg/types/100"
 	"github.com/containernetworking/cni/pkg/version"
@@ -44,7 +43,7 @@ type Driver interface {
 // Attachment is the interface that a verb is about.
 type Attachment struct {
 	owner.Attachment
-	Args *skel.CmdArgs
+	Args *plugin.CmdArgs
 	// Result is the prevResult; nil in DEL if there is none that can be read.
 	Result *current.Result
 	// Undo registers what takes a change back. In ADD only.
@@ -83,11 +82,11 @@ func (k Kind) Plugin() plugin.Plugin {
 	return plugin.Plugin{
 		Name:     k.Name,
 		Versions: k.Versions,
-		CNIFuncs: skel.CNIFuncs{Add: k.add, Check: k.check, Del: k.del, GC: k.gc, Status: k.status},
+		CNIFuncs: plugin.CNIFuncs{Add: k.add, Check: k.check, Del: k.del, GC: k.gc, Status: k.status},
 	}
 }
 
-func (k Kind) add(args *skel.CmdArgs) error {
+func (k Kind) add(args *plugin.CmdArgs) error {
 	d, err := k.load(args.StdinData)
 	if err != nil {
 		return err
@@ -107,7 +106,7 @@ func (k Kind) add(args *skel.CmdArgs) error {
 	})
 }
 
-func (k Kind) check(args *skel.CmdArgs) error {
+func (k Kind) check(args *plugin.CmdArgs) error {
 	d, err := k.load(args.StdinData)
 	if err != nil {
 		return err
@@ -125,7 +124,7 @@ func (k Kind) check(args *skel.CmdArgs) error {
 	return verdict.Of(args.StdinData, d.Check(a))
 }
 
-func (k Kind) del(args *skel.CmdArgs) error {
+func (k Kind) del(args *plugin.CmdArgs) error {
 	a, err := attachment(args)
 	if err != nil {
 		return err
@@ -137,7 +136,7 @@ func (k Kind) del(args *skel.CmdArgs) error {
 	return k.loadForDel(args.StdinData).Remove(a)
 }
 
-func (k Kind) gc(args *skel.CmdArgs) error {
+func (k Kind) gc(args *plugin.CmdArgs) error {
 	valid, err := plugin.ValidAttachments(args.StdinData)
 	if err != nil || valid == nil {
 		return err
@@ -152,7 +151,7 @@ func (k Kind) gc(args *skel.CmdArgs) error {
 
 // status tells whether an ADD could succeed now (CNI specification 1.1,
 // "STATUS"), with code 50 if not.
-func (k Kind) status(args *skel.CmdArgs) error {
+func (k Kind) status(args *plugin.CmdArgs) error {
 	d, err := k.load(args.StdinData)
 	if err != nil {
 		return err
@@ -200,7 +199,7 @@ func prevResult(stdin []byte, missing string) (*current.Result, error) {
 	return nil, plugin.Errorf(types.ErrInvalidNetworkConfig, "%s", missing)
 }
 
-func attachment(args *skel.CmdArgs) (*Attachment, error) {
+func attachment(args *plugin.CmdArgs) (*Attachment, error) {
 	conf, err := plugin.Network(args.StdinData)
 	if err != nil {
 		return nil, err

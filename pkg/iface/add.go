@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/containernetworking/cni/pkg/skel"
 	"github.com/containernetworking/cni/pkg/types"
 	current "github.com/containernetworking/cni/pkg/types/100"
 
@@ -16,7 +15,7 @@ import (
 // add checks all that it can before it changes anything, makes the interface
 // (dhcp needs it, and a name that is taken must cost no address, least of all those
 // of the attachment that has it), gets its addresses, and configures it.
-func (v verbs) add(args *skel.CmdArgs) error {
+func (v verbs) add(args *plugin.CmdArgs) error {
 	if err := link.CheckName(args.IfName); err != nil {
 		return plugin.Errorf(types.ErrInvalidEnvironmentVariables, "CNI_IFNAME: %w", err)
 	}

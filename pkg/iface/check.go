@@ -5,7 +5,6 @@ import (
 	"os"
 	"slices"
 
-	"github.com/containernetworking/cni/pkg/skel"
 	"github.com/containernetworking/cni/pkg/types"
 	current "github.com/containernetworking/cni/pkg/types/100"
 
@@ -18,7 +17,7 @@ import (
 
 // check asks the IPAM plugin, compares the kernel with what ADD made, and
 // reports all that differs. It changes nothing.
-func (v verbs) check(args *skel.CmdArgs) error {
+func (v verbs) check(args *plugin.CmdArgs) error {
 	d, err := v.load(args.StdinData)
 	if err != nil {
 		return err
@@ -73,7 +72,7 @@ func compare(n *link.Namespace, expected []check.Expect) error {
 
 // containerInterface returns the index of the attachment's interface in the
 // result.
-func containerInterface(result *current.Result, args *skel.CmdArgs) (int, error) {
+func containerInterface(result *current.Result, args *plugin.CmdArgs) (int, error) {
 	for i, reported := range result.Interfaces {
 		if reported.Name == args.IfName && reported.Sandbox != "" {
 			if !sameFile(reported.Sandbox, args.Netns) {

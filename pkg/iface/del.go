@@ -6,7 +6,6 @@ import (
 	"os"
 	"strconv"
 
-	"github.com/containernetworking/cni/pkg/skel"
 	"github.com/containernetworking/cni/pkg/types"
 	current "github.com/containernetworking/cni/pkg/types/100"
 
@@ -20,7 +19,7 @@ import (
 // del removes the interface and what belongs to it on the host, and gives the
 // addresses back when nothing uses them any longer, or before if that needs the
 // interface. It goes on after an error: what it can release, it releases.
-func (v verbs) del(args *skel.CmdArgs) error {
+func (v verbs) del(args *plugin.CmdArgs) error {
 	conf, err := plugin.Network(args.StdinData)
 	if err != nil {
 		return err
@@ -77,7 +76,7 @@ func former(d Driver, a *Attachment) (owner.Attachment, error) {
 
 // named returns the arguments with another name of the network in the configuration: the
 // IPAM plugin keeps addresses by that.
-func named(args *skel.CmdArgs, network string) *skel.CmdArgs {
+func named(args *plugin.CmdArgs, network string) *plugin.CmdArgs {
 	var conf map[string]json.RawMessage
 	if err := json.Unmarshal(args.StdinData, &conf); err != nil {
 		return args
@@ -104,7 +103,7 @@ func openIfThere(path string) (*link.Namespace, error) {
 
 // gc does for the whole network what DEL does for an attachment that is not
 // among the valid ones.
-func (v verbs) gc(args *skel.CmdArgs) error {
+func (v verbs) gc(args *plugin.CmdArgs) error {
 	d := v.loadForDel(args.StdinData)
 	valid, err := plugin.ValidAttachments(args.StdinData)
 	if err != nil || valid == nil {
@@ -124,7 +123,7 @@ func (v verbs) gc(args *skel.CmdArgs) error {
 
 // status tells whether an ADD could succeed now (CNI specification 1.1,
 // "STATUS"), with code 50 if not.
-func (v verbs) status(args *skel.CmdArgs) error {
+func (v verbs) status(args *plugin.CmdArgs) error {
 	d, err := v.load(args.StdinData)
 	if err != nil {
 		return err

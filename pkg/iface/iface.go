@@ -7,7 +7,6 @@ import (
 	"context"
 	"net"
 
-	"github.com/containernetworking/cni/pkg/skel"
 	"github.com/containernetworking/cni/pkg/types"
 	current "github.com/containernetworking/cni/pkg/types/100"
 	"github.com/containernetworking/cni/pkg/version"
@@ -52,7 +51,7 @@ type Driver interface {
 // Attachment is the interface that a verb is about.
 type Attachment struct {
 	owner.Attachment
-	Args *skel.CmdArgs
+	Args *plugin.CmdArgs
 	// Host is the namespace of the plugin.
 	Host *link.Namespace
 	// Container is the namespace of the container; nil in DEL if it is gone.
@@ -76,7 +75,7 @@ type Attachment struct {
 }
 
 // open opens both namespaces. The caller closes the attachment.
-func (c *Conf) open(args *skel.CmdArgs) (*Attachment, error) {
+func (c *Conf) open(args *plugin.CmdArgs) (*Attachment, error) {
 	container, err := link.Open(args.Netns)
 	if err != nil {
 		return nil, plugin.Errorf(types.ErrInvalidNetNS, "%w", err)
@@ -148,7 +147,7 @@ func New(name string, newDriver func() Driver) plugin.Plugin {
 	v := verbs{name, newDriver}
 	return plugin.Plugin{
 		Name:     name,
-		CNIFuncs: skel.CNIFuncs{Add: v.add, Check: v.check, Del: v.del, GC: v.gc, Status: v.status},
+		CNIFuncs: plugin.CNIFuncs{Add: v.add, Check: v.check, Del: v.del, GC: v.gc, Status: v.status},
 	}
 }
 

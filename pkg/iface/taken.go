@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"slices"
 
-	"github.com/containernetworking/cni/pkg/skel"
 	"github.com/containernetworking/cni/pkg/types"
 	current "github.com/containernetworking/cni/pkg/types/100"
 	"github.com/vishvananda/netlink"
@@ -21,7 +20,7 @@ type taker interface {
 
 // forDelegate returns a CHECK for the IPAM plugin, which would miss what others have
 // given: its prevResult has the rest.
-func forDelegate(d Driver, args *skel.CmdArgs) (*skel.CmdArgs, error) {
+func forDelegate(d Driver, args *plugin.CmdArgs) (*plugin.CmdArgs, error) {
 	t, ok := d.(taker)
 	if !ok {
 		return args, nil

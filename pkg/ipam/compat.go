@@ -4,7 +4,6 @@ import (
 	"context"
 	"os"
 
-	"github.com/containernetworking/cni/pkg/skel"
 	"github.com/containernetworking/cni/pkg/types"
 
 	"github.com/containernetworking/plugins/pkg/plugin"
@@ -44,12 +43,12 @@ func execVerb(name string, netconf []byte, verb func(*Delegate) error) error {
 	return verb(d)
 }
 
-// fromEnvironment makes a Delegate out of what skel made CmdArgs of.
+// fromEnvironment makes a Delegate out of what Main made CmdArgs of.
 func fromEnvironment(name string, netconf []byte) (*Delegate, error) {
 	if name == "" {
 		return nil, plugin.Errorf(types.ErrInvalidNetworkConfig, "no plugin name provided")
 	}
-	return Find(name, &skel.CmdArgs{
+	return Find(name, &plugin.CmdArgs{
 		ContainerID:   os.Getenv("CNI_CONTAINERID"),
 		Netns:         os.Getenv("CNI_NETNS"),
 		IfName:        os.Getenv("CNI_IFNAME"),

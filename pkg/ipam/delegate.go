@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/containernetworking/cni/pkg/skel"
 	"github.com/containernetworking/cni/pkg/types"
 	current "github.com/containernetworking/cni/pkg/types/100"
 
@@ -22,13 +21,13 @@ import (
 type Delegate struct {
 	path    string
 	sibling *plugin.Plugin // the same, if it need not be started as a process
-	args    *skel.CmdArgs
+	args    *plugin.CmdArgs
 }
 
 // Find looks for the plugin called name in the directories of args.Path. An
 // empty name gives the nil Delegate. Its errors have code 7 for a name that can
 // be no plugin's, and 50 (not available) for one that is not there.
-func Find(name string, args *skel.CmdArgs) (*Delegate, error) {
+func Find(name string, args *plugin.CmdArgs) (*Delegate, error) {
 	if name == "" {
 		return nil, nil
 	}

@@ -6,7 +6,6 @@ import (
 	"os"
 	"time"
 
-	"github.com/containernetworking/cni/pkg/utils"
 	"golang.org/x/sys/unix"
 
 	"github.com/containernetworking/plugins/pkg/link"
@@ -129,7 +128,7 @@ func EndUnrecorded(host, container *link.Namespace, a owner.Attachment) error {
 		return fmt.Errorf("look %q up: %w", a.IfName, err)
 	}
 	attrs := lent.Attrs()
-	if utils.ValidateInterfaceName(attrs.Alias) != nil {
+	if plugin.CheckIfName(attrs.Alias) != nil {
 		return nil
 	}
 	l := &Loan{Attachment: a, Device: &link.Origin{

@@ -7,7 +7,6 @@ import (
 	"os"
 	"slices"
 
-	"github.com/containernetworking/cni/pkg/skel"
 	"github.com/containernetworking/cni/pkg/types"
 	current "github.com/containernetworking/cni/pkg/types/100"
 
@@ -18,7 +17,7 @@ import (
 // way back.
 type Attachment struct {
 	owner.Attachment
-	Args *skel.CmdArgs
+	Args *CmdArgs
 
 	ctx   context.Context
 	undos []func() error
@@ -36,7 +35,7 @@ func (a *Attachment) Undo(undo func() error) { a.undos = append(a.undos, undo) }
 // if add fails or panics, if the result cannot be converted to the version of
 // the configuration or be printed, and if Main's process is told to terminate
 // meanwhile, the registered undos run, the last one first.
-func Add(args *skel.CmdArgs, add func(*Attachment) (*current.Result, error)) error {
+func Add(args *CmdArgs, add func(*Attachment) (*current.Result, error)) error {
 	ctx, over := interruptible()
 	defer over()
 	network, err := Network(args.StdinData)

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/containernetworking/cni/pkg/skel"
 	"golang.org/x/sys/unix"
 )
 
@@ -68,8 +67,7 @@ func Sibling(path string) *Plugin {
 // Run runs a verb ("ADD", …) of a sibling and returns what it prints. Its error
 // is the object that the plugin would print as a process, a *types.Error. Not
 // for concurrent use: what is printed meanwhile by others is taken along.
-func (p *Plugin) Run(command string, args *skel.CmdArgs) ([]byte, error) {
-	verbs := map[string]verb{"ADD": p.Add, "CHECK": p.Check, "DEL": p.Del, "GC": p.GC, "STATUS": p.Status}
+func (p *Plugin) Run(command string, args *CmdArgs) ([]byte, error) {
 	fd, err := unix.MemfdCreate("stdout", unix.MFD_CLOEXEC)
 	if err != nil {
 		return nil, fmt.Errorf("make a memory file: %w", err)
@@ -78,7 +76,7 @@ func (p *Plugin) Run(command string, args *skel.CmdArgs) ([]byte, error) {
 	defer memory.Close()
 	stdout := os.Stdout
 	os.Stdout = memory
-	err = p.verb(command, verbs[command])(args)
+	err = p.verb(command, p.verbs()[command])(args)
 	os.Stdout = stdout
 	if err != nil {
 		return nil, err

@@ -17,7 +17,7 @@ const (
 )
 
 // isCommand reports whether a person or a service calls, and not a runtime.
-// Options are left to skel, which says what the plugin is.
+// With options alone, it says what the plugin is.
 func isCommand() bool {
 	return len(os.Args) > 1 && !strings.HasPrefix(os.Args[1], "-") && os.Getenv("CNI_COMMAND") == ""
 }

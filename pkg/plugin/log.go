@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/containernetworking/cni/pkg/skel"
 	"golang.org/x/sys/unix"
 )
 
@@ -23,7 +22,7 @@ const (
 // loggedCall is a verb under way that is going to be logged.
 type loggedCall struct {
 	plugin, command string
-	args            *skel.CmdArgs
+	args            *CmdArgs
 	span            span
 	start, end      time.Time
 	mu              sync.Mutex
@@ -80,7 +79,7 @@ func Step(name string) {
 
 // logCall starts the log entry of a call and returns what finishes it. A log
 // that cannot be written never fails the call.
-func logCall(plugin, command string, args *skel.CmdArgs) func(error) {
+func logCall(plugin, command string, args *CmdArgs) func(error) {
 	path := os.Getenv(LogVariable)
 	if path == "" {
 		return func(error) {}

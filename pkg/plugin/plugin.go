@@ -10,7 +10,6 @@ import (
 	"os"
 	"strings"
 
-	"github.com/containernetworking/cni/pkg/skel"
 	"github.com/containernetworking/cni/pkg/types"
 	"github.com/containernetworking/cni/pkg/version"
 
@@ -28,7 +27,7 @@ type Plugin struct {
 	Versions version.PluginInfo
 	// Add, Check, Del, GC and Status return an error that has a CNI code if it
 	// comes from Errorf, and stands for code 999 (internal) otherwise.
-	skel.CNIFuncs
+	CNIFuncs
 	// Commands are what Main runs, by its first argument, when there is no verb in
 	// the environment, as in `portmap repair`: for persons and services, not for
 	// runtimes. They get the arguments behind their names, and their errors go to
@@ -54,23 +53,7 @@ func Main(p Plugin) {
 	if os.Getenv("CNI_COMMAND") == "ADD" {
 		catchSignals()
 	}
-	if p.Versions == nil {
-		p.Versions = version.All
-	}
-	verbs := skel.CNIFuncs{
-		Add:    p.verb("ADD", outsideOnly(p.Add)),
-		Check:  p.verb("CHECK", p.Check),
-		Del:    p.verb("DEL", outsideOnly(p.Del)),
-		GC:     p.verb("GC", p.GC),
-		Status: p.verb("STATUS", p.Status),
-	}
-	err := Guard(func() error {
-		if err := skel.PluginMainFuncsWithError(verbs, p.Versions, buildversion.BuildString(p.Name)); err != nil {
-			return err
-		}
-		return nil
-	})
-	if err != nil {
+	if err := Guard(p.answer); err != nil {
 		if cniError(err).Print() != nil {
 			os.Stderr.WriteString(p.Name + ": " + err.Error() + "\n")
 		}
@@ -78,14 +61,50 @@ func Main(p Plugin) {
 	}
 }
 
-type verb = func(*skel.CmdArgs) error
+// answer does what the environment asks for.
+func (p Plugin) answer() error {
+	command, args, err := readRequest(os.Stdin)
+	switch {
+	case command == "":
+		p.introduce()
+		return nil
+	case err != nil:
+		return err
+	case command == "VERSION":
+		return p.printVersions(os.Stdout)
+	}
+	run, ok := p.verbs()[command]
+	if !ok {
+		return Errorf(types.ErrInvalidEnvironmentVariables, "unknown CNI_COMMAND: %s", command)
+	}
+	if err := p.checkVersion(command, args.StdinData); err != nil {
+		return err
+	}
+	if command == "ADD" || command == "DEL" {
+		run = outsideOnly(run)
+	}
+	return p.verb(command, run)(args)
+}
+
+// introduce says on standard error what the plugin is. What else there is to say in the
+// same form is what runtimes read it for.
+func (p Plugin) introduce() {
+	fmt.Fprintf(os.Stderr, "%s\nCNI protocol versions supported: %s\n",
+		buildversion.BuildString(p.Name), strings.Join(p.versions().SupportedVersions(), ", "))
+}
+
+func (p Plugin) verbs() map[string]verb {
+	return map[string]verb{"ADD": p.Add, "CHECK": p.Check, "DEL": p.Del, "GC": p.GC, "STATUS": p.Status}
+}
+
+type verb = func(*CmdArgs) error
 
 // verb makes the errors and panics of one verb fit for the runtime.
 func (p Plugin) verb(name string, run verb) verb {
 	if run == nil {
 		run = p.nothing(name)
 	}
-	return func(args *skel.CmdArgs) error {
+	return func(args *CmdArgs) error {
 		done := logCall(p.Name, name, args)
 		err := rejectList(args.StdinData)
 		if err == nil {
@@ -119,7 +138,7 @@ func rejectList(stdin []byte) error {
 // nothing is a verb that the plugin leaves out. GC reads its list all the same, so
 // that one which is broken is an error of every plugin.
 func (p Plugin) nothing(name string) verb {
-	return func(args *skel.CmdArgs) error {
+	return func(args *CmdArgs) error {
 		if name != "GC" {
 			return nil
 		}
@@ -130,14 +149,13 @@ func (p Plugin) nothing(name string) verb {
 
 // outsideOnly refuses to work on the namespace that the plugin itself runs in
 // (CNI specification, section 2), which a runtime names only by mistake: its
-// own links would be taken for the container's. skel makes the same test, but
-// after the verb has done its work; it is told that there is no need.
+// own links would be taken for the container's.
 func outsideOnly(run verb) verb {
 	if run == nil {
 		return nil
 	}
-	return func(args *skel.CmdArgs) error {
-		if overridden(args.NetnsOverride) {
+	return func(args *CmdArgs) error {
+		if args.NetnsOverride == "1" || strings.EqualFold(args.NetnsOverride, "true") {
 			return run(args)
 		}
 		own, err := ns.IsCurrent(args.Netns)
@@ -147,13 +165,6 @@ func outsideOnly(run verb) verb {
 		if own {
 			return Errorf(types.ErrInvalidNetNS, "plugin's netns and netns from CNI_NETNS should not be the same")
 		}
-		passedOn := *args
-		args.NetnsOverride = "1"
-		return run(&passedOn)
+		return run(args)
 	}
-}
-
-// overridden reads CNI_NETNS_OVERRIDE as skel does.
-func overridden(value string) bool {
-	return value == "1" || strings.EqualFold(value, "true")
 }

@@ -9,4 +9,22 @@ package uniprocessor
 
 import "runtime"
 
-func init() { runtime.GOMAXPROCS(1) }
+func init() {
+	runtime.GOMAXPROCS(1)
+	growStack(false)
+}
+
+// growStack has the stack of the main goroutine grow to what a verb needs, at once: from 2 KB
+// it would grow four times, each time with all frames to look up and with pages of memory that
+// nobody has touched yet. It grows for the frame of a function, used or not.
+//
+//go:noinline
+func growStack(use bool) {
+	if use {
+		var frame [20 << 10]byte
+		touch(frame[:])
+	}
+}
+
+//go:noinline
+func touch(frame []byte) { frame[0] = 1 }

@@ -8,11 +8,11 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/containernetworking/cni/pkg/skel"
 	"github.com/containernetworking/cni/pkg/types"
 	"github.com/containernetworking/cni/pkg/version"
 
 	"github.com/containernetworking/plugins/pkg/ipam"
+	"github.com/containernetworking/plugins/pkg/plugin"
 	"github.com/containernetworking/plugins/pkg/record"
 )
 
@@ -78,7 +78,7 @@ func (c collection) del(n *network, of conf, a attachment) error {
 	for i, pair := range a.Args {
 		pairs[i] = pair[0] + "=" + pair[1]
 	}
-	args := skel.CmdArgs{ContainerID: a.ContainerID, Netns: a.Netns, IfName: a.IfName, Args: strings.Join(pairs, ";")}
+	args := plugin.CmdArgs{ContainerID: a.ContainerID, Netns: a.Netns, IfName: a.IfName, Args: strings.Join(pairs, ";")}
 	plugin, err := c.plugin(n.Name, n.Version, of, keys, args)
 	if err != nil {
 		return err
@@ -88,7 +88,7 @@ func (c collection) del(n *network, of conf, a attachment) error {
 
 // plugin returns the one that a configuration is for. If it is in this executable, it
 // need not be started.
-func (c collection) plugin(name, version string, of conf, keys map[string]any, args skel.CmdArgs) (*ipam.Delegate, error) {
+func (c collection) plugin(name, version string, of conf, keys map[string]any, args plugin.CmdArgs) (*ipam.Delegate, error) {
 	keys["name"], keys["cniVersion"] = name, version
 	for key, value := range of {
 		if _, ok := keys[key]; !ok {
@@ -151,7 +151,7 @@ func (c collection) gc(n network, of conf) error {
 	}
 	// The specification had the other name by mistake.
 	keys := map[string]any{"cni.dev/valid-attachments": valid, "cni.dev/attachments": valid}
-	plugin, err := c.plugin(n.Name, v, of, keys, skel.CmdArgs{})
+	plugin, err := c.plugin(n.Name, v, of, keys, plugin.CmdArgs{})
 	if err != nil {
 		return err
 	}

@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/containernetworking/cni/pkg/skel"
 	"github.com/containernetworking/cni/pkg/types"
 
 	"github.com/containernetworking/plugins/pkg/link"
@@ -20,7 +19,7 @@ import (
 
 // begin gets a lease for an attachment and keeps it. The caller has its key.
 // After an error the interface is as before.
-func (d *Daemon) begin(ctx context.Context, args *skel.CmdArgs) (*binding, error) {
+func (d *Daemon) begin(ctx context.Context, args *plugin.CmdArgs) (*binding, error) {
 	b, err := d.newBinding(record(args))
 	if err != nil {
 		return nil, err

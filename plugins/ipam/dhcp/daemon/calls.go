@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"sync"
 
-	"github.com/containernetworking/cni/pkg/skel"
 	"github.com/containernetworking/cni/pkg/types"
 
 	"github.com/containernetworking/plugins/pkg/owner"
@@ -30,7 +29,7 @@ func (d *Daemon) methods() map[string]rpc.Method {
 		rpc.Leases:   d.leases,
 	}
 	for name, method := range methods {
-		methods[name] = func(ctx context.Context, args *skel.CmdArgs) (any, error) {
+		methods[name] = func(ctx context.Context, args *plugin.CmdArgs) (any, error) {
 			ctx, cancel := context.WithTimeout(ctx, d.options.ResendTimeout)
 			defer cancel()
 			value, err := method(ctx, args)
@@ -58,7 +57,7 @@ func answer(err error) error {
 }
 
 // attachmentOf returns whom a call is about.
-func attachmentOf(args *skel.CmdArgs) (owner.Attachment, error) {
+func attachmentOf(args *plugin.CmdArgs) (owner.Attachment, error) {
 	network, err := plugin.Network(args.StdinData)
 	if err != nil {
 		return owner.Attachment{}, err
@@ -71,7 +70,7 @@ func attachmentOf(args *skel.CmdArgs) (owner.Attachment, error) {
 }
 
 // allocate answers ADD.
-func (d *Daemon) allocate(ctx context.Context, args *skel.CmdArgs) (any, error) {
+func (d *Daemon) allocate(ctx context.Context, args *plugin.CmdArgs) (any, error) {
 	a, err := attachmentOf(args)
 	if err != nil {
 		return nil, err
@@ -103,7 +102,7 @@ func (d *Daemon) allocate(ctx context.Context, args *skel.CmdArgs) (any, error) 
 }
 
 // release answers DEL. That there is no lease is as it should be.
-func (d *Daemon) release(ctx context.Context, args *skel.CmdArgs) (any, error) {
+func (d *Daemon) release(ctx context.Context, args *plugin.CmdArgs) (any, error) {
 	a, err := attachmentOf(args)
 	if err != nil {
 		return nil, err
@@ -161,7 +160,7 @@ func (b *binding) giveBack(ctx context.Context) error {
 }
 
 // check answers CHECK.
-func (d *Daemon) check(_ context.Context, args *skel.CmdArgs) (any, error) {
+func (d *Daemon) check(_ context.Context, args *plugin.CmdArgs) (any, error) {
 	a, err := attachmentOf(args)
 	if err != nil {
 		return nil, err
@@ -174,7 +173,7 @@ func (d *Daemon) check(_ context.Context, args *skel.CmdArgs) (any, error) {
 }
 
 // collect answers GC.
-func (d *Daemon) collect(ctx context.Context, args *skel.CmdArgs) (any, error) {
+func (d *Daemon) collect(ctx context.Context, args *plugin.CmdArgs) (any, error) {
 	network, err := plugin.Network(args.StdinData)
 	if err != nil {
 		return nil, err
@@ -206,13 +205,13 @@ func (d *Daemon) collect(ctx context.Context, args *skel.CmdArgs) (any, error) {
 }
 
 // leases answers `dhcp leases`.
-func (d *Daemon) leases(context.Context, *skel.CmdArgs) (any, error) {
+func (d *Daemon) leases(context.Context, *plugin.CmdArgs) (any, error) {
 	text, err := json.Marshal(d.list())
 	return &List{text}, err
 }
 
 // record starts the record of an attachment.
-func record(args *skel.CmdArgs) *store.Record {
+func record(args *plugin.CmdArgs) *store.Record {
 	return &store.Record{
 		ContainerID: args.ContainerID,
 		Netns:       args.Netns,

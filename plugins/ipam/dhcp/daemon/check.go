@@ -5,7 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/containernetworking/cni/pkg/skel"
 	current "github.com/containernetworking/cni/pkg/types/100"
 	"github.com/vishvananda/netlink"
 
@@ -18,7 +17,7 @@ import (
 
 // check compares the lease, what ADD reported, and what the interface has. It
 // returns one error for all differences.
-func (b *binding) check(args *skel.CmdArgs) error {
+func (b *binding) check(args *plugin.CmdArgs) error {
 	r := b.snapshot()
 	previous, err := plugin.PrevResult(args.StdinData)
 	if err != nil {
@@ -53,7 +52,7 @@ func compare(previous, leased *current.Result) []error {
 }
 
 // compareInterface compares what the interface has.
-func (b *binding) compareInterface(args *skel.CmdArgs, r *store.Record, leased *current.Result) error {
+func (b *binding) compareInterface(args *plugin.CmdArgs, r *store.Record, leased *current.Result) error {
 	n, err := link.Open(b.daemon.options.HostPrefix + args.Netns)
 	if err != nil {
 		return err

@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/containernetworking/cni/pkg/skel"
 	"github.com/containernetworking/cni/pkg/types"
 	current "github.com/containernetworking/cni/pkg/types/100"
 	"golang.org/x/sys/unix"
@@ -24,11 +23,11 @@ import (
 // Plugin is dhcp as a library.
 var Plugin = plugin.Plugin{
 	Name:     "dhcp",
-	CNIFuncs: skel.CNIFuncs{Add: add, Check: check, Del: del, GC: gc, Status: status},
+	CNIFuncs: plugin.CNIFuncs{Add: add, Check: check, Del: del, GC: gc, Status: status},
 	Commands: map[string]func([]string) error{"daemon": daemon.Run, "leases": leases},
 }
 
-func add(args *skel.CmdArgs) error {
+func add(args *plugin.CmdArgs) error {
 	return plugin.Add(args, func(a *plugin.Attachment) (*current.Result, error) {
 		conf, err := config.Parse(args.StdinData)
 		if err != nil {
@@ -46,15 +45,15 @@ func add(args *skel.CmdArgs) error {
 	})
 }
 
-func del(args *skel.CmdArgs) error { return release(args) }
+func del(args *plugin.CmdArgs) error { return release(args) }
 
-func release(args *skel.CmdArgs) error {
+func release(args *plugin.CmdArgs) error {
 	return call(context.Background(), rpc.Release, args, nil)
 }
 
 // check has the daemon look. An earlier one can only be asked for the lease,
 // which it gets if it has none.
-func check(args *skel.CmdArgs) error {
+func check(args *plugin.CmdArgs) error {
 	if _, err := config.Parse(args.StdinData); err != nil {
 		return err
 	}
@@ -67,7 +66,7 @@ func check(args *skel.CmdArgs) error {
 
 // gc has the daemon release what is not valid. An earlier one cannot, and without a
 // daemon nobody keeps a lease.
-func gc(args *skel.CmdArgs) error {
+func gc(args *plugin.CmdArgs) error {
 	valid, err := plugin.ValidAttachments(args.StdinData)
 	if err != nil || valid == nil {
 		return err
@@ -80,7 +79,7 @@ func gc(args *skel.CmdArgs) error {
 }
 
 // status tells whether the daemon listens.
-func status(args *skel.CmdArgs) error {
+func status(args *plugin.CmdArgs) error {
 	conf, err := config.Parse(args.StdinData)
 	if err == nil {
 		var client *rpc.Client
@@ -95,7 +94,7 @@ func status(args *skel.CmdArgs) error {
 }
 
 // call calls the daemon.
-func call(ctx context.Context, method string, args *skel.CmdArgs, into any) error {
+func call(ctx context.Context, method string, args *plugin.CmdArgs, into any) error {
 	path, err := config.SocketPath(args.StdinData)
 	if err != nil {
 		return err

@@ -11,8 +11,7 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/containernetworking/cni/pkg/skel"
-
+	"github.com/containernetworking/plugins/pkg/plugin"
 	"github.com/containernetworking/plugins/pkg/plugin/flagset"
 	"github.com/containernetworking/plugins/plugins/ipam/dhcp/config"
 	"github.com/containernetworking/plugins/plugins/ipam/dhcp/daemon"
@@ -37,7 +36,7 @@ func leases(args []string) error {
 	}
 	defer client.Close()
 	var list daemon.List
-	if err := client.Call(context.Background(), rpc.Leases, new(skel.CmdArgs), &list); err != nil {
+	if err := client.Call(context.Background(), rpc.Leases, new(plugin.CmdArgs), &list); err != nil {
 		return err
 	}
 	if *asJSON {

@@ -9,9 +9,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/containernetworking/cni/pkg/skel"
 	"golang.org/x/sys/unix"
 
+	"github.com/containernetworking/plugins/pkg/plugin"
 	"github.com/containernetworking/plugins/plugins/ipam/dhcp/rpc/wire"
 )
 
@@ -72,7 +72,7 @@ func (c *Client) handshake() error {
 // Call calls a method and reads its value into a struct; nil is for methods that
 // return none. An error of the daemon is an *Error. It ends with ctx, and when
 // the daemon takes longer than it says that it may.
-func (c *Client) Call(ctx context.Context, method string, args *skel.CmdArgs, into any) error {
+func (c *Client) Call(ctx context.Context, method string, args *plugin.CmdArgs, into any) error {
 	stop := c.endWith(ctx, c.budget+spareTime)
 	defer stop()
 	err := c.call(method, args, into)
@@ -82,7 +82,7 @@ func (c *Client) Call(ctx context.Context, method string, args *skel.CmdArgs, in
 	return err
 }
 
-func (c *Client) call(method string, args *skel.CmdArgs, into any) error {
+func (c *Client) call(method string, args *plugin.CmdArgs, into any) error {
 	c.calls++
 	if err := c.out.Encode(request{method, c.calls}, args); err != nil {
 		return err

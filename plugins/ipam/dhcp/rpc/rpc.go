@@ -18,7 +18,7 @@ const (
 	budgetHeader = "Budget"
 )
 
-// The methods of the daemon. All take a skel.CmdArgs. Earlier daemons have the
+// The methods of the daemon. All take a plugin.CmdArgs. Earlier daemons have the
 // first two.
 const (
 	Allocate = "DHCP.Allocate"

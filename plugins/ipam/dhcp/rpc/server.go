@@ -11,15 +11,13 @@ import (
 	"sync"
 	"time"
 
-	"github.com/containernetworking/cni/pkg/skel"
-
 	"github.com/containernetworking/plugins/pkg/plugin"
 	"github.com/containernetworking/plugins/plugins/ipam/dhcp/rpc/wire"
 )
 
 // Method answers a call. Its value is a struct or nil. The context ends when
 // nobody waits for the answer any longer.
-type Method func(ctx context.Context, args *skel.CmdArgs) (any, error)
+type Method func(ctx context.Context, args *plugin.CmdArgs) (any, error)
 
 // Server answers calls.
 type Server struct {
@@ -89,7 +87,7 @@ func (s *Server) serve(ctx context.Context, conn net.Conn) error {
 			return err
 		}
 		method, known := s.Methods[head.ServiceMethod]
-		args := new(skel.CmdArgs)
+		args := new(plugin.CmdArgs)
 		if !known {
 			args = nil
 			err = in.Decode(nil)
@@ -126,13 +124,13 @@ func (s *Server) handshake(conn net.Conn, reader *bufio.Reader) error {
 }
 
 func unknown(name string) Method {
-	return func(context.Context, *skel.CmdArgs) (any, error) {
+	return func(context.Context, *plugin.CmdArgs) (any, error) {
 		return nil, &Error{Message: unknownMethod + name}
 	}
 }
 
 // call calls a method. One that panics must not take all leases with it.
-func call(ctx context.Context, method Method, args *skel.CmdArgs) (value any, err error) {
+func call(ctx context.Context, method Method, args *plugin.CmdArgs) (value any, err error) {
 	err = plugin.Guard(func() (err error) {
 		value, err = method(ctx, args)
 		return err

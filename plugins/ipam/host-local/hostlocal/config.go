@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 
-	"github.com/containernetworking/cni/pkg/skel"
 	"github.com/containernetworking/cni/pkg/types"
 
 	"github.com/containernetworking/plugins/pkg/plugin"
@@ -15,7 +14,7 @@ import (
 )
 
 // load reads all of the configuration, as ADD and CHECK need it.
-func load(args *skel.CmdArgs) (*allocator.IPAMConfig, error) {
+func load(args *plugin.CmdArgs) (*allocator.IPAMConfig, error) {
 	conf, _, err := allocator.LoadIPAMConfig(args.StdinData, args.Args)
 	var wrongType *json.UnmarshalTypeError
 	switch {

@@ -6,9 +6,8 @@ import (
 	"os"
 	"sync"
 
-	"github.com/containernetworking/cni/pkg/skel"
-
 	"github.com/containernetworking/plugins/pkg/ns"
+	"github.com/containernetworking/plugins/pkg/plugin"
 	"github.com/containernetworking/plugins/pkg/record"
 	"github.com/containernetworking/plugins/pkg/sandbox"
 	"github.com/containernetworking/plugins/plugins/ipam/host-local/backend/disk"
@@ -20,7 +19,7 @@ import (
 // plugin of the chain has a network of its own for its addresses, or where somebody gives
 // two containers one id. So only those go that nobody can use any longer: the container
 // has no such interface, and no other one on the node has the address.
-func delFormer(args *skel.CmdArgs) error {
+func delFormer(args *plugin.CmdArgs) error {
 	p, err := loadPlace(args.StdinData)
 	if err != nil {
 		return err
@@ -53,7 +52,7 @@ func delFormer(args *skel.CmdArgs) error {
 }
 
 // isGone reports whether the container is certain not to have the interface.
-func isGone(args *skel.CmdArgs) bool {
+func isGone(args *plugin.CmdArgs) bool {
 	s, err := sandbox.Of(args.Netns, args.IfName)
 	if err != nil {
 		return ns.IsGone(err)

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/containernetworking/cni/pkg/skel"
 	current "github.com/containernetworking/cni/pkg/types/100"
 
 	"github.com/containernetworking/plugins/pkg/plugin"
@@ -24,11 +23,11 @@ import (
 // Plugin is host-local as a library.
 var Plugin = plugin.Plugin{
 	Name:     "host-local",
-	CNIFuncs: skel.CNIFuncs{Add: add, Check: check, Del: del, GC: gc, Status: status},
+	CNIFuncs: plugin.CNIFuncs{Add: add, Check: check, Del: del, GC: gc, Status: status},
 	Commands: map[string]func([]string) error{"list": list, "usage": usage},
 }
 
-func add(args *skel.CmdArgs) error {
+func add(args *plugin.CmdArgs) error {
 	return plugin.Add(args, func(a *plugin.Attachment) (*current.Result, error) {
 		conf, err := load(args)
 		if err != nil {
@@ -113,7 +112,7 @@ func vanished() func(netip.Addr) bool {
 }
 
 // choose plans to reserve an address of each range set.
-func choose(tx *disk.Tx, conf *allocator.IPAMConfig, args *skel.CmdArgs) ([]*current.IPConfig, error) {
+func choose(tx *disk.Tx, conf *allocator.IPAMConfig, args *plugin.CmdArgs) ([]*current.IPConfig, error) {
 	var ips []*current.IPConfig
 	requested := conf.IPArgs
 	for i := range conf.Ranges {
@@ -148,7 +147,7 @@ func revert(conf *allocator.IPAMConfig, tx *disk.Tx) error {
 	return store.Revert(tx)
 }
 
-func del(args *skel.CmdArgs) error {
+func del(args *plugin.CmdArgs) error {
 	held := false
 	err := change(args, func(tx *disk.Tx) error {
 		held = len(tx.GetByID(args.ContainerID, args.IfName)) > 0
@@ -160,7 +159,7 @@ func del(args *skel.CmdArgs) error {
 	return delFormer(args)
 }
 
-func gc(args *skel.CmdArgs) error {
+func gc(args *plugin.CmdArgs) error {
 	attachments, err := plugin.ValidAttachments(args.StdinData)
 	if err != nil || attachments == nil {
 		return err
@@ -179,7 +178,7 @@ func gc(args *skel.CmdArgs) error {
 
 // change frees addresses of a network. Without a directory there is nothing to
 // free, and none is made.
-func change(args *skel.CmdArgs, plan func(*disk.Tx) error) error {
+func change(args *plugin.CmdArgs, plan func(*disk.Tx) error) error {
 	p, err := loadPlace(args.StdinData)
 	if err != nil {
 		return err
@@ -215,7 +214,7 @@ func begin(network, dataDir string, use func(*disk.Tx) error) error {
 	return use(tx)
 }
 
-func check(args *skel.CmdArgs) error {
+func check(args *plugin.CmdArgs) error {
 	conf, err := load(args)
 	if err != nil {
 		return err

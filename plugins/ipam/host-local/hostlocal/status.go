@@ -6,16 +6,16 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/containernetworking/cni/pkg/skel"
 	"golang.org/x/sys/unix"
 
+	"github.com/containernetworking/plugins/pkg/plugin"
 	"github.com/containernetworking/plugins/plugins/ipam/host-local/backend/allocator"
 	"github.com/containernetworking/plugins/plugins/ipam/host-local/backend/disk"
 )
 
 // status reports whether an ADD can work. It changes nothing: runtimes ask every
 // few seconds.
-func status(args *skel.CmdArgs) error {
+func status(args *plugin.CmdArgs) error {
 	conf, err := load(args)
 	if err != nil {
 		return unavailable(err)

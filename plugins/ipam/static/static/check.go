@@ -3,7 +3,6 @@ package static
 import (
 	"fmt"
 
-	"github.com/containernetworking/cni/pkg/skel"
 	current "github.com/containernetworking/cni/pkg/types/100"
 
 	"github.com/containernetworking/plugins/pkg/plugin"
@@ -11,7 +10,7 @@ import (
 
 // check compares the addresses that ADD would return now with those that the
 // attachment was made with.
-func check(args *skel.CmdArgs) error {
+func check(args *plugin.CmdArgs) error {
 	conf, err := load(args.StdinData)
 	if err != nil {
 		return err

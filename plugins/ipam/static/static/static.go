@@ -6,7 +6,6 @@ package static
 import (
 	"os"
 
-	"github.com/containernetworking/cni/pkg/skel"
 	"github.com/containernetworking/cni/pkg/types"
 	current "github.com/containernetworking/cni/pkg/types/100"
 
@@ -17,10 +16,10 @@ import (
 // GC do nothing, whatever the configuration looks like by then.
 var Plugin = plugin.Plugin{
 	Name:     "static",
-	CNIFuncs: skel.CNIFuncs{Add: add, Check: check, Del: nothing, Status: status},
+	CNIFuncs: plugin.CNIFuncs{Add: add, Check: check, Del: nothing, Status: status},
 }
 
-func add(args *skel.CmdArgs) error {
+func add(args *plugin.CmdArgs) error {
 	conf, err := load(args.StdinData)
 	if err != nil {
 		return err
@@ -33,10 +32,10 @@ func add(args *skel.CmdArgs) error {
 	return plugin.Add(args, func(*plugin.Attachment) (*current.Result, error) { return result, nil })
 }
 
-func nothing(*skel.CmdArgs) error { return nil }
+func nothing(*plugin.CmdArgs) error { return nil }
 
 // status tells whether the configuration is one that ADD accepts.
-func status(args *skel.CmdArgs) error {
+func status(args *plugin.CmdArgs) error {
 	conf, err := load(args.StdinData)
 	if err == nil {
 		_, err = conf.result("")

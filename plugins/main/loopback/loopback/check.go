@@ -6,14 +6,13 @@ import (
 	"net"
 	"slices"
 
-	"github.com/containernetworking/cni/pkg/skel"
 	current "github.com/containernetworking/cni/pkg/types/100"
 
 	"github.com/containernetworking/plugins/pkg/plugin"
 )
 
 // check compares lo with what ADD reported of it.
-func check(args *skel.CmdArgs) error {
+func check(args *plugin.CmdArgs) error {
 	prev, err := plugin.PrevResult(args.StdinData)
 	if err != nil {
 		return err

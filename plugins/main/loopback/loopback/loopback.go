@@ -2,7 +2,6 @@
 package loopback
 
 import (
-	"github.com/containernetworking/cni/pkg/skel"
 	current "github.com/containernetworking/cni/pkg/types/100"
 
 	"github.com/containernetworking/plugins/pkg/ns"
@@ -13,11 +12,11 @@ import (
 // find missing, and leaves nothing that GC could collect.
 var Plugin = plugin.Plugin{
 	Name:     "loopback",
-	CNIFuncs: skel.CNIFuncs{Add: add, Check: check, Del: del},
+	CNIFuncs: plugin.CNIFuncs{Add: add, Check: check, Del: del},
 }
 
 // add sets lo up, and down again if something fails then and it was down.
-func add(args *skel.CmdArgs) error {
+func add(args *plugin.CmdArgs) error {
 	prev, err := plugin.PrevResult(args.StdinData)
 	if err != nil {
 		return err
@@ -76,7 +75,7 @@ func report(lo *device, sandbox string) (*current.Result, error) {
 
 // del sets lo down. It reads no configuration, and does nothing if the
 // namespace is gone, or is the one that the plugin itself runs in.
-func del(args *skel.CmdArgs) error {
+func del(args *plugin.CmdArgs) error {
 	if args.Netns == "" {
 		return nil
 	}

@@ -6,7 +6,8 @@ import (
 	"strings"
 
 	current "github.com/containernetworking/cni/pkg/types/100"
-	"github.com/containernetworking/cni/pkg/utils"
+
+	"github.com/containernetworking/plugins/pkg/plugin"
 )
 
 // Conf is the plugin's part of a network configuration.
@@ -132,7 +133,7 @@ func (c *Conf) bridge(result *current.Result) (string, error) {
 	if name == "" {
 		return "", fmt.Errorf("got empty bridge name")
 	}
-	if err := utils.ValidateInterfaceName(name); err != nil {
+	if err := plugin.CheckIfName(name); err != nil {
 		return "", fmt.Errorf("bridge %q of prevResult: %w", name, err)
 	}
 	return name, nil
@@ -145,7 +146,7 @@ func openBridge(result *current.Result) string {
 		return ""
 	}
 	first := result.Interfaces[0]
-	if first.Sandbox != "" || utils.ValidateInterfaceName(first.Name) != nil {
+	if first.Sandbox != "" || plugin.CheckIfName(first.Name) != nil {
 		return ""
 	}
 	return first.Name

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/containernetworking/cni/pkg/types"
-	"github.com/containernetworking/cni/pkg/utils"
 
 	"github.com/containernetworking/plugins/pkg/netdev"
 	"github.com/containernetworking/plugins/pkg/plugin"
@@ -152,7 +151,7 @@ func validateName(ifName string) error {
 	if strings.Contains(ifName, "/") {
 		return plugin.Errorf(types.ErrInvalidEnvironmentVariables, "Interface name (%s) contains an invalid character %s", ifName, "/")
 	}
-	if err := utils.ValidateInterfaceName(ifName); err != nil {
+	if err := plugin.CheckIfName(ifName); err != nil {
 		return err
 	}
 	return nil

@@ -4,9 +4,8 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/containernetworking/cni/pkg/utils"
-
 	"github.com/containernetworking/plugins/pkg/link"
+	"github.com/containernetworking/plugins/pkg/plugin"
 	"github.com/containernetworking/plugins/pkg/routing"
 )
 
@@ -24,7 +23,7 @@ func (c *Conf) Validate() error {
 	if c.VRFName == "" {
 		return errors.New("configuration is expected to have a valid vrf name")
 	}
-	if err := utils.ValidateInterfaceName(c.VRFName); err != nil {
+	if err := plugin.CheckIfName(c.VRFName); err != nil {
 		name := c.VRFName
 		c.VRFName = ""
 		return fmt.Errorf("vrfname %q: %w", name, err)
