@@ -274,7 +274,7 @@ func TestCollectNamespaces(t *testing.T) {
 	f.add(t, plain, gone, 8081)
 	f.Exec(t, "sed", "-i", `s|"netns":"[^"]*",||; s|/run/netns|/var/run/elsewhere|g`,
 		"/var/lib/cni/results/plain-kept-eth0", "/var/lib/cni/results/plain-gone-eth0")
-	if out, err := f.Try(f.bundle, "gc"); err == nil || !strings.Contains(err.Error(), "name the directories of namespaces by -netns") {
+	if out, err := f.Try(f.bundle, "gc"); err == nil || !strings.Contains(err.Error(), "name the directories of namespaces by --netns") {
 		t.Errorf("without -netns: %v, %s", err, out)
 	}
 	f.expect(t, "attachments that live: 2, that are gone: 0\n")

@@ -37,25 +37,32 @@ func pluginPath(t *testing.T, plugin string) string {
 	return filepath.Join(bin, plugin)
 }
 
-// repair runs a plugin's command repair.
-func repair(t *testing.T, n *node.Node, plugin string) {
+// repair runs a plugin's command repair, and returns what it says.
+func repair(t *testing.T, n *node.Node, plugin string) string {
 	t.Helper()
-	n.Exec(t, pluginPath(t, plugin), "repair")
+	return n.Exec(t, pluginPath(t, plugin), "repair")
 }
+
+const nothingMissing = "nothing was missing\n"
 
 // eachFlush flushes in each way, has looked at what is lost and what comes back,
 // and expects a second repair to change nothing.
 func eachFlush(t *testing.T, n *node.Node, backend, plugin string, look func(when string, lost bool)) {
 	t.Helper()
 	before := takeFirewallState(t, n)
-	repair(t, n, plugin)
+	if said := repair(t, n, plugin); said != nothingMissing {
+		t.Errorf("repair with nothing to do says %q", said)
+	}
 	before.expect(t, n, "repair with nothing to do")
 	look("at first", false)
 	for _, how := range flushes[backend] {
 		n.Exec(t, "sh", "-ec", how)
 		look("after "+how, true)
 		for _, when := range []string{"after repair of ", "after another repair of "} {
-			repair(t, n, plugin)
+			said := repair(t, n, plugin)
+			if (said == nothingMissing) != strings.Contains(when, "another") {
+				t.Errorf("%s%s: %q", when, how, said)
+			}
 			before.expect(t, n, when+how)
 		}
 		look("after repair of "+how, false)

@@ -24,14 +24,10 @@ func unitCommands(t *testing.T, unit, key string) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	bin, err := node.Bin()
-	if err != nil {
-		t.Fatal(err)
-	}
 	var commands []string
 	for line := range strings.Lines(string(text)) {
 		if command, ok := strings.CutPrefix(line, key+"="); ok {
-			commands = append(commands, strings.NewReplacer("$$", "$", "/opt/cni/bin", bin).Replace(strings.TrimSpace(command)))
+			commands = append(commands, strings.NewReplacer("$$", "$", "/opt/cni/bin/cni-plugins", bundle(t)).Replace(strings.TrimSpace(command)))
 		}
 	}
 	return commands

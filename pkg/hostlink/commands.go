@@ -8,19 +8,23 @@ import (
 	"github.com/containernetworking/plugins/pkg/link"
 	"github.com/containernetworking/plugins/pkg/plugin"
 	"github.com/containernetworking/plugins/pkg/record"
+	"github.com/containernetworking/plugins/pkg/restored"
 )
 
-// Repair returns the command, for interfaces of a kind, that makes again what records say
-// and somebody took away. What containers have that are gone it removes.
-func Repair(kind string) func(args []string) error {
-	return command(kind, func(host *link.Namespace, reaches []*Reach) error {
+// Repair returns what makes again, for interfaces of a kind, what records say and somebody
+// took away. What containers have that are gone it removes.
+func Repair(kind string) func() error {
+	return recorded(kind, func(host *link.Namespace, reaches []*Reach) error {
 		var errs []error
 		for _, r := range reaches {
 			if r.Sandbox.IsGone() {
 				errs = append(errs, r.remove(host))
-			} else {
-				errs = append(errs, r.make(host))
+				continue
 			}
+			if r.Differences(host) != nil {
+				restored.Of(r.Attachment)
+			}
+			errs = append(errs, r.make(host))
 		}
 		return plugin.Join(errs...)
 	})
@@ -29,7 +33,7 @@ func Repair(kind string) func(args []string) error {
 // Downgrade returns the command that removes all of it, of which upstream's DEL knows
 // nothing.
 func Downgrade(kind string) func(args []string) error {
-	return command(kind, func(host *link.Namespace, reaches []*Reach) error {
+	run := recorded(kind, func(host *link.Namespace, reaches []*Reach) error {
 		var errs []error
 		gone := 0
 		for _, r := range reaches {
@@ -46,23 +50,26 @@ func Downgrade(kind string) func(args []string) error {
 		}
 		return err
 	})
-}
-
-// command returns one that has no arguments and works on the records of a kind.
-func command(kind string, run func(host *link.Namespace, reaches []*Reach) error) func(args []string) error {
 	return func(args []string) error {
 		if err := plugin.NoArguments(args); err != nil {
 			return err
 		}
+		return run()
+	}
+}
+
+// recorded returns what works on the records of a kind.
+func recorded(kind string, run func(host *link.Namespace, reaches []*Reach) error) func() error {
+	return func() error {
 		host, err := link.Host()
 		if err != nil {
 			return err
 		}
 		defer host.Close()
 		return record.Alone(base, func() error {
-			recorded, err := all(func(string) bool { return true })
-			recorded = slices.DeleteFunc(recorded, func(r *Reach) bool { return r.Kind != kind })
-			return plugin.Join(err, run(host, recorded), removeEmpty())
+			reaches, err := all(func(string) bool { return true })
+			reaches = slices.DeleteFunc(reaches, func(r *Reach) bool { return r.Kind != kind })
+			return plugin.Join(err, run(host, reaches), removeEmpty())
 		})
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"strings"
 
 	"github.com/containernetworking/plugins/pkg/nft"
+	"github.com/containernetworking/plugins/pkg/restored"
 )
 
 // attempts is how often a change is tried anew after others, who know no lock, changed
@@ -90,6 +91,8 @@ func apply(c *nft.Conn, tables []*Table) (failed []Family, err error) {
 		}
 		if errs[i] != nil {
 			failed = append(failed, t.Family)
+		} else {
+			restored.Rules(t.made)
 		}
 	}
 	return failed, errors.Join(errs...)

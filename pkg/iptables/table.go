@@ -48,7 +48,9 @@ type Table struct {
 	chains  map[string]*chain
 	// lines are for iptables-restore.
 	lines []string
-	err   error
+	// made is how many of them make rules.
+	made int
+	err  error
 }
 
 func newTable(f Family, name string, v variant) *Table {
@@ -168,6 +170,7 @@ func (t *Table) Append(name string, r Rule) {
 	t.line(append([]string{"-A", name}, r...)...)
 	c := t.chain(name)
 	c.back = append(c.back, Listed{Rule: r})
+	t.made++
 }
 
 // Insert puts a rule at the start of a chain.
@@ -175,6 +178,7 @@ func (t *Table) Insert(name string, r Rule) {
 	t.line(append([]string{"-I", name}, r...)...)
 	c := t.chain(name)
 	c.front = slices.Insert(c.front, 0, Listed{Rule: r})
+	t.made++
 }
 
 func (t *Table) line(args ...string) {

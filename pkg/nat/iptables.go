@@ -8,6 +8,7 @@ import (
 
 	"github.com/containernetworking/plugins/pkg/iptables"
 	"github.com/containernetworking/plugins/pkg/owner"
+	"github.com/containernetworking/plugins/pkg/restored"
 )
 
 // viaIPTables masquerades with iptables, in a chain of upstream's name:
@@ -148,6 +149,9 @@ func (viaIPTables) Repair(all []Masqueraded) error {
 			}
 			if st := readState(t, chain); slices.ContainsFunc(wanted, func(m masqueraded) bool { return !st.has(m) }) {
 				st.replace(wanted)
+				for _, m := range wanted {
+					restored.Of(m.Attachment)
+				}
 			}
 		}
 		return nil

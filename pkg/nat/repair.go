@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/containernetworking/plugins/pkg/nft"
+	"github.com/containernetworking/plugins/pkg/restored"
 )
 
 func (viaNFTables) Repair(all []Masqueraded) error {
@@ -50,6 +51,7 @@ func repair(c *nft.Conn, tx *nft.Transaction, all []Masqueraded) (replaced []ent
 		if complete {
 			continue
 		}
+		restored.Of(m.Attachment)
 		removed, err := removeEntries(c, tx, m.Prefix())
 		if err != nil {
 			return nil, err

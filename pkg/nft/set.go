@@ -90,6 +90,7 @@ func (t *Transaction) DeleteSet(table Table, set string) {
 // AddElement adds elements to a set or map, which must not have their keys.
 func (t *Transaction) AddElement(table Table, set string, elements ...Element) {
 	what := fmt.Sprintf("add element to set %s %s", table, set)
+	t.made += len(elements)
 	for some := range slices.Chunk(elements, maxElements) {
 		t.add(message{kind: unix.NFT_MSG_NEWSETELEM, flags: exclusive, what: what}, table, func(a *attributes) { elementOf(a, table, set, some...) })
 	}

@@ -5,6 +5,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/containernetworking/plugins/pkg/restored"
 )
 
 // Attributes that golang.org/x/sys/unix lacks (linux/netfilter/nf_tables.h).
@@ -26,6 +28,8 @@ type Transaction struct {
 	messages []message
 	// deleted are the elements that messages delete.
 	deleted []place
+	// made is how many rules and elements they make.
+	made int
 }
 
 // Len returns the number of changes.
@@ -89,6 +93,7 @@ func (t *Transaction) DeleteChain(table Table, chain string) {
 // AddRule puts a rule at the end of a chain.
 func (t *Transaction) AddRule(table Table, chain string, r Rule) {
 	what := fmt.Sprintf("add rule to chain %s %s", table, chain)
+	t.made++
 	t.add(message{kind: unix.NFT_MSG_NEWRULE, flags: unix.NLM_F_CREATE | unix.NLM_F_APPEND, what: what}, table, func(a *attributes) {
 		ruleChain(a, table, chain)
 		a.nest(unix.NFTA_RULE_EXPRESSIONS, func(a *attributes) {
@@ -157,9 +162,14 @@ func (c *Conn) apply(t *Transaction) error {
 		if err != nil {
 			return fmt.Errorf("receive result of transaction: %w", err)
 		}
-		if len(replies) > 0 {
-			return batchError(batch, replies[0].sequence-first, replies[0].errno)
+		if len(replies) == 0 {
+			continue
 		}
+		err = batchError(batch, replies[0].sequence-first, replies[0].errno)
+		if err == nil {
+			restored.Rules(t.made)
+		}
+		return err
 	}
 }
 

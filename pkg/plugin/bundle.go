@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -14,27 +13,19 @@ import (
 // bundled are the plugins that the executable of this process answers to.
 var bundled []*Plugin
 
-// Bundle is the Main of several plugins in one executable: it runs the one whose
-// name the executable was called by, as through a link. By another name it runs its own
-// commands.
-func Bundle(commands map[string]func([]string) error, plugins ...*Plugin) {
+// Bundle is the Main of several plugins in one executable: it runs the one whose name the
+// executable was called by, as through a link, or the one that the first argument names. By
+// another name it runs own with the arguments, and exits with the status that this returns.
+func Bundle(own func(args []string) int, plugins ...*Plugin) {
 	bundled = plugins
-	name := filepath.Base(os.Args[0])
-	if p := find(name); p != nil {
+	if find(filepath.Base(os.Args[0])) == nil && len(os.Args) > 1 && find(os.Args[1]) != nil {
+		os.Args = os.Args[1:]
+	}
+	if p := find(filepath.Base(os.Args[0])); p != nil {
 		Main(*p)
 		return
 	}
-	self := Plugin{Name: name, Commands: commands}
-	if isCommand() {
-		os.Exit(self.command(os.Args[1:], os.Stderr))
-	}
-	names := make([]string, len(plugins))
-	for i, p := range plugins {
-		names[i] = p.Name
-	}
-	fmt.Fprintf(os.Stderr, "%s: no plugin is called that. This executable answers, through a link of the name, to\n  %s\n%s",
-		name, strings.Join(names, "\n  "), self.usage())
-	os.Exit(1)
+	os.Exit(own(os.Args[1:]))
 }
 
 func find(name string) *Plugin {

@@ -8,12 +8,14 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"github.com/containernetworking/plugins/pkg/restored"
 )
 
 // The exit statuses of a command: it failed, or was not called as it should be.
 const (
-	statusFailed = 1
-	statusUsage  = 2
+	StatusFailed = 1
+	StatusUsage  = 2
 )
 
 // isCommand reports whether a person or a service calls, and not a runtime.
@@ -27,16 +29,38 @@ func (p Plugin) command(args []string, stderr io.Writer) int {
 	run := p.Commands[args[0]]
 	if run == nil {
 		fmt.Fprintf(stderr, "%s: unknown command %q\n%s", p.Name, args[0], p.usage())
-		return statusUsage
+		return StatusUsage
 	}
-	if err := Guard(func() error { return run(args[1:]) }); err != nil {
-		fmt.Fprintf(stderr, "%s %s: %s\n", p.Name, args[0], oneLine(err))
-		if errors.Is(err, ErrUsage) {
-			return statusUsage
+	return Status(p.Name+" "+args[0], stderr, func() error { return run(args[1:]) })
+}
+
+// Status runs a command, tells of its error in the name of who, and returns the exit status.
+func Status(who string, stderr io.Writer, run func() error) int {
+	err := Guard(run)
+	if err == nil {
+		return 0
+	}
+	fmt.Fprintf(stderr, "%s: %s\n", who, oneLine(err))
+	if errors.Is(err, ErrUsage) {
+		return StatusUsage
+	}
+	return StatusFailed
+}
+
+// WithRepair returns the plugin with the command `repair`, which makes again what others have
+// flushed, and tells how much that was.
+func (p Plugin) WithRepair(repair func() error) Plugin {
+	p.Repair = repair
+	return p.With("repair", func(args []string) error {
+		if err := NoArguments(args); err != nil {
+			return err
 		}
-		return statusFailed
-	}
-	return 0
+		err := repair()
+		if total := restored.Count(); err == nil || total != (restored.Total{}) {
+			fmt.Println(total)
+		}
+		return err
+	})
 }
 
 // usage says how to call the plugin.

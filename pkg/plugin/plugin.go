@@ -33,6 +33,9 @@ type Plugin struct {
 	// runtimes. They get the arguments behind their names, and their errors go to
 	// standard error as plain text.
 	Commands map[string]func(args []string) error
+	// Repair makes again what others have flushed; nil if there is nothing that they could.
+	// See WithRepair.
+	Repair func() error
 }
 
 // With returns the plugin with one more command.

@@ -122,10 +122,10 @@ func (r Records) prefixes() ([]string, error) {
 	return slices.DeleteFunc(names, func(name string) bool { return len(name) != owner.PrefixLen }), err
 }
 
-// Repair is the command that makes again what the records say and somebody flushed.
+// Repair makes again what the records say and somebody flushed.
 // What is there stays as it is.
-func (r Records) Repair(args []string) error {
-	return r.exclusively(args, func(host *link.Namespace) error {
+func (r Records) Repair() error {
+	return r.exclusively(nil, func(host *link.Namespace) error {
 		all, err := r.all(host)
 		return plugin.Join(err, r.repair(all[alive]), r.bury(all[gone]))
 	})

@@ -77,7 +77,7 @@ func TestRecords(t *testing.T) {
 	t.Parallel()
 	onHost(t, func() error {
 		none := Record{Attachment: two}
-		if err := errors.Join(forget(one), records.Keep(none, addresses()), collect(), records.Repair(nil)); err != nil {
+		if err := errors.Join(forget(one), records.Keep(none, addresses()), collect(), records.Repair()); err != nil {
 			return err
 		}
 		if _, err := os.Stat(records.directory()); err == nil {

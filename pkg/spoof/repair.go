@@ -7,6 +7,7 @@ import (
 
 	"github.com/containernetworking/plugins/pkg/nft"
 	"github.com/containernetworking/plugins/pkg/owner"
+	"github.com/containernetworking/plugins/pkg/restored"
 )
 
 // Restricted is an attachment with its port, whose addresses are those that Add
@@ -50,6 +51,7 @@ func repair(c *nft.Conn, tx *nft.Transaction, all []Restricted) error {
 		if len(missing) == 0 && slices.Equal(have, wanted) {
 			continue
 		}
+		restored.Of(r.Attachment)
 		if err := remove(c, tx, r.Prefix()); err != nil {
 			return err
 		}

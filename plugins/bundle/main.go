@@ -1,13 +1,18 @@
 // Command bundle is all plugins of this suite in one binary, which answers to
 // the name that it is called by, as through a link. An IPAM plugin that is in it
-// as well runs in the same process. By its own name, cni-plugins, it installs them, removes
-// what they have made for containers that are gone, or becomes the node agent.
+// as well runs in the same process. By its own name, cni-plugins, it has commands for the
+// person who runs the node.
 package main
 
 import (
+	"os"
+	"path/filepath"
+
 	"github.com/containernetworking/plugins/pkg/plugin"
 	_ "github.com/containernetworking/plugins/pkg/plugin/uniprocessor"
 	"github.com/containernetworking/plugins/plugins/bundle/agent"
+	"github.com/containernetworking/plugins/plugins/bundle/all"
+	"github.com/containernetworking/plugins/plugins/bundle/cli"
 	"github.com/containernetworking/plugins/plugins/bundle/gc"
 	"github.com/containernetworking/plugins/plugins/bundle/install"
 	"github.com/containernetworking/plugins/plugins/ipam/dhcp/dhcp"
@@ -52,11 +57,25 @@ var plugins = []*plugin.Plugin{
 	&vrf.Plugin,
 }
 
-func main() {
-	commands := map[string]func([]string) error{
-		"agent":   agent.Command,
-		"gc":      gc.Command,
-		"install": install.Command(plugins),
+// commands are those of the executable's own name.
+func commands(name string) []cli.Command {
+	return []cli.Command{
+		agent.Command(),
+		all.Downgrade(plugins),
+		all.List(plugins),
+		all.Repair(plugins),
+		all.Version(name),
+		gc.Command(),
+		install.Command(plugins),
 	}
-	plugin.Bundle(commands, plugins...)
+}
+
+func main() {
+	plugin.Bundle(func(args []string) int {
+		name := filepath.Base(os.Args[0])
+		return cli.Program{
+			Name: name, Summary: "the plugins for container networks, and what they hold on this node",
+			Commands: commands(name), Plugins: plugins,
+		}.Run(args)
+	}, plugins...)
 }

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/containernetworking/plugins/plugins/bundle/cli"
 )
 
 // name is that of the agent's executable.
@@ -15,7 +17,15 @@ const name = "cni-plugins-agent"
 
 // Command replaces this process by the agent, with the arguments. The agent's executable has to
 // be beside this one.
-func Command(args []string) error {
+func Command() cli.Command {
+	return cli.Command{
+		Name: "agent", Arguments: "[ARGUMENT]...", Raw: true,
+		Summary: "become the node agent for Kubernetes, whose executable has to be beside this one",
+		Run:     become,
+	}
+}
+
+func become(args []string) error {
 	self, err := os.Executable()
 	if err != nil {
 		return err

@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/containernetworking/plugins/pkg/plugin/flagset"
+	"github.com/containernetworking/plugins/plugins/bundle/cli"
 )
 
 // options are the arguments of the command.
@@ -36,23 +36,24 @@ func (d *directories) Set(value string) error {
 }
 
 // Command is the command `gc`.
-func Command(args []string) error {
+func Command() cli.Command {
 	var o options
-	flags := flag.NewFlagSet("gc", flag.ContinueOnError)
+	return cli.Command{
+		Name:    "gc",
+		Summary: "remove what containers have that are gone, for runtimes that never ask plugins to",
+		Details: "An attachment is gone if its namespace is. It gets a DEL with the configuration that it was added with.",
+		Flags:   o.flags,
+		Run:     func([]string) error { return o.collect() },
+	}
+}
+
+func (o *options) flags(flags *flag.FlagSet) {
 	flags.Var(&o.netns, "netns", "a `directory` with the namespaces of containers, if it is not where the runtime says; may be repeated")
 	flags.StringVar(&o.confDir, "conf-dir", "/etc/cni/net.d", "the `directory` with the runtime's network configurations")
 	flags.StringVar(&o.binDir, "bin-dir", "/opt/cni/bin", "the `directory` with the plugins")
 	flags.StringVar(&o.cacheDir, "cache-dir", "/var/lib/cni", "the `directory` with what the runtime knows of attachments, in results")
 	flags.BoolVar(&o.idle, "idle", false, "nothing is added meanwhile, as before a runtime starts: remove also what no attachment is known of")
 	flags.BoolVar(&o.dryRun, "dry-run", false, "tell what would be removed, and change nothing")
-	err := flagset.Parse(flags, args)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		return nil
-	case err != nil:
-		return err
-	}
-	return o.collect()
 }
 
 // collect goes on after an error: what one network lacks is no reason to keep what is of
@@ -70,10 +71,14 @@ func (o options) collect() error {
 	recorded, errRecords := recordedGone(live, gone)
 	c := collection{o, networks, live}
 	errs := []error{errNetworks, errCache, errRecords}
-	for _, a := range append(gone, recorded...) {
+	gone = append(gone, recorded...)
+	progress := cli.Begin("attachments that are gone", len(gone))
+	for _, a := range gone {
+		progress.Step()
 		errs = append(errs, c.remove(a))
 	}
-	fmt.Printf("attachments that live: %d, that are gone: %d\n", len(live), len(gone)+len(recorded))
+	progress.End()
+	fmt.Printf("attachments that live: %d, that are gone: %d\n", len(live), len(gone))
 	// What cannot be read may be alive.
 	if o.idle && errCache == nil {
 		errs = append(errs, c.sweep())

@@ -18,7 +18,7 @@ import (
 func (o options) sort(cached []attachment) (live, gone []attachment, err error) {
 	host := seesHost()
 	if !host && len(o.netns) == 0 && len(cached) > 0 {
-		return nil, nil, errors.New("this process sees other files than the host does: name the directories of namespaces by -netns")
+		return nil, nil, errors.New("this process sees other files than the host does: name the directories of namespaces by --netns")
 	}
 	for _, a := range cached {
 		if o.isGone(a.namespace(), host) {

@@ -4,7 +4,6 @@ package install
 
 import (
 	"bytes"
-	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -12,8 +11,8 @@ import (
 	"strings"
 
 	"github.com/containernetworking/plugins/pkg/plugin"
-	"github.com/containernetworking/plugins/pkg/plugin/flagset"
 	"github.com/containernetworking/plugins/pkg/record"
+	"github.com/containernetworking/plugins/plugins/bundle/cli"
 )
 
 // self is the name of the executable that has all plugins.
@@ -33,52 +32,53 @@ type options struct {
 	names []string
 }
 
-// Command returns the command `install` of an executable that has these plugins.
-func Command(plugins []*plugin.Plugin) func(args []string) error {
-	return func(args []string) error {
-		o, err := parse(args)
-		switch {
-		case errors.Is(err, flag.ErrHelp):
-			return nil
-		case err != nil:
-			return err
-		}
-		o.names = []string{self}
-		for _, p := range plugins {
-			o.names = append(o.names, p.Name)
-		}
-		if o.uninstall {
-			return record.Alone(o.binDir, o.remove)
-		}
-		return o.install()
+// Command is the command `install` of an executable that has these plugins.
+func Command(plugins []*plugin.Plugin) cli.Command {
+	o := options{names: []string{self}}
+	for _, p := range plugins {
+		o.names = append(o.names, p.Name)
+	}
+	var flags *flag.FlagSet
+	return cli.Command{
+		Name:    "install",
+		Summary: "put the plugins where runtimes look for them, also while these call plugins",
+		Flags:   func(f *flag.FlagSet) { flags = f; o.flags(f) },
+		Run: func([]string) error {
+			if err := o.settle(flags); err != nil {
+				return err
+			}
+			if o.uninstall {
+				return record.Alone(o.binDir, o.remove)
+			}
+			return o.install()
+		},
 	}
 }
 
-func parse(args []string) (options, error) {
-	var o options
-	flags := flag.NewFlagSet("install", flag.ContinueOnError)
+func (o *options) flags(flags *flag.FlagSet) {
 	flags.StringVar(&o.from, "from", "", "install the plugins in this `directory` instead of those in this executable")
 	flags.StringVar(&o.binDir, "bin-dir", "/opt/cni/bin", "the `directory` where runtimes look for plugins")
 	flags.StringVar(&o.confDir, "conf-dir", "/etc/cni/net.d", "the `directory` where runtimes look for network configurations")
 	flags.StringVar(&o.conf, "conf", "", "install this `file`, a network configuration, behind the plugins")
 	flags.BoolVar(&o.symlink, "symlink", false, "make symbolic links to an executable of several names, not hard ones")
-	flags.BoolVar(&o.uninstall, "uninstall", false, "remove what was installed in -bin-dir")
-	if err := flagset.Parse(flags, args); err != nil {
-		return o, err
-	}
+	flags.BoolVar(&o.uninstall, "uninstall", false, "remove what was installed in --bin-dir")
+}
+
+// settle refuses flags that go not together, and makes paths absolute.
+func (o *options) settle(flags *flag.FlagSet) error {
 	var stray error
 	flags.Visit(func(f *flag.Flag) {
 		if o.uninstall && f.Name != "uninstall" && f.Name != "bin-dir" {
-			stray = fmt.Errorf("%w: -uninstall knows what to remove, without -%s", plugin.ErrUsage, f.Name)
+			stray = fmt.Errorf("%w: --uninstall knows what to remove, without --%s", plugin.ErrUsage, f.Name)
 		}
 	})
 	for _, dir := range []*string{&o.binDir, &o.confDir} {
 		var err error
 		if *dir, err = filepath.Abs(*dir); err != nil {
-			return o, err
+			return err
 		}
 	}
-	return o, stray
+	return stray
 }
 
 // install replaces what has the plugins' names, and leaves the rest of the directory

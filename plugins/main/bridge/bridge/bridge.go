@@ -19,7 +19,7 @@ import (
 
 // Plugin answers the verbs for bridge.
 var Plugin = iface.New("bridge", func() iface.Driver { return new(Conf) }).
-	With("repair", records.Repair).With("downgrade", records.Downgrade)
+	WithRepair(records.Repair).With("downgrade", records.Downgrade)
 
 // records are for the commands repair and downgrade.
 var records = rules.Records{Plugin: "bridge", Restrict: spoof.Repair, Release: spoof.Del, Unrestrict: spoof.Downgrade}

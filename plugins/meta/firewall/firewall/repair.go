@@ -12,14 +12,12 @@ import (
 	"github.com/containernetworking/plugins/pkg/iptables"
 	"github.com/containernetworking/plugins/pkg/nft"
 	"github.com/containernetworking/plugins/pkg/plugin"
+	"github.com/containernetworking/plugins/pkg/restored"
 )
 
 // repair makes again what attachments with a record had and somebody flushed. What
 // is there stays as it is.
-func repair(args []string) error {
-	if err := plugin.NoArguments(args); err != nil {
-		return err
-	}
+func repair() error {
 	if _, err := os.Stat(stateDir); err != nil {
 		return nil // no attachment yet
 	}
@@ -97,6 +95,7 @@ func (s *state) changes() (map[string][]change, error) {
 
 func (viaIPTables) repair(all []change) error {
 	return iptables.Change(filter, iptables.Families(), func(t *iptables.Table) error {
+		t.Rules(forwardChain) // once for all
 		p, seen := &plan{family: t.Family}, map[netip.Addr]bool{}
 		for _, c := range all {
 			c.addresses = slices.DeleteFunc(slices.Clone(c.addresses), func(a netip.Addr) bool { return seen[a] })
@@ -104,9 +103,12 @@ func (viaIPTables) repair(all []change) error {
 				seen[a] = true
 			}
 			c.held = c.addresses
-			p.add(planWanted(t.Family, c))
+			wanted := planWanted(t.Family, c)
+			if c.bridge == "" && len(wanted.missing(t)) > 0 {
+				restored.Of(c.owner)
+			}
+			p.add(wanted)
 		}
-		t.Rules(forwardChain) // once for all
 		p.change(t)
 		return nil
 	})
@@ -144,6 +146,9 @@ func (viaNFTables) repair(all []change) error {
 					continue
 				}
 				added[x.set+x.name] = true
+				if c.bridge == "" {
+					restored.Of(c.owner)
+				}
 				if err := x.put(conn, tx); err != nil {
 					return err
 				}
@@ -180,7 +185,10 @@ func (v viaFirewalld) mend(c change) error {
 		}
 		if err := s.add(c.zone, host(a)); err != nil {
 			errs = append(errs, fmt.Errorf("add the address %s to %s zone: %w", host(a), c.zone, err))
+			continue
 		}
+		restored.Rules(1)
+		restored.Of(c.owner)
 	}
 	return plugin.Join(errs...)
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/containernetworking/plugins/pkg/nft"
+	"github.com/containernetworking/plugins/pkg/restored"
 )
 
 // conditionalChain returns the name of the target's own chain, which it has if
@@ -72,6 +73,7 @@ func runNFT(script string) error {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("nft -f -: %w: %s", err, strings.TrimSpace(string(out)))
 	}
+	restored.Rules(strings.Count(script, "add rule "))
 	return nil
 }
 

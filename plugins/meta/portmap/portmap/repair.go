@@ -5,13 +5,14 @@ import (
 
 	"github.com/containernetworking/plugins/pkg/plugin"
 	"github.com/containernetworking/plugins/pkg/record"
+	"github.com/containernetworking/plugins/pkg/restored"
 )
 
 // repair makes again what attachments with a record had and somebody flushed. What
 // is there stays as it is.
-func repair(args []string) error {
-	if err := plugin.NoArguments(args); err != nil || !hasRecords() {
-		return err
+func repair() error {
+	if !hasRecords() {
+		return nil
 	}
 	var mended []*forward
 	err := record.Repairing(directory, func() error {
@@ -22,6 +23,7 @@ func repair(args []string) error {
 	})
 	// Meanwhile the host itself got the packets.
 	for _, f := range mended {
+		restored.Of(f.Attachment)
 		f.forgetStaleFlows()
 	}
 	return err
