@@ -1,112 +1,72 @@
 package gc
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
 	"github.com/containernetworking/cni/pkg/types"
 	"github.com/containernetworking/cni/pkg/version"
 
-	"github.com/containernetworking/plugins/pkg/ipam"
 	"github.com/containernetworking/plugins/pkg/plugin"
 	"github.com/containernetworking/plugins/pkg/record"
+	"github.com/containernetworking/plugins/plugins/bundle/libcni"
 )
 
 // collection is the removal of what attachments have.
 type collection struct {
 	options
-	networks []network
-	live     []attachment
+	networks []libcni.Network
+	live     []libcni.Attachment
 }
 
 // remove deletes an attachment that is gone, with the configuration that it was added
 // with. By DEL, which names it: what is added meanwhile is not touched.
-func (c collection) remove(a attachment) error {
+func (c collection) remove(a libcni.Attachment) error {
 	n, err := c.network(a)
 	if err != nil {
-		return fmt.Errorf("%s: %w", a.owner(), err)
+		return fmt.Errorf("%s: %w", a.Owner(), err)
 	}
-	if bool(n.DisableGC) || !a.isAsRead() {
+	if bool(n.DisableGC) || !a.IsAsRead() {
 		return nil
 	}
 	if c.dryRun {
-		fmt.Printf("would remove %s\n", a.owner())
+		fmt.Printf("would remove %s\n", a.Owner())
 		return nil
 	}
 	for _, conf := range slices.Backward(n.Plugins) {
-		if err := c.del(n, conf, a); err != nil {
-			return fmt.Errorf("%s: DEL of %s: %w", a.owner(), conf.get("type"), err)
+		plugin, err := n.Plugin(c.binDir, conf, a)
+		if err == nil {
+			err = plugin.Del()
+		}
+		if err != nil {
+			return fmt.Errorf("%s: DEL of %s: %w", a.Owner(), conf.Get("type"), err)
 		}
 	}
-	fmt.Printf("removed %s\n", a.owner())
-	if a.path == "" {
+	fmt.Printf("removed %s\n", a.Owner())
+	if a.Path == "" {
 		return nil
 	}
-	return record.Remove(a.path)
+	return record.Remove(a.Path)
 }
 
 // network returns the one that an attachment was added to, or that has its name now.
-func (c collection) network(a attachment) (*network, error) {
+func (c collection) network(a libcni.Attachment) (*libcni.Network, error) {
 	if a.Config != nil {
-		n, err := parseNetwork(a.Config)
+		n, err := libcni.ParseNetwork(a.Config)
 		return &n, err
 	}
-	if n := find(c.networks, a.Network); n != nil {
+	if n := libcni.Find(c.networks, a.Network); n != nil {
 		return n, nil
 	}
 	return nil, fmt.Errorf("there is no configuration in %s", c.confDir)
 }
 
-// del calls a plugin as a runtime does (CNI specification, section 4, "DEL").
-func (c collection) del(n *network, of conf, a attachment) error {
-	keys := map[string]any{}
-	if knows, err := version.GreaterThanOrEqualTo(n.Version, "0.4.0"); err == nil && knows && a.Result != nil {
-		keys["prevResult"] = a.Result
-	}
-	var capabilities map[string]bool
-	_ = json.Unmarshal(of["capabilities"], &capabilities)
-	arguments := maps.Clone(a.CapabilityArgs)
-	maps.DeleteFunc(arguments, func(capability string, _ json.RawMessage) bool { return !capabilities[capability] })
-	if len(arguments) > 0 {
-		keys["runtimeConfig"] = arguments
-	}
-	pairs := make([]string, len(a.Args))
-	for i, pair := range a.Args {
-		pairs[i] = pair[0] + "=" + pair[1]
-	}
-	args := plugin.CmdArgs{ContainerID: a.ContainerID, Netns: a.Netns, IfName: a.IfName, Args: strings.Join(pairs, ";")}
-	plugin, err := c.plugin(n.Name, n.Version, of, keys, args)
-	if err != nil {
-		return err
-	}
-	return plugin.Del()
-}
-
-// plugin returns the one that a configuration is for. If it is in this executable, it
-// need not be started.
-func (c collection) plugin(name, version string, of conf, keys map[string]any, args plugin.CmdArgs) (*ipam.Delegate, error) {
-	keys["name"], keys["cniVersion"] = name, version
-	for key, value := range of {
-		if _, ok := keys[key]; !ok {
-			keys[key] = value
-		}
-	}
-	var err error
-	if args.StdinData, err = json.Marshal(keys); err != nil {
-		return nil, err
-	}
-	args.Path = c.binDir
-	return ipam.Find(of.get("type"), &args)
-}
-
 // sweep has the plugins remove whatever is of none of the live attachments. It must not
 // run beside an ADD, which has not told libcni of its attachment yet.
 func (c collection) sweep() error {
-	strangers, err := c.strangers(c.live)
+	strangers, err := c.netns.Strangers(c.live)
 	if err != nil {
 		return err
 	}
@@ -122,7 +82,7 @@ func (c collection) sweep() error {
 				continue
 			}
 			if err := c.gc(n, of); err != nil {
-				errs = append(errs, fmt.Errorf("GC of %s in network %s: %w", of.get("type"), n.Name, err))
+				errs = append(errs, fmt.Errorf("GC of %s in network %s: %w", of.Get("type"), n.Name, err))
 			}
 		}
 	}
@@ -135,10 +95,10 @@ const gcVersion = "1.1.0"
 // gc calls the verb of a plugin, whatever version the network has: nothing of the
 // configuration means something else in another one. In networks of earlier versions a
 // plugin need not know it.
-func (c collection) gc(n network, of conf) error {
+func (c collection) gc(n libcni.Network, of libcni.Conf) error {
 	valid := c.valid(n.Name)
 	if c.dryRun {
-		fmt.Printf("would call GC of %s in network %s with %d valid attachments\n", of.get("type"), n.Name, len(valid))
+		fmt.Printf("would call GC of %s in network %s with %d valid attachments\n", of.Get("type"), n.Name, len(valid))
 		return nil
 	}
 	knows, err := version.GreaterThanOrEqualTo(n.Version, gcVersion)
@@ -151,7 +111,8 @@ func (c collection) gc(n network, of conf) error {
 	}
 	// The specification had the other name by mistake.
 	keys := map[string]any{"cni.dev/valid-attachments": valid, "cni.dev/attachments": valid}
-	plugin, err := c.plugin(n.Name, v, of, keys, plugin.CmdArgs{})
+	n.Version = v
+	plugin, err := n.Call(c.binDir, of, keys, plugin.CmdArgs{})
 	if err != nil {
 		return err
 	}

@@ -6,33 +6,20 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"os"
 
 	"github.com/containernetworking/plugins/plugins/bundle/cli"
+	"github.com/containernetworking/plugins/plugins/bundle/libcni"
 )
 
 // options are the arguments of the command.
 type options struct {
 	// netns are directories that have the namespaces of containers.
-	netns directories
+	netns libcni.Directories
 	// confDir, binDir and cacheDir are where the runtime has configurations, plugins and,
 	// below results, what libcni knows of attachments.
 	confDir, binDir, cacheDir string
 	// idle is the promise that nothing is added meanwhile.
 	idle, dryRun bool
-}
-
-// directories are those of a flag that may be given again.
-type directories []string
-
-func (d *directories) String() string { return fmt.Sprint(*d) }
-
-func (d *directories) Set(value string) error {
-	if _, err := os.ReadDir(value); err != nil {
-		return err
-	}
-	*d = append(*d, value)
-	return nil
 }
 
 // Command is the command `gc`.
@@ -59,8 +46,8 @@ func (o *options) flags(flags *flag.FlagSet) {
 // collect goes on after an error: what one network lacks is no reason to keep what is of
 // another.
 func (o options) collect() error {
-	networks, errNetworks := readNetworks(o.confDir)
-	cached, errCache := o.readCache()
+	networks, errNetworks := libcni.ReadNetworks(o.confDir)
+	cached, errCache := libcni.ReadCache(o.cacheDir)
 	if cached == nil && errCache != nil {
 		return errCache
 	}
@@ -84,4 +71,20 @@ func (o options) collect() error {
 		errs = append(errs, c.sweep())
 	}
 	return errors.Join(errs...)
+}
+
+// sort tells the attachments whose namespace is certainly gone from the others.
+func (o options) sort(cached []libcni.Attachment) (live, gone []libcni.Attachment, err error) {
+	host := libcni.SeesHost()
+	if !host && len(o.netns) == 0 && len(cached) > 0 {
+		return nil, nil, errors.New("this process sees other files than the host does: name the directories of namespaces by --netns")
+	}
+	for _, a := range cached {
+		if o.netns.IsGone(a.Namespace(), host) {
+			gone = append(gone, a)
+		} else {
+			live = append(live, a)
+		}
+	}
+	return live, gone, nil
 }

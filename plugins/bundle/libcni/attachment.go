@@ -1,4 +1,7 @@
-package gc
+// Package libcni reads what the CNI library of a runtime keeps on the node: configurations of
+// networks, and the attachments that were added and not deleted. It calls plugins as the
+// library does.
+package libcni
 
 import (
 	"bytes"
@@ -10,16 +13,15 @@ import (
 
 	"github.com/containernetworking/plugins/pkg/owner"
 	"github.com/containernetworking/plugins/pkg/record"
-	"github.com/containernetworking/plugins/pkg/sandbox"
 )
 
 // cacheKind is what libcni's files of attachments say that they are, since release 0.8.
 const cacheKind = "cniCacheV1"
 
-// attachment is one that a runtime has added and not deleted, as libcni keeps it.
-type attachment struct {
-	// path of the file and what is in it, or empty.
-	path string
+// Attachment is one that a runtime has added and not deleted, as libcni keeps it.
+type Attachment struct {
+	// Path of the file and what is in it, or empty.
+	Path string `json:"-"`
 	text []byte
 
 	Kind           string                     `json:"kind"`
@@ -34,13 +36,14 @@ type attachment struct {
 	Config []byte `json:"config"`
 }
 
-func (a attachment) owner() owner.Attachment {
+// Owner returns what plugins know the attachment by.
+func (a Attachment) Owner() owner.Attachment {
 	return owner.Attachment{Network: a.Network, ContainerID: a.ContainerID, IfName: a.IfName}
 }
 
-// namespace returns the path of the container's namespace. Before 1.2.1, libcni kept it
+// Namespace returns the path of the container's namespace. Before 1.2.1, libcni kept it
 // only as far as a plugin had put it into the result.
-func (a attachment) namespace() string {
+func (a Attachment) Namespace() string {
 	if a.Netns != "" {
 		return a.Netns
 	}
@@ -58,20 +61,20 @@ func (a attachment) namespace() string {
 	return ""
 }
 
-// isAsRead reports whether the file has not changed since. A runtime may have deleted the
+// IsAsRead reports whether the file has not changed since. A runtime may have deleted the
 // attachment, or added it again.
-func (a attachment) isAsRead() bool {
-	if a.path == "" {
+func (a Attachment) IsAsRead() bool {
+	if a.Path == "" {
 		return true
 	}
-	text, err := os.ReadFile(a.path)
+	text, err := os.ReadFile(a.Path)
 	return err == nil && bytes.Equal(a.text, text)
 }
 
-// readCache returns the attachments that libcni knows. An error is about those that
+// ReadCache returns the attachments that libcni knows. An error is about those that
 // cannot be read, or, if there are none, about all.
-func (o options) readCache() ([]attachment, error) {
-	dir := filepath.Join(o.cacheDir, "results")
+func ReadCache(cacheDir string) ([]Attachment, error) {
+	dir := filepath.Join(cacheDir, "results")
 	entries, err := os.ReadDir(dir)
 	if record.IsMissing(err) {
 		return nil, nil
@@ -80,14 +83,14 @@ func (o options) readCache() ([]attachment, error) {
 		return nil, err
 	}
 	var errs []error
-	cached := []attachment{}
+	cached := []Attachment{}
 	for _, e := range entries {
 		path := filepath.Join(dir, e.Name())
 		text, err := os.ReadFile(path)
 		if record.IsMissing(err) {
 			continue // deleted meanwhile
 		}
-		a := attachment{path: path, text: text}
+		a := Attachment{Path: path, text: text}
 		if err == nil {
 			err = json.Unmarshal(text, &a)
 		}
@@ -101,40 +104,4 @@ func (o options) readCache() ([]attachment, error) {
 		cached = append(cached, a)
 	}
 	return cached, errors.Join(errs...)
-}
-
-// recordings are where plugins keep records that tell of a container.
-var recordings = []string{"/run/cni/firewall/attachments", "/run/cni/portmap"}
-
-// recordedGone returns the attachments whose records say that they are gone, of which
-// libcni knows nothing.
-func recordedGone(cached ...[]attachment) ([]attachment, error) {
-	known := map[owner.Attachment]bool{}
-	for _, list := range cached {
-		for _, a := range list {
-			known[a.owner()] = true
-		}
-	}
-	var gone []attachment
-	var errs []error
-	for _, dir := range recordings {
-		names, err := record.Names(dir)
-		errs = append(errs, err)
-		for _, name := range names {
-			var kept struct {
-				owner.Attachment
-				Sandbox sandbox.Sandbox `json:"sandbox"`
-			}
-			found, err := record.Read(filepath.Join(dir, name), &kept)
-			errs = append(errs, err)
-			if !found || kept.IfName == "" || known[kept.Attachment] || !kept.Sandbox.IsGone() {
-				continue
-			}
-			known[kept.Attachment] = true
-			gone = append(gone, attachment{
-				Network: kept.Network, ContainerID: kept.ContainerID, IfName: kept.IfName, Netns: kept.Sandbox.Netns,
-			})
-		}
-	}
-	return gone, errors.Join(errs...)
 }

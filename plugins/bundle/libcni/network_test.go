@@ -1,8 +1,6 @@
-package gc
+package libcni
 
 import (
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -20,9 +18,9 @@ func TestParseNetwork(t *testing.T) {
 		{text: `{"name": "n", "disableGC": "maybe"}`, err: "invalid character 'm' looking for beginning of value"},
 		{text: `{"type": "ptp"}`, err: `it has no "name"`},
 		{text: `{"name": "n", "plugins": [{}]}`, err: `a plugin has no "type"`},
-		{text: `[]`, err: "json: cannot unmarshal array into Go value of type gc.network"},
+		{text: `[]`, err: "json: cannot unmarshal array into Go value of type libcni.Network"},
 	} {
-		n, err := parseNetwork([]byte(test.text))
+		n, err := ParseNetwork([]byte(test.text))
 		got := ""
 		if err != nil {
 			got = err.Error()
@@ -32,7 +30,7 @@ func TestParseNetwork(t *testing.T) {
 		}
 		types := ""
 		for _, c := range n.Plugins {
-			types += c.get("type") + " "
+			types += c.Get("type") + " "
 		}
 		if err == nil && (n.Version != test.version || types != test.types) {
 			t.Errorf("%s: version %q, types %q", test.text, n.Version, types)
@@ -43,35 +41,17 @@ func TestParseNetwork(t *testing.T) {
 func FuzzParseNetwork(f *testing.F) {
 	f.Add([]byte(`{"name": "n", "cniVersions": ["1.0.0"], "disableGC": "true", "plugins": [{"type": "ptp"}]}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		n, err := parseNetwork(text)
+		n, err := ParseNetwork(text)
 		if err == nil && n.Name == "" {
 			t.Errorf("%q has no name", text)
 		}
 	})
 }
 
-// What a runtime has deleted or added again since it was looked at is left alone.
-func TestRemoveOfWhatChanged(t *testing.T) {
-	t.Parallel()
-	path := filepath.Join(t.TempDir(), "net-c-eth0")
-	a := attachment{path: path, text: []byte("before"), Config: []byte(`{"name": "net", "type": "none"}`)}
-	if err := (collection{}).remove(a); err != nil {
-		t.Error(err)
-	}
-	for text, want := range map[string]bool{"since": false, "before": true} {
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if err := (collection{}).remove(a); (err != nil) != want { // there is no plugin
-			t.Errorf("of %q: %v", text, err)
-		}
-	}
-}
-
 // What is at a path that cannot be looked at may live.
 func TestIsGone(t *testing.T) {
 	t.Parallel()
-	o := options{netns: directories{"/proc/self/ns"}}
+	d := Directories{"/proc/self/ns"}
 	for _, test := range []struct {
 		path       string
 		host, gone bool
@@ -83,7 +63,7 @@ func TestIsGone(t *testing.T) {
 		{"/run/nowhere/cni-1", false, true},
 		{"/run/nowhere/net", false, false}, // there is one of the name
 	} {
-		if got := o.isGone(test.path, test.host); got != test.gone {
+		if got := d.IsGone(test.path, test.host); got != test.gone {
 			t.Errorf("%q, host %v: %v", test.path, test.host, got)
 		}
 	}

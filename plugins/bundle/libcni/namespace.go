@@ -1,7 +1,6 @@
-package gc
+package libcni
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -14,36 +13,45 @@ import (
 	"github.com/containernetworking/plugins/pkg/sandbox"
 )
 
-// sort tells the attachments whose namespace is certainly gone from the others.
-func (o options) sort(cached []attachment) (live, gone []attachment, err error) {
-	host := seesHost()
-	if !host && len(o.netns) == 0 && len(cached) > 0 {
-		return nil, nil, errors.New("this process sees other files than the host does: name the directories of namespaces by --netns")
+// Directories are those in which the namespaces of containers are, beside where the runtime
+// says. It is a flag that may be given again.
+type Directories []string
+
+func (d *Directories) String() string { return fmt.Sprint(*d) }
+
+// Set adds a directory.
+func (d *Directories) Set(value string) error {
+	if _, err := os.ReadDir(value); err != nil {
+		return err
 	}
-	for _, a := range cached {
-		if o.isGone(a.namespace(), host) {
-			gone = append(gone, a)
-		} else {
-			live = append(live, a)
-		}
-	}
-	return live, gone, nil
+	*d = append(*d, value)
+	return nil
 }
 
-// seesHost reports whether the paths that runtimes name are what they are to the
+// Open opens the namespace at a path that a runtime has named.
+func (d Directories) Open(path string) (namespace ns.NetNS, err error) {
+	for _, place := range d.places(path) {
+		if namespace, err = ns.GetNS(place); err == nil {
+			return namespace, nil
+		}
+	}
+	return nil, err
+}
+
+// SeesHost reports whether the paths that runtimes name are what they are to the
 // first process of the node.
-func seesHost() bool {
+func SeesHost() bool {
 	var own, first unix.Stat_t
 	return sandbox.SeesAll() && unix.Stat("/proc/self/ns/mnt", &own) == nil && unix.Stat("/proc/1/ns/mnt", &first) == nil && own.Ino == first.Ino
 }
 
-// isGone reports whether there is no namespace where that at path may be. What cannot be
+// IsGone reports whether there is no namespace where that at path may be. What cannot be
 // told is not gone.
-func (o options) isGone(path string, host bool) bool {
+func (d Directories) IsGone(path string, host bool) bool {
 	if path == "" || ofProcess(path) && !host {
 		return false
 	}
-	return !slices.ContainsFunc(o.places(path), func(place string) bool {
+	return !slices.ContainsFunc(d.places(path), func(place string) bool {
 		_, err := inode(place)
 		return !ns.IsGone(err)
 	})
@@ -51,10 +59,10 @@ func (o options) isGone(path string, host bool) bool {
 
 // places returns the paths of the namespace at path: that one, and its name in the
 // directories of namespaces.
-func (o options) places(path string) []string {
+func (d Directories) places(path string) []string {
 	places := []string{path}
 	if !ofProcess(path) {
-		for _, dir := range o.netns {
+		for _, dir := range d {
 			places = append(places, filepath.Join(dir, filepath.Base(path)))
 		}
 	}
@@ -75,18 +83,18 @@ func inode(path string) (uint64, error) {
 	return ns.Inode(namespace)
 }
 
-// strangers returns the paths of namespaces that are none of the attachments', as far as
+// Strangers returns the paths of namespaces that are none of the attachments', as far as
 // they have a path where runtimes keep them.
-func (o options) strangers(live []attachment) ([]string, error) {
+func (d Directories) Strangers(live []Attachment) ([]string, error) {
 	known := map[uint64]bool{}
 	for _, a := range live {
-		for _, path := range o.places(a.namespace()) {
+		for _, path := range d.places(a.Namespace()) {
 			if number, err := inode(path); err == nil {
 				known[number] = true
 			}
 		}
 	}
-	paths, err := o.kept()
+	paths, err := d.kept()
 	if err != nil {
 		return nil, fmt.Errorf("look which namespaces there are: %w", err)
 	}
@@ -99,7 +107,7 @@ func (o options) strangers(live []attachment) ([]string, error) {
 }
 
 // kept returns the paths at which there may be namespaces of containers.
-func (o options) kept() ([]string, error) {
+func (d Directories) kept() ([]string, error) {
 	var paths []string
 	for path := range sandbox.Paths() {
 		if ofProcess(path) { // these come last
@@ -107,7 +115,7 @@ func (o options) kept() ([]string, error) {
 		}
 		paths = append(paths, path)
 	}
-	for _, dir := range o.netns {
+	for _, dir := range d {
 		entries, err := os.ReadDir(dir)
 		if err != nil {
 			return nil, err

@@ -1,4 +1,4 @@
-package gc
+package libcni
 
 import (
 	"encoding/json"
@@ -14,18 +14,18 @@ import (
 	"github.com/containernetworking/plugins/pkg/record"
 )
 
-// network is a configuration for runtimes (CNI specification, section 1).
-type network struct {
+// Network is a configuration for runtimes (CNI specification, section 1).
+type Network struct {
 	Name        string   `json:"name"`
 	Version     string   `json:"cniVersion"`
 	Versions    []string `json:"cniVersions"`
 	DisableGC   boolean  `json:"disableGC"`
 	InlinedOnly boolean  `json:"loadOnlyInlinedPlugins"`
-	Plugins     []conf   `json:"plugins"`
+	Plugins     []Conf   `json:"plugins"`
 }
 
-// conf is the configuration of a plugin, by its keys.
-type conf map[string]json.RawMessage
+// Conf is the configuration of a plugin, by its keys.
+type Conf map[string]json.RawMessage
 
 // boolean is one that may be written as a string, too.
 type boolean bool
@@ -34,27 +34,27 @@ func (b *boolean) UnmarshalJSON(text []byte) error {
 	return json.Unmarshal([]byte(strings.ToLower(strings.Trim(string(text), `"`))), (*bool)(b))
 }
 
-// get returns the value of a key that is a string, or an empty one.
-func (c conf) get(key string) string {
+// Get returns the value of a key that is a string, or an empty one.
+func (c Conf) Get(key string) string {
 	var value string
 	_ = json.Unmarshal(c[key], &value)
 	return value
 }
 
-// readNetworks returns the configurations in a directory in the order in which runtimes
+// ReadNetworks returns the configurations in a directory in the order in which runtimes
 // take them, those of files that can be read. Of two networks of a name, it is the first
 // that counts.
-func readNetworks(dir string) ([]network, error) {
+func ReadNetworks(dir string) ([]Network, error) {
 	paths, err := filesWith(dir, ".conf", ".conflist", ".json")
 	errs := []error{err}
-	var networks []network
+	var networks []Network
 	for _, path := range paths {
 		n, err := readNetwork(path)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", path, err))
 			continue
 		}
-		if find(networks, n.Name) == nil {
+		if Find(networks, n.Name) == nil {
 			networks = append(networks, n)
 		}
 	}
@@ -79,12 +79,12 @@ func filesWith(dir string, extensions ...string) ([]string, error) {
 
 // readNetwork reads a file. A list may have plugins in files of their own, in a directory
 // of the network's name.
-func readNetwork(path string) (network, error) {
+func readNetwork(path string) (Network, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return network{}, err
+		return Network{}, err
 	}
-	n, err := parseNetwork(text)
+	n, err := ParseNetwork(text)
 	if err != nil || n.InlinedOnly || filepath.Ext(path) != ".conflist" {
 		return n, err
 	}
@@ -93,9 +93,9 @@ func readNetwork(path string) (network, error) {
 		return n, err
 	}
 	for _, path := range paths {
-		var c conf
+		var c Conf
 		found, err := record.Read(path, &c)
-		if err == nil && (!found || c.get("type") == "") {
+		if err == nil && (!found || c.Get("type") == "") {
 			err = fmt.Errorf("%s is no configuration of a plugin", path)
 		}
 		if err != nil {
@@ -106,21 +106,21 @@ func readNetwork(path string) (network, error) {
 	return n, nil
 }
 
-// parseNetwork reads a list of plugins' configurations, or that of one plugin.
-func parseNetwork(text []byte) (network, error) {
-	var n network
+// ParseNetwork reads a list of plugins' configurations, or that of one plugin.
+func ParseNetwork(text []byte) (Network, error) {
+	var n Network
 	if err := json.Unmarshal(text, &n); err != nil {
 		return n, err
 	}
-	var single conf
+	var single Conf
 	if err := json.Unmarshal(text, &single); err != nil {
 		return n, err
 	}
 	if single["type"] != nil && n.Plugins == nil {
-		n.Plugins = []conf{single}
+		n.Plugins = []Conf{single}
 	}
 	for _, c := range n.Plugins {
-		if c.get("type") == "" {
+		if c.Get("type") == "" {
 			return n, errors.New(`a plugin has no "type"`)
 		}
 	}
@@ -131,7 +131,7 @@ func parseNetwork(text []byte) (network, error) {
 }
 
 // choose sets the version to the latest one that the list has, and that is known.
-func (n *network) choose() error {
+func (n *Network) choose() error {
 	for _, v := range n.Versions {
 		unknown, err := version.GreaterThan(v, version.Current())
 		if err != nil {
@@ -148,9 +148,9 @@ func (n *network) choose() error {
 	return nil
 }
 
-// find returns the network of the name, or nil.
-func find(networks []network, name string) *network {
-	i := slices.IndexFunc(networks, func(n network) bool { return n.Name == name })
+// Find returns the network of the name, or nil.
+func Find(networks []Network, name string) *Network {
+	i := slices.IndexFunc(networks, func(n Network) bool { return n.Name == name })
 	if i < 0 {
 		return nil
 	}
