@@ -17,6 +17,16 @@ const directory = "/run/cni/host-device"
 // attachment and the name of the device, so that both find them.
 const recordSuffix = ".json"
 
+// Holdings returns the devices that are lent.
+func Holdings([]owner.Attachment) ([]plugin.Holding, error) {
+	loans, err := All()
+	var found []plugin.Holding
+	for _, l := range loans {
+		found = append(found, plugin.Holding{Attachment: l.Attachment, Kind: "device", What: l.Device.Name + " of the host"})
+	}
+	return found, err
+}
+
 // Downgrade is the command that forgets all loans: a device that a container has tells
 // its name on the host itself, which is all that upstream's DEL needs.
 func Downgrade(args []string) error {

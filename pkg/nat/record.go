@@ -54,14 +54,6 @@ func cutLast(s, sep string) (before, after string, found bool) {
 // containerOf returns the container that a comment names, if it names the
 // network too.
 func containerOf(comment, network string) (string, bool) {
-	rest, ok := strings.CutPrefix(comment, "name: "+strconv.Quote(network)+" id: ")
-	if !ok {
-		return "", false
-	}
-	quoted, err := strconv.QuotedPrefix(rest)
-	if err != nil {
-		return "", false
-	}
-	id, err := strconv.Unquote(quoted)
-	return id, err == nil
+	a, ok := owner.OfComment(comment)
+	return a.ContainerID, ok && a.Network == network
 }

@@ -52,6 +52,28 @@ func (a Attachment) Comment() string {
 	return fmt.Sprintf("name: %q id: %q", a.Network, a.ContainerID)
 }
 
+// OfComment returns the network and the container that a comment (Attachment.Comment)
+// names, whatever is behind them.
+func OfComment(comment string) (a Attachment, ok bool) {
+	network, rest, ok := cutQuoted(comment, "name: ")
+	if !ok {
+		return a, false
+	}
+	id, _, ok := cutQuoted(rest, " id: ")
+	return Attachment{Network: network, ContainerID: id}, ok
+}
+
+// cutQuoted returns the quoted text behind a key, and the rest.
+func cutQuoted(text, key string) (value, rest string, ok bool) {
+	text, ok = strings.CutPrefix(text, key)
+	quoted, err := strconv.QuotedPrefix(text)
+	if !ok || err != nil {
+		return "", "", false
+	}
+	value, err = strconv.Unquote(quoted)
+	return value, text[len(quoted):], err == nil
+}
+
 // DeviceName returns a name for a host device of the attachment: prefix and hash
 // digits, length characters altogether (15 is the most that Linux takes). It
 // differs for each network, container and interface, and for each try, as a
@@ -101,6 +123,19 @@ func (a Attachment) Former(tag string) (former Attachment, ok bool) {
 	name, _, _ := strings.Cut(rest, ", if: ")
 	former = Attachment{Network: name, ContainerID: a.ContainerID, IfName: a.IfName}
 	return former, former.Owns(tag)
+}
+
+// OfTag returns the attachment that a tag names. ok is false if the text is none, or has
+// been cut off before its end.
+func OfTag(tag string) (a Attachment, ok bool) {
+	_, rest, _ := strings.Cut(tag, ", net: ")
+	a.Network, rest, _ = strings.Cut(rest, ", if: ")
+	a.IfName, rest, _ = strings.Cut(rest, ", id: ")
+	a.ContainerID, _, _ = strings.Cut(rest, ",") // behind it may be more
+	if !a.Owns(tag) {
+		return Attachment{}, false
+	}
+	return a, true
 }
 
 // Stale returns what reports, of a tag or of the prefix of one, whether its owner

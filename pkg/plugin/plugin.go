@@ -14,6 +14,7 @@ import (
 	"github.com/containernetworking/cni/pkg/version"
 
 	"github.com/containernetworking/plugins/pkg/ns"
+	"github.com/containernetworking/plugins/pkg/owner"
 	"github.com/containernetworking/plugins/pkg/utils/buildversion"
 )
 
@@ -36,6 +37,10 @@ type Plugin struct {
 	// Repair makes again what others have flushed; nil if there is nothing that they could.
 	// See WithRepair.
 	Repair func() error
+	// Holdings returns what attachments have on this node beside their interfaces in
+	// containers, upstream's state as well. The known attachments help to find the owners
+	// of what has but a name made from theirs. nil if there is never anything.
+	Holdings func(known []owner.Attachment) ([]Holding, error)
 }
 
 // With returns the plugin with one more command.

@@ -108,6 +108,22 @@ func (r Records) removeWhere(match func(prefix string) bool) error {
 	return plugin.Join(errs...)
 }
 
+// Holdings returns the records: what they tell of is in containers.
+func (r Records) Holdings([]owner.Attachment) ([]plugin.Holding, error) {
+	entries, err := os.ReadDir(directory)
+	if record.IsMissing(err) {
+		return nil, nil
+	}
+	var found []plugin.Holding
+	for _, e := range entries {
+		name, ours := strings.CutPrefix(e.Name(), string(r)+"-")
+		if prefix, ok := strings.CutSuffix(name, recordSuffix); ours && ok {
+			found = append(found, plugin.Holding{Prefix: prefix, Kind: "record", What: filepath.Join(directory, e.Name())})
+		}
+	}
+	return found, err
+}
+
 // Downgrade is the command that forgets all records of the plugin: what else there is has
 // upstream's form.
 func (r Records) Downgrade(args []string) error {

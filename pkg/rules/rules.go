@@ -34,6 +34,8 @@ type Records struct {
 	Restrict func([]spoof.Restricted) error
 	// Release is spoof.Del for the same plugins.
 	Release func(owner.Attachment) error
+	// Restricted is spoof.Holdings for them.
+	Restricted func(known []owner.Attachment) ([]plugin.Holding, error)
 	// Unrestrict is spoof.Downgrade for them.
 	Unrestrict func(all, upstreams []spoof.Restricted) error
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/containernetworking/plugins/plugins/bundle/cli"
 	"github.com/containernetworking/plugins/plugins/bundle/gc"
 	"github.com/containernetworking/plugins/plugins/bundle/install"
+	"github.com/containernetworking/plugins/plugins/bundle/show"
 	"github.com/containernetworking/plugins/plugins/ipam/dhcp/dhcp"
 	hostlocal "github.com/containernetworking/plugins/plugins/ipam/host-local/hostlocal"
 	"github.com/containernetworking/plugins/plugins/ipam/static/static"
@@ -67,6 +68,7 @@ func commands(name string) []cli.Command {
 		all.Version(name),
 		gc.Command(),
 		install.Command(plugins),
+		show.Command(plugins),
 	}
 }
 

@@ -21,6 +21,7 @@ const (
 	Red    Colour = "31"
 	Green  Colour = "32"
 	Yellow Colour = "33"
+	Plain  Colour = "39"
 )
 
 // Paint returns the text in a colour, for standard output, if that is a terminal with

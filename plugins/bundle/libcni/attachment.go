@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 
@@ -59,6 +60,29 @@ func (a Attachment) Namespace() string {
 		}
 	}
 	return ""
+}
+
+// Addresses returns those of the result of the ADD: all but those of interfaces with other
+// names.
+func (a Attachment) Addresses() []netip.Addr {
+	var result struct {
+		Interfaces []struct {
+			Name string `json:"name"`
+		} `json:"interfaces"`
+		IPs []struct {
+			Address   netip.Prefix `json:"address"`
+			Interface *int         `json:"interface"`
+		} `json:"ips"`
+	}
+	_ = json.Unmarshal(a.Result, &result)
+	var addresses []netip.Addr
+	for _, ip := range result.IPs {
+		if i := ip.Interface; i != nil && *i >= 0 && *i < len(result.Interfaces) && result.Interfaces[*i].Name != a.IfName {
+			continue
+		}
+		addresses = append(addresses, ip.Address.Addr())
+	}
+	return addresses
 }
 
 // IsAsRead reports whether the file has not changed since. A runtime may have deleted the

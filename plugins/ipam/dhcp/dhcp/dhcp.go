@@ -25,6 +25,7 @@ var Plugin = plugin.Plugin{
 	Name:     "dhcp",
 	CNIFuncs: plugin.CNIFuncs{Add: add, Check: check, Del: del, GC: gc, Status: status},
 	Commands: map[string]func([]string) error{"daemon": daemon.Run, "leases": leases},
+	Holdings: holdings,
 }
 
 func add(args *plugin.CmdArgs) error {

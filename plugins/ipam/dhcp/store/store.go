@@ -4,6 +4,7 @@ package store
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -105,6 +106,21 @@ func (s *Store) Save(r *Record) error {
 // Remove removes an attachment's record, if there is one.
 func (s *Store) Remove(a owner.Attachment) error {
 	return record.Remove(s.path(a))
+}
+
+// All returns the records of all daemons in a directory. Files that are none, it leaves out.
+func All(dir string) ([]*Record, error) {
+	names, err := record.Names(dir)
+	var all []*Record
+	for _, name := range names {
+		r := new(Record)
+		found, errRead := record.Read(filepath.Join(dir, name), r)
+		if found && strings.HasSuffix(name, r.Attachment().Prefix()+suffix) {
+			all = append(all, r)
+		}
+		err = errors.Join(err, errRead)
+	}
+	return all, err
 }
 
 // Load reads all records of the daemon. Files that are no records, it removes,

@@ -19,10 +19,10 @@ import (
 
 // Plugin answers the verbs for bridge.
 var Plugin = iface.New("bridge", func() iface.Driver { return new(Conf) }).
-	WithRepair(records.Repair).With("downgrade", records.Downgrade)
+	WithRepair(records.Repair).With("downgrade", records.Downgrade).WithHoldings(records.Holdings)
 
 // records are for the commands repair and downgrade.
-var records = rules.Records{Plugin: "bridge", Restrict: spoof.Repair, Release: spoof.Del, Unrestrict: spoof.Downgrade}
+var records = rules.Records{Plugin: "bridge", Restrict: spoof.Repair, Release: spoof.Del, Restricted: spoof.Holdings, Unrestrict: spoof.Downgrade}
 
 // Create makes the veth pair and connects it to the bridge, which it makes if
 // there is none.

@@ -19,7 +19,8 @@ import (
 )
 
 // Plugin answers the verbs for host-device.
-var Plugin = iface.New("host-device", func() iface.Driver { return new(Conf) }).With("downgrade", loan.Downgrade)
+var Plugin = iface.New("host-device", func() iface.Driver { return new(Conf) }).
+	With("downgrade", loan.Downgrade).WithHoldings(loan.Holdings)
 
 // Create moves the device into the container.
 func (c *Conf) Create(a *iface.Attachment) error {

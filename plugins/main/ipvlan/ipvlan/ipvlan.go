@@ -17,7 +17,7 @@ import (
 // Plugin answers the verbs for ipvlan.
 var Plugin = iface.New("ipvlan", func() iface.Driver {
 	return &Conf{Reachable: iface.Reachable{Child: iface.Child{Kind: "ipvlan"}}}
-}).WithRepair(hostlink.Repair("ipvlan")).With("downgrade", hostlink.Downgrade("ipvlan"))
+}).WithRepair(hostlink.Repair("ipvlan")).With("downgrade", hostlink.Downgrade("ipvlan")).WithHoldings(hostlink.Holdings("ipvlan"))
 
 // Create makes the interface. Where another plugin was before, it takes over what
 // that has found out.

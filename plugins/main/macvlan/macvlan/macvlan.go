@@ -14,7 +14,7 @@ import (
 // Plugin answers the verbs for macvlan.
 var Plugin = iface.New("macvlan", func() iface.Driver {
 	return &Conf{Reachable: iface.Reachable{Child: iface.Child{Kind: "macvlan"}}}
-}).WithRepair(hostlink.Repair("macvlan")).With("downgrade", hostlink.Downgrade("macvlan"))
+}).WithRepair(hostlink.Repair("macvlan")).With("downgrade", hostlink.Downgrade("macvlan")).WithHoldings(hostlink.Holdings("macvlan"))
 
 // Create makes the interface.
 func (c *Conf) Create(a *iface.Attachment) error {

@@ -17,7 +17,7 @@ import (
 
 // Plugin answers the verbs for ptp.
 var Plugin = iface.New("ptp", func() iface.Driver { return new(Conf) }).
-	WithRepair(records.Repair).With("downgrade", records.Downgrade)
+	WithRepair(records.Repair).With("downgrade", records.Downgrade).WithHoldings(records.Holdings)
 
 // records are for the commands repair and downgrade.
 var records = rules.Records{Plugin: "ptp"}

@@ -22,7 +22,7 @@ var Plugin = chained.Kind{
 	NewDriver: func() chained.Driver { return new(Conf) },
 	Unchained: "must be called as chained plugin",
 	Unchecked: "must be called as a chained plugin",
-}.Plugin().With("downgrade", downgrade)
+}.Plugin().With("downgrade", downgrade).WithHoldings(holdings)
 
 // Add shapes the interface, and tells of the device for that in the result.
 func (c *Conf) Add(a *chained.Attachment) error {

@@ -26,7 +26,7 @@ var Plugin = chained.Kind{
 	NewDriver: func() chained.Driver { return &Conf{} },
 	Unchained: unchained,
 	Unchecked: unchained,
-}.Plugin().WithRepair(repair).With("downgrade", downgrade)
+}.Plugin().WithRepair(repair).With("downgrade", downgrade).WithHoldings(holdings)
 
 // Add lets the addresses through, puts the policy into effect and keeps a record.
 func (c *Conf) Add(a *chained.Attachment) error {

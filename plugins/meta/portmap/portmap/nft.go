@@ -78,7 +78,7 @@ func (viaNFTables) add(f, old *forward, others []*forward) error {
 // remove removes what the record says, as far as it is there, and gives ports to
 // the others.
 func (viaNFTables) remove(f *forward, others []*forward) error {
-	return withTable(table(), func(c *nft.Conn) error {
+	return nft.WithTable(table(), func(c *nft.Conn) error {
 		return change(c, func(x *changes) error {
 			if err := x.uninstall(f, nil); err != nil {
 				return err
@@ -108,7 +108,7 @@ func (viaNFTables) collect(network string, valid []owner.Attachment, _ []*forwar
 // removeOwned removes all that has an owner's tag, at a cost that grows with the
 // number of mappings.
 func removeOwned(owned func(tag string) bool) error {
-	return withTable(table(), func(c *nft.Conn) error {
+	return nft.WithTable(table(), func(c *nft.Conn) error {
 		return change(c, func(x *changes) error { return x.removeOwned(owned) })
 	})
 }
@@ -121,26 +121,6 @@ func (viaNFTables) available() error {
 	defer c.Close()
 	_, err = c.HasTable(table())
 	return err
-}
-
-// withTable runs f, to remove something, if there can be anything to remove.
-func withTable(t nft.Table, f func(*nft.Conn) error) error {
-	c, err := nft.Dial()
-	if nft.IsNotSupported(err) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	defer c.Close()
-	exists, err := c.HasTable(t)
-	if nft.IsNotSupported(err) || err == nil && !exists {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	return f(c)
 }
 
 // change makes the changes that build finds necessary, anew if somebody, who knows no

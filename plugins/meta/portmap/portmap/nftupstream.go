@@ -132,7 +132,7 @@ func upstreams(c *nft.Conn, family nft.Family) ([]upstreamsRule, error) {
 func removeUpstreams(some func(upstreamsRule) bool) error {
 	var errs []error
 	for _, family := range []nft.Family{nft.IPv4, nft.IPv6} {
-		errs = append(errs, withTable(upstreamsTable(family), func(c *nft.Conn) error {
+		errs = append(errs, nft.WithTable(upstreamsTable(family), func(c *nft.Conn) error {
 			return change(c, func(x *changes) error {
 				all, err := upstreams(c, family)
 				for _, r := range all {

@@ -23,7 +23,7 @@ var Plugin = chained.Kind{
 	NewDriver: func() chained.Driver { return new(Conf) },
 	Unchained: "must be called as chained plugin",
 	Unchecked: "Required prevResult missing",
-}.Plugin().WithRepair(repair).With("downgrade", downgrade)
+}.Plugin().WithRepair(repair).With("downgrade", downgrade).WithHoldings(holdings)
 
 // backend is one way to map ports. Its methods work in the network namespace of
 // the calling thread.

@@ -26,7 +26,7 @@ var Plugin = chained.Kind{
 	Name:      "sbr",
 	NewDriver: func() chained.Driver { return new(Conf) },
 	Unchained: "This plugin must be called as chained plugin",
-}.Plugin().With("downgrade", records.Downgrade)
+}.Plugin().With("downgrade", records.Downgrade).WithHoldings(records.Holdings)
 
 const records = routing.Records("sbr")
 

@@ -22,7 +22,7 @@ var Plugin = chained.Kind{
 	NewDriver: func() chained.Driver { return new(Conf) },
 	Unchained: "Required prevResult missing",
 	Unchecked: "Required prevResult missing",
-}.Plugin().With("downgrade", downgrade)
+}.Plugin().With("downgrade", downgrade).WithHoldings(holdings)
 
 func (c *Conf) directory() directory { return directory(c.DataDir) }
 

@@ -24,7 +24,7 @@ var Plugin = chained.Kind{
 	Versions:  version.PluginSupports("0.3.1", "0.4.0", "1.0.0", "1.1.0"),
 	NewDriver: func() chained.Driver { return new(Conf) },
 	Unchained: "missing prevResult from earlier plugin",
-}.Plugin().With("downgrade", records.Downgrade)
+}.Plugin().With("downgrade", records.Downgrade).WithHoldings(records.Holdings)
 
 const records = routing.Records("vrf")
 

@@ -1,0 +1,116 @@
+package integration
+
+import (
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// shown is an attachment as `cni-plugins show --json` prints it.
+type shown struct {
+	Network, ContainerID, IfName, State string
+	Holdings                            []struct{ Kind, What string }
+}
+
+// kinds are those of what the attachment has.
+func (s shown) kinds() string {
+	var kinds []string
+	for _, h := range s.Holdings {
+		kinds = append(kinds, h.Kind)
+	}
+	slices.Sort(kinds)
+	return strings.Join(slices.Compact(kinds), ", ")
+}
+
+// show runs the command, and returns its lines by network and container: what has become of
+// the attachment and what it has.
+func (f *forgetful) show(t *testing.T, args ...string) map[string]string {
+	t.Helper()
+	out := f.Exec(t, f.bundle, append([]string{"show", "--json", "--netns", "/run/netns"}, args...)...)
+	var all []shown
+	if err := json.Unmarshal([]byte(out), &all); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	lines := map[string]string{}
+	for _, s := range all {
+		name := fmt.Sprintf("%s/%s/%s", s.Network, s.ContainerID, s.IfName)
+		if lines[name] != "" {
+			t.Errorf("%s is there twice", name)
+		}
+		lines[name] = s.State + ": " + s.kinds()
+	}
+	return lines
+}
+
+// On a node where containers have vanished, each thing is shown once, with its owner and what
+// has become of that.
+func TestShow(t *testing.T) {
+	t.Parallel()
+	const all, vanished = 50, 10
+	const living, left = "alive: addresses, firewall, interface, lease, masquerade, ports, record", "gone: addresses, firewall, lease, masquerade, ports, record"
+	f := newForgetful(t)
+	one, plain := f.chained(t, "1.0.0", "one", 1), f.plain(t)
+	want := map[string]string{}
+	for i := range all {
+		c := f.Container(t, fmt.Sprintf("c%02d", i))
+		f.add(t, one, c, 8000+i)
+		name := "one/" + filepath.Base(c.Path) + "/eth0"
+		want[name] = living
+		if i < vanished {
+			c.Remove(t)
+			want[name] = left
+		}
+	}
+	// A lease of which nothing else is left, and one whose container is not known but lives.
+	for _, id := range []string{"lost", "secret"} {
+		c := f.Container(t, id)
+		f.Exec(t, "rm", f.add(t, plain, c, 9000).path())
+		if id == "lost" {
+			c.Remove(t)
+		}
+	}
+	want["plain/lost/eth0"], want["plain/secret/eth0"] = "unowned: lease", "alive: interface, lease"
+	f.settle(t, all-vanished+1)
+	full := f.State(t)
+	if diff := cmp.Diff(want, f.show(t)); diff != "" {
+		t.Errorf("show (-want +got):\n%s", diff)
+	}
+	f.same(t, "after show", full)
+	if diff := cmp.Diff(map[string]string{"plain/lost/eth0": "unowned: lease", "plain/secret/eth0": "alive: interface, lease"}, f.show(t, "plain")); diff != "" {
+		t.Errorf("show of a network (-want +got):\n%s", diff)
+	}
+	if got := f.show(t, "c01"); len(got) != 1 {
+		t.Errorf("show of a container: %v", got)
+	}
+	out := f.Exec(t, f.bundle, "show", "c01", "--netns", "/run/netns")
+	if lines := strings.Split(out, "\n"); strings.Join(strings.Fields(lines[0]), " ") != "STATE NETWORK CONTAINER INTERFACE HAS" ||
+		strings.Join(strings.Fields(lines[1]), " ") != "gone one c01 eth0 addresses 10.88.1.3" || strings.Contains(out, "\x1b") {
+		t.Errorf("table:\n%s", out)
+	}
+	if out, err := f.Try(f.bundle, "show", "nobody"); err == nil || !strings.Contains(err.Error(), `no container or network "nobody" has anything here`) {
+		t.Errorf("show of nobody: %v, %s", err, out)
+	}
+	if _, err := f.collect(t); err != nil {
+		t.Error(err)
+	}
+	for name, line := range want {
+		if line == left {
+			delete(want, name)
+		}
+	}
+	if diff := cmp.Diff(want, f.show(t)); diff != "" {
+		t.Errorf("show after gc (-want +got):\n%s", diff)
+	}
+}
+
+// settle waits until the kernel has removed the interfaces of namespaces that are gone: as
+// many are left as containers.
+func (f *forgetful) settle(t *testing.T, containers int) {
+	t.Helper()
+	f.Exec(t, "timeout", "20", "sh", "-c", `until [ "$(ip -br link show type veth | wc -l)" = "$0" ]; do sleep 0.02; done`, fmt.Sprint(containers))
+}
