@@ -20,6 +20,8 @@ type forgetful struct {
 	// are, in the same executable or in others.
 	bundle, bin string
 	confs       string
+	// upstreams says that it calls upstream's plugins.
+	upstreams bool
 }
 
 func newForgetful(t *testing.T) *forgetful {
@@ -28,7 +30,7 @@ func newForgetful(t *testing.T) *forgetful {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &forgetful{node.New(t), bundle(t), bin, t.TempDir()}
+	return &forgetful{Node: node.New(t), bundle: bundle(t), bin: bin, confs: t.TempDir()}
 }
 
 // list is a network of the runtime: the file of its configuration.
@@ -98,6 +100,9 @@ func (f *forgetful) calls(t *testing.T, c cached) []node.Call {
 		call = call.With("name", fmt.Appendf(nil, "%q", network.Name)).With("cniVersion", fmt.Appendf(nil, "%q", network.CNIVersion))
 		if conf["capabilities"] != nil {
 			call = call.With("runtimeConfig", fmt.Appendf(nil, `{"portMappings": %s}`, c.CapabilityArgs["portMappings"]))
+		}
+		if f.upstreams {
+			_, call = upstreams(t, call)
 		}
 		calls = append(calls, call)
 	}

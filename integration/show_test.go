@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/containernetworking/plugins/integration/node"
 )
 
 // shown is an attachment as `cni-plugins show --json` prints it.
@@ -105,6 +107,38 @@ func TestShow(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, f.show(t)); diff != "" {
 		t.Errorf("show after gc (-want +got):\n%s", diff)
+	}
+}
+
+// What containernetworking/plugins has made is found by its names, and by addresses.
+func TestShowUpstreams(t *testing.T) {
+	t.Parallel()
+	f := newForgetful(t)
+	f.upstreams = true
+	l := f.network(t, "net.conflist", `{"cniVersion": "1.0.0", "name": "net", "plugins": [
+		{"type": "bridge", "bridge": "br1", "isGateway": true, "ipMasq": true,
+		 "ipam": {"type": "host-local", "subnet": "10.88.1.0/24", "routes": [{"dst": "0.0.0.0/0"}]}},
+		{"type": "portmap", "capabilities": {"portMappings": true}},
+		{"type": "firewall", "backend": "iptables"},
+		{"type": "tuning", "mtu": 1400},
+		{"type": "bandwidth", "ingressRate": 1000000, "ingressBurst": 1000000, "egressRate": 1000000, "egressBurst": 1000000}]}`)
+	const left = "addresses, firewall, lease, masquerade, ports, settings to put back, shaping"
+	kept, gone, lost := f.Container(t, "kept"), f.Container(t, "gone"), f.Container(t, "lost")
+	for i, c := range []*node.Container{kept, gone, lost} {
+		f.add(t, l, c, 8080+i)
+	}
+	gone.Remove(t)
+	lost.Remove(t)
+	f.settle(t, 1)
+	f.Exec(t, "rm", "/var/lib/cni/results/net-lost-eth0")
+	want := map[string]string{
+		"net/kept/eth0": "alive: " + strings.Replace(left, "lease", "interface, lease", 1),
+		"net/gone/eth0": "gone: " + left,
+		"net/lost/eth0": "unowned: firewall, lease, masquerade, ports, settings to put back",
+		"//":            "unowned: shaping",
+	}
+	if diff := cmp.Diff(want, f.show(t)); diff != "" {
+		t.Errorf("show (-want +got):\n%s", diff)
 	}
 }
 

@@ -48,13 +48,7 @@ func (a Attachment) Namespace() string {
 	if a.Netns != "" {
 		return a.Netns
 	}
-	var result struct {
-		Interfaces []struct {
-			Sandbox string `json:"sandbox"`
-		} `json:"interfaces"`
-	}
-	_ = json.Unmarshal(a.Result, &result)
-	for _, i := range result.Interfaces {
+	for _, i := range a.result().Interfaces {
 		if i.Sandbox != "" {
 			return i.Sandbox
 		}
@@ -65,16 +59,7 @@ func (a Attachment) Namespace() string {
 // Addresses returns those of the result of the ADD: all but those of interfaces with other
 // names.
 func (a Attachment) Addresses() []netip.Addr {
-	var result struct {
-		Interfaces []struct {
-			Name string `json:"name"`
-		} `json:"interfaces"`
-		IPs []struct {
-			Address   netip.Prefix `json:"address"`
-			Interface *int         `json:"interface"`
-		} `json:"ips"`
-	}
-	_ = json.Unmarshal(a.Result, &result)
+	result := a.result()
 	var addresses []netip.Addr
 	for _, ip := range result.IPs {
 		if i := ip.Interface; i != nil && *i >= 0 && *i < len(result.Interfaces) && result.Interfaces[*i].Name != a.IfName {
@@ -83,6 +68,35 @@ func (a Attachment) Addresses() []netip.Addr {
 		addresses = append(addresses, ip.Address.Addr())
 	}
 	return addresses
+}
+
+// HostInterfaces returns the names of the result's interfaces that are the host's.
+func (a Attachment) HostInterfaces() []string {
+	var names []string
+	for _, i := range a.result().Interfaces {
+		if i.Sandbox == "" {
+			names = append(names, i.Name)
+		}
+	}
+	return names
+}
+
+// result is what is of interest of the result of an ADD.
+type result struct {
+	Interfaces []struct {
+		Name    string `json:"name"`
+		Sandbox string `json:"sandbox"`
+	} `json:"interfaces"`
+	IPs []struct {
+		Address   netip.Prefix `json:"address"`
+		Interface *int         `json:"interface"`
+	} `json:"ips"`
+}
+
+// result is empty if there is none, or one of another version's form.
+func (a Attachment) result() (r result) {
+	_ = json.Unmarshal(a.Result, &r)
+	return r
 }
 
 // IsAsRead reports whether the file has not changed since. A runtime may have deleted the

@@ -3,6 +3,8 @@ package show
 import (
 	"net"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -106,6 +108,8 @@ func (a *Attachment) judge(where libcni.Directories, host bool, present map[neti
 		if lacksInterface(where, a) {
 			a.State = Gone
 			a.Holdings = append(a.Holdings, Holding{"missing", "interface " + a.IfName + " in the namespace"})
+		} else if !a.paired {
+			a.addReported()
 		}
 	case a.gone:
 		a.State = Gone
@@ -113,6 +117,18 @@ func (a *Attachment) judge(where libcni.Directories, host bool, present map[neti
 		a.State = Alive
 	default:
 		a.State = Unowned
+	}
+}
+
+// addReported adds the interfaces of the host that the result of the ADD has, but bridges,
+// which have their ports for owners.
+func (a *Attachment) addReported() {
+	for _, name := range a.Cached.HostInterfaces() {
+		_, errLink := net.InterfaceByName(name)
+		_, errBridge := os.Stat(filepath.Join("/sys/class/net", name, "bridge"))
+		if errLink == nil && errBridge != nil {
+			a.Holdings = append(a.Holdings, Holding{"interface", name + ", without a tag"})
+		}
 	}
 }
 
