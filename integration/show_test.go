@@ -49,25 +49,24 @@ func (f *forgetful) show(t *testing.T, args ...string) map[string]string {
 	return lines
 }
 
-// On a node where containers have vanished, each thing is shown once, with its owner and what
-// has become of that.
+// On a node where containers have vanished and others have done harm, what is wrong is found,
+// and each thing is shown once, with its owner and what has become of that.
 func TestShow(t *testing.T) {
 	t.Parallel()
-	const all, vanished = 50, 10
-	const living, left = "alive: addresses, firewall, interface, lease, masquerade, ports, record", "gone: addresses, firewall, lease, masquerade, ports, record"
 	f := newForgetful(t)
-	one, plain := f.chained(t, "1.0.0", "one", 1), f.plain(t)
-	want := map[string]string{}
-	for i := range all {
-		c := f.Container(t, fmt.Sprintf("c%02d", i))
-		f.add(t, one, c, 8000+i)
-		name := "one/" + filepath.Base(c.Path) + "/eth0"
-		want[name] = living
-		if i < vanished {
-			c.Remove(t)
-			want[name] = left
+	want := f.crowd(t, 50, 10)
+	f.settle(t, 40)
+	if diff := cmp.Diff(want, f.show(t)); diff != "" {
+		t.Errorf("show at first (-want +got):\n%s", diff)
+	}
+	f.fallIll(t, "warning leftovers: containers are gone without a DEL: 10 attachments: one/c00/eth0, one/c01/eth0, one/c02/eth0, one/c03/eth0, one/c04/eth0, and 5 more")
+	for name, line := range want { // repair has buried the dead
+		if line == leftOver {
+			want[name] = buried
 		}
 	}
+	want["small/only/eth0"] = "alive: addresses, interface, lease"
+	plain := f.plain(t)
 	// A lease of which nothing else is left, and one whose container is not known but lives.
 	for _, id := range []string{"lost", "secret"} {
 		c := f.Container(t, id)
@@ -77,7 +76,7 @@ func TestShow(t *testing.T) {
 		}
 	}
 	want["plain/lost/eth0"], want["plain/secret/eth0"] = "unowned: lease", "alive: interface, lease"
-	f.settle(t, all-vanished+1)
+	f.settle(t, 42)
 	full := f.State(t)
 	if diff := cmp.Diff(want, f.show(t)); diff != "" {
 		t.Errorf("show (-want +got):\n%s", diff)
@@ -101,7 +100,7 @@ func TestShow(t *testing.T) {
 		t.Error(err)
 	}
 	for name, line := range want {
-		if line == left {
+		if line == buried {
 			delete(want, name)
 		}
 	}
@@ -140,6 +139,32 @@ func TestShowUpstreams(t *testing.T) {
 	if diff := cmp.Diff(want, f.show(t)); diff != "" {
 		t.Errorf("show (-want +got):\n%s", diff)
 	}
+}
+
+// What the attachments of a crowd have.
+const (
+	living   = "alive: addresses, firewall, interface, lease, masquerade, ports, record"
+	leftOver = "gone: addresses, firewall, lease, masquerade, ports, record"
+	buried   = "gone: addresses, lease"
+)
+
+// crowd adds containers to a network with all kinds of state, the first of which vanish. It
+// returns what show says of them.
+func (f *forgetful) crowd(t *testing.T, all, vanish int) map[string]string {
+	t.Helper()
+	one := f.chained(t, "1.0.0", "one", 1)
+	shown := map[string]string{}
+	for i := range all {
+		c := f.Container(t, fmt.Sprintf("c%02d", i))
+		f.add(t, one, c, 8000+i)
+		name := "one/" + filepath.Base(c.Path) + "/eth0"
+		shown[name] = living
+		if i < vanish {
+			c.Remove(t)
+			shown[name] = leftOver
+		}
+	}
+	return shown
 }
 
 // settle waits until the kernel has removed the interfaces of namespaces that are gone: as

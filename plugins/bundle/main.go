@@ -13,6 +13,7 @@ import (
 	"github.com/containernetworking/plugins/plugins/bundle/agent"
 	"github.com/containernetworking/plugins/plugins/bundle/all"
 	"github.com/containernetworking/plugins/plugins/bundle/cli"
+	"github.com/containernetworking/plugins/plugins/bundle/doctor"
 	"github.com/containernetworking/plugins/plugins/bundle/gc"
 	"github.com/containernetworking/plugins/plugins/bundle/install"
 	"github.com/containernetworking/plugins/plugins/bundle/show"
@@ -66,6 +67,7 @@ func commands(name string) []cli.Command {
 		all.List(plugins),
 		all.Repair(plugins),
 		all.Version(name),
+		doctor.Command(plugins),
 		gc.Command(),
 		install.Command(plugins),
 		show.Command(plugins),

@@ -70,6 +70,20 @@ func (a Attachment) Addresses() []netip.Addr {
 	return addresses
 }
 
+// Gateways returns those of the result.
+func (a Attachment) Gateways() []netip.Addr {
+	var gateways []netip.Addr
+	for _, ip := range a.result().IPs {
+		if ip.Gateway.IsValid() {
+			gateways = append(gateways, ip.Gateway)
+		}
+	}
+	return gateways
+}
+
+// NameServers returns the DNS servers of the result.
+func (a Attachment) NameServers() []netip.Addr { return a.result().DNS.NameServers }
+
 // HostInterfaces returns the names of the result's interfaces that are the host's.
 func (a Attachment) HostInterfaces() []string {
 	var names []string
@@ -89,8 +103,12 @@ type result struct {
 	} `json:"interfaces"`
 	IPs []struct {
 		Address   netip.Prefix `json:"address"`
+		Gateway   netip.Addr   `json:"gateway"`
 		Interface *int         `json:"interface"`
 	} `json:"ips"`
+	DNS struct {
+		NameServers []netip.Addr `json:"nameservers"`
+	} `json:"dns"`
 }
 
 // result is empty if there is none, or one of another version's form.

@@ -16,12 +16,14 @@ import (
 
 // Network is a configuration for runtimes (CNI specification, section 1).
 type Network struct {
-	Name        string   `json:"name"`
-	Version     string   `json:"cniVersion"`
-	Versions    []string `json:"cniVersions"`
-	DisableGC   boolean  `json:"disableGC"`
-	InlinedOnly boolean  `json:"loadOnlyInlinedPlugins"`
-	Plugins     []Conf   `json:"plugins"`
+	Name      string   `json:"name"`
+	Version   string   `json:"cniVersion"`
+	Versions  []string `json:"cniVersions"`
+	DisableGC boolean  `json:"disableGC"`
+	// DisableCheck says that CHECK is not to be called.
+	DisableCheck boolean `json:"disableCheck"`
+	InlinedOnly  boolean `json:"loadOnlyInlinedPlugins"`
+	Plugins      []Conf  `json:"plugins"`
 }
 
 // Conf is the configuration of a plugin, by its keys.
@@ -39,6 +41,13 @@ func (c Conf) Get(key string) string {
 	var value string
 	_ = json.Unmarshal(c[key], &value)
 	return value
+}
+
+// IPAM returns the type of the plugin for addresses, if there is one.
+func (c Conf) IPAM() string {
+	var ipam Conf
+	_ = json.Unmarshal(c["ipam"], &ipam)
+	return ipam.Get("type")
 }
 
 // ReadNetworks returns the configurations in a directory in the order in which runtimes

@@ -58,6 +58,14 @@ func (a *Attachment) Is(word string) bool {
 	return a.Network == word || strings.HasPrefix(a.ContainerID, word)
 }
 
+// IsOf reports whether it is an attachment of the container with an ID that begins with that.
+func (a *Attachment) IsOf(id string) bool { return strings.HasPrefix(a.ContainerID, id) }
+
+// String names the attachment in a list of several.
+func (a *Attachment) String() string {
+	return orNone(a.Network) + "/" + short(a) + "/" + orNone(a.IfName)
+}
+
 // owns reports whether a holding may be the attachment's by all that is known of both.
 func (a *Attachment) owns(h plugin.Holding) bool {
 	name := owner.Attachment{Network: a.Network, ContainerID: a.ContainerID, IfName: a.IfName}

@@ -10,23 +10,23 @@ import (
 // metric is a gauge of pools.
 type metric struct {
 	name, help string
-	of         func(pool) *big.Int // nil if the pool has none
+	of         func(Pool) *big.Int // nil if the pool has none
 }
 
 var metrics = []metric{
-	{"cni_host_local_addresses", "Addresses that a range set can give out.", func(p pool) *big.Int { return p.Size }},
-	{"cni_host_local_addresses_used", "Addresses that containers have.", func(p pool) *big.Int { return big.NewInt(p.Used) }},
-	{"cni_host_local_addresses_free", "Addresses that nobody has.", func(p pool) *big.Int { return p.Free }},
+	{"cni_host_local_addresses", "Addresses that a range set can give out.", func(p Pool) *big.Int { return p.Size }},
+	{"cni_host_local_addresses_used", "Addresses that containers have.", func(p Pool) *big.Int { return big.NewInt(p.Used) }},
+	{"cni_host_local_addresses_free", "Addresses that nobody has.", func(p Pool) *big.Int { return p.Free }},
 	{
 		"cni_host_local_addresses_reserved", "Addresses from before the boot, for the same containers or when none is free.",
-		func(p pool) *big.Int { return big.NewInt(p.Reserved) },
+		func(p Pool) *big.Int { return big.NewInt(p.Reserved) },
 	},
 }
 
 // printMetrics prints pools in the text format of Prometheus, 0.0.4, as node_exporter's
 // textfile collector reads it. Of what is in no range set, the labels set and ranges are
 // empty.
-func printMetrics(w io.Writer, pools []pool) error {
+func printMetrics(w io.Writer, pools []Pool) error {
 	label := strings.NewReplacer(`\`, `\\`, "\n", `\n`, `"`, `\"`)
 	var text strings.Builder
 	for _, m := range metrics {

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"math/big"
 	"os"
 	"text/tabwriter"
@@ -15,9 +16,9 @@ import (
 	"github.com/containernetworking/plugins/plugins/ipam/host-local/backend/disk"
 )
 
-// pool is how full a range set of a network is, in addresses, or how many addresses the
+// Pool is how full a range set of a network is, in addresses, or how many addresses the
 // network has given out that are in none of its range sets.
-type pool struct {
+type Pool struct {
 	Network string `json:"network"`
 	DataDir string `json:"dataDir"`
 	// Set is the number of the range set, and Ranges has its ranges. Without them,
@@ -50,7 +51,7 @@ func usage(args []string) error {
 	if err != nil {
 		return err
 	}
-	pools := []pool{} // [] in JSON, also if there is none
+	pools := []Pool{} // [] in JSON, also if there is none
 	failed := eachNetwork(networks, func(n network, leases []disk.Lease) {
 		pools = append(pools, n.pools(leases)...)
 	})
@@ -65,12 +66,26 @@ func usage(args []string) error {
 	return errors.Join(failed, err)
 }
 
+// Pools returns how full the range sets are of the networks that the configuration in a
+// directory has, those that can be read.
+func Pools(confDir string) ([]Pool, error) {
+	networks, err := source{conf: confDir}.networks(io.Discard)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	var pools []Pool
+	failed := eachNetwork(networks, func(n network, leases []disk.Lease) {
+		pools = append(pools, n.pools(leases)...)
+	})
+	return pools, errors.Join(err, failed)
+}
+
 // pools counts the leases of a network by range set. Last comes, if there is anything in
 // it or no range set is known, the pool of what is in none.
-func (n network) pools(leases []disk.Lease) []pool {
-	all := make([]pool, len(n.ranges)+1)
+func (n network) pools(leases []disk.Lease) []Pool {
+	all := make([]Pool, len(n.ranges)+1)
 	for i := range all {
-		all[i] = pool{Network: n.name, DataDir: n.dataDir}
+		all[i] = Pool{Network: n.name, DataDir: n.dataDir}
 	}
 	for _, l := range leases {
 		i := 0
@@ -94,7 +109,7 @@ func (n network) pools(leases []disk.Lease) []pool {
 	return all
 }
 
-func printPools(w io.Writer, pools []pool) error {
+func printPools(w io.Writer, pools []Pool) error {
 	table := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
 	fmt.Fprintln(table, "NETWORK\tSET\tSIZE\tUSED\tFREE\tRESERVED\tRANGES")
 	for _, p := range pools {

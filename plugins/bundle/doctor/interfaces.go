@@ -1,0 +1,154 @@
+package doctor
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+
+	"github.com/vishvananda/netlink"
+
+	"github.com/containernetworking/plugins/pkg/link"
+	"github.com/containernetworking/plugins/plugins/bundle/show"
+)
+
+func isPair(h show.Holding) bool { return h.Kind == "interface" }
+
+// ours returns the host's ends of containers' pairs, and the bridges that they are ports of.
+func ours(host *link.Namespace) (pairs, bridges []netlink.Link, err error) {
+	pairs, err = host.Tagged("veth")
+	seen := map[int]bool{0: true}
+	for _, l := range pairs {
+		index := l.Attrs().MasterIndex
+		if seen[index] {
+			continue
+		}
+		seen[index] = true
+		if master, err := host.LinkByIndex(index); err == nil {
+			bridges = append(bridges, master)
+		}
+	}
+	return pairs, bridges, err
+}
+
+// onLinks runs a check of the host's interfaces that are there for containers.
+func onLinks(check func(host *link.Namespace, pairs, bridges []netlink.Link) []Finding) []Finding {
+	host, err := link.Host()
+	if err != nil {
+		return []Finding{warning("", "%v", err)}
+	}
+	defer host.Close()
+	pairs, bridges, err := ours(host)
+	if err != nil {
+		return []Finding{warning("", "%v", err)}
+	}
+	return check(host, pairs, bridges)
+}
+
+// mtu looks whether containers may send what the uplink does not take: then it needs ICMP,
+// which many networks drop, for connections not to hang.
+func mtu(*patient) []Finding {
+	return onLinks(func(host *link.Namespace, pairs, _ []netlink.Link) []Finding {
+		uplink := uplinkOf(host)
+		if uplink == nil {
+			return []Finding{ok("this node has no default route")}
+		}
+		larger := map[int][]string{}
+		for _, l := range pairs {
+			if size := l.Attrs().MTU; size > uplink.Attrs().MTU {
+				larger[size] = append(larger[size], l.Attrs().Name)
+			}
+		}
+		var found []Finding
+		for size, names := range larger {
+			slices.Sort(names)
+			found = append(found, warning(fmt.Sprintf(`set "mtu": %d in the network, and make its containers anew`, uplink.Attrs().MTU),
+				"%d of %s, but %d of uplink %s: large packets are lost where ICMP is", size, listed(names), uplink.Attrs().MTU, uplink.Attrs().Name))
+		}
+		if found == nil {
+			found = append(found, ok("no container's is above %d, that of uplink %s", uplink.Attrs().MTU, uplink.Attrs().Name))
+		}
+		return found
+	})
+}
+
+// uplinkOf returns the interface of the host's default route; nil if there is none.
+func uplinkOf(host *link.Namespace) netlink.Link {
+	for _, family := range []int{netlink.FAMILY_V4, netlink.FAMILY_V6} {
+		routes, err := host.RouteList(nil, family)
+		if err != nil {
+			continue
+		}
+		for _, r := range routes {
+			if r.Dst != nil && !r.Dst.IP.IsUnspecified() {
+				continue
+			}
+			if l, err := host.LinkByIndex(r.LinkIndex); err == nil {
+				return l
+			}
+		}
+	}
+	return nil
+}
+
+// manager is a program that configures interfaces which it finds, in a file of each in dir,
+// called by the interface's index.
+type manager struct {
+	name, dir string
+	managed   *regexp.Regexp
+	advice    string
+}
+
+func allManagers() []manager {
+	return []manager{
+		{"NetworkManager", "/run/NetworkManager/devices", regexp.MustCompile(`(?m)^managed=true$`),
+			`add to /etc/NetworkManager/conf.d: [keyfile] unmanaged-devices=interface-name:veth*;interface-name:BRIDGE`},
+		{"systemd-networkd", "/run/systemd/netif/links", regexp.MustCompile(`(?m)^ADMIN_STATE=(configur|pending|initialized)`),
+			`add to /etc/systemd/network a file 00-containers.network: [Match] Name=veth* BRIDGE [Link] Unmanaged=yes`},
+	}
+}
+
+// managers looks for programs that have taken over interfaces of containers, from which they
+// take addresses and routes.
+func managers(*patient) []Finding {
+	return onLinks(func(_ *link.Namespace, pairs, bridges []netlink.Link) []Finding {
+		var found []Finding
+		for _, m := range allManagers() {
+			var taken []string
+			for _, l := range slices.Concat(bridges, pairs) {
+				text, err := os.ReadFile(filepath.Join(m.dir, strconv.Itoa(l.Attrs().Index)))
+				if err == nil && m.managed.Match(text) {
+					taken = append(taken, l.Attrs().Name)
+				}
+			}
+			if len(taken) > 0 {
+				found = append(found, warning(m.advice, "%s has taken over %s", m.name, listed(taken)))
+			}
+		}
+		if found == nil {
+			found = append(found, ok("none has taken over interfaces of containers"))
+		}
+		return found
+	})
+}
+
+// names looks for interfaces that somebody, such as a rule of udev, has renamed: plugins find
+// theirs by name.
+func names(*patient) []Finding {
+	own := regexp.MustCompile(`^veth[0-9a-f]{8}$`)
+	return onLinks(func(_ *link.Namespace, pairs, _ []netlink.Link) []Finding {
+		var renamed []string
+		for _, l := range pairs {
+			if !own.MatchString(l.Attrs().Name) {
+				renamed = append(renamed, l.Attrs().Name)
+			}
+		}
+		if len(renamed) > 0 {
+			return []Finding{warning("look for what does it: udevadm test /sys/class/net/"+renamed[0],
+				"somebody has renamed interfaces of containers: %s", listed(renamed))}
+		}
+		return []Finding{ok("as the plugins gave them")}
+	})
+}

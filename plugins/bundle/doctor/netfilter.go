@@ -1,0 +1,122 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/containernetworking/plugins/pkg/nft"
+)
+
+// tables are those of iptables in which plugins have rules.
+var tables = []string{"filter", "nat"}
+
+// list runs a tool that lists a table, and returns what it says, also if it fails.
+func (p *patient) list(tool, table string) (rules string, complaint string) {
+	ctx, cancel := context.WithTimeout(context.Background(), p.limit)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, tool, "-t", table, "-S")
+	var out, errs strings.Builder
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := cmd.Run(); err != nil && errs.Len() == 0 {
+		return out.String(), err.Error()
+	}
+	return out.String(), strings.TrimSpace(errs.String())
+}
+
+func has(tool string) bool {
+	_, err := exec.LookPath(tool)
+	return err == nil
+}
+
+// forwardPolicy looks whether what nobody accepts is dropped on its way to containers.
+func forwardPolicy(p *patient) []Finding {
+	for _, tool := range []string{"iptables-nft", "iptables-legacy", "iptables"} {
+		if !has(tool) || tool == "iptables-legacy" && !legacyHas("filter") {
+			continue
+		}
+		rules, _ := p.list(tool, "filter")
+		if !strings.Contains(rules, "-P FORWARD DROP\n") {
+			continue
+		}
+		if p.uses("firewall") {
+			return []Finding{ok("DROP, and the plugin firewall lets containers through")}
+		}
+		return []Finding{fault("add the plugin firewall to the networks, or: iptables -P FORWARD ACCEPT",
+			"DROP (%s), as Docker and some firewalls set it: containers reach nothing but this host", tool)}
+	}
+	return []Finding{ok("nothing is dropped by a policy of iptables")}
+}
+
+// legacyHas reports whether the legacy variant has the table, which it has as soon as
+// somebody has listed it.
+func legacyHas(table string) bool {
+	names, err := os.ReadFile("/proc/net/ip_tables_names")
+	return err == nil && strings.Contains("\n"+string(names), "\n"+table+"\n")
+}
+
+// variants looks whether both of iptables' variants have rules: who lists one does not see
+// the other, and packets pass both.
+func variants(p *patient) []Finding {
+	if !has("iptables-legacy") || !has("iptables-nft") {
+		return []Finding{ok("one is installed at most")}
+	}
+	var legacy, byNFT []string
+	for _, table := range tables {
+		if legacyHas(table) {
+			if rules, _ := p.list("iptables-legacy", table); strings.Contains(rules, "\n-A ") {
+				legacy = append(legacy, table)
+			}
+		}
+		rules, complaint := p.list("iptables-nft", table)
+		if strings.Contains(rules, "\n-A ") || isForeign(complaint) {
+			byNFT = append(byNFT, table)
+		}
+	}
+	if len(legacy) > 0 && len(byNFT) > 0 {
+		return []Finding{warning("have all programs use one: update-alternatives --display iptables; then flush the other one",
+			"legacy has rules in %s, and nf_tables in %s", strings.Join(legacy, " "), strings.Join(byNFT, " "))}
+	}
+	return []Finding{ok("not mixed")}
+}
+
+// isForeign reports whether iptables complains of rules that it does not know.
+func isForeign(complaint string) bool {
+	return strings.Contains(complaint, "is incompatible, use 'nft' tool") || strings.Contains(complaint, "Parsing nftables rule failed")
+}
+
+// foreignRules looks whether iptables can read its own tables: other programs put there
+// what it does not know.
+func foreignRules(p *patient) []Finding {
+	c, err := nft.Dial()
+	switch {
+	case nft.IsNotSupported(err):
+		return []Finding{ok("the kernel has no nftables")}
+	case errors.Is(err, unix.EPERM):
+		return []Finding{warning("run it as root", "%v", err)}
+	case err != nil:
+		return []Finding{warning("", "%v", err)}
+	}
+	defer c.Close()
+	var found []Finding
+	for family, tool := range map[nft.Family]string{nft.IPv4: "iptables-nft", nft.IPv6: "ip6tables-nft"} {
+		for _, table := range tables {
+			exists, err := c.HasTable(nft.Table{Family: family, Name: table})
+			if err != nil || !exists || !has(tool) {
+				continue
+			}
+			if _, complaint := p.list(tool, table); isForeign(complaint) {
+				found = append(found, warning("nft list table "+family.String()+" "+table+" shows them; the plugins work beside them, other programs may not",
+					"%s cannot read table %s: other programs have put rules there that it does not know", tool, table))
+			}
+		}
+	}
+	if found == nil {
+		found = append(found, ok("iptables can read its tables"))
+	}
+	return found
+}

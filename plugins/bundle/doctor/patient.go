@@ -1,0 +1,77 @@
+package doctor
+
+import (
+	"time"
+
+	"github.com/containernetworking/plugins/pkg/plugin"
+	"github.com/containernetworking/plugins/plugins/bundle/libcni"
+	"github.com/containernetworking/plugins/plugins/bundle/show"
+)
+
+// patient is the node, with what several checks need to know of it.
+type patient struct {
+	plugins                   []*plugin.Plugin
+	confDir, binDir, cacheDir string
+	netns                     libcni.Directories
+	// container is the beginning of an ID, or empty.
+	container string
+	limit     time.Duration
+
+	networks    []libcni.Network
+	errNetworks error
+	attachments []*show.Attachment
+	errLook     error
+}
+
+func (p *patient) read() {
+	p.networks, p.errNetworks = libcni.ReadNetworks(p.confDir)
+	p.attachments, p.errLook = show.Look(p.plugins, p.cacheDir, p.netns)
+}
+
+// chosen returns the attachments that somebody has asked about: all, or those of a container.
+func (p *patient) chosen() []*show.Attachment {
+	var chosen []*show.Attachment
+	for _, a := range p.attachments {
+		if p.container == "" || a.IsOf(p.container) {
+			chosen = append(chosen, a)
+		}
+	}
+	return chosen
+}
+
+// living returns those of the chosen ones that the runtime knows and that live.
+func (p *patient) living() []*show.Attachment {
+	var living []*show.Attachment
+	for _, a := range p.chosen() {
+		if a.Cached != nil && a.State == show.Alive {
+			living = append(living, a)
+		}
+	}
+	return living
+}
+
+// each calls f with all configurations of plugins.
+func (p *patient) each(f func(n *libcni.Network, of libcni.Conf)) {
+	for i := range p.networks {
+		for _, of := range p.networks[i].Plugins {
+			f(&p.networks[i], of)
+		}
+	}
+}
+
+// uses reports whether a network has one of the plugins.
+func (p *patient) uses(types ...string) bool {
+	found := false
+	p.each(func(_ *libcni.Network, of libcni.Conf) {
+		for _, t := range types {
+			found = found || of.Get("type") == t
+		}
+	})
+	return found
+}
+
+// some returns a few of many texts.
+func some(texts []string) []string {
+	const few = 5
+	return texts[:min(few, len(texts))]
+}

@@ -1,0 +1,142 @@
+package doctor
+
+import (
+	"fmt"
+	"maps"
+	"math/big"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/containernetworking/cni/pkg/version"
+
+	"github.com/containernetworking/plugins/plugins/bundle/libcni"
+	"github.com/containernetworking/plugins/plugins/bundle/show"
+	hostlocal "github.com/containernetworking/plugins/plugins/ipam/host-local/hostlocal"
+)
+
+// nearly is the part of a pool of which less is free if it is nearly exhausted.
+const nearly = 10
+
+// pools looks how full the networks of host-local are.
+func pools(p *patient) []Finding {
+	all, err := hostlocal.Pools(p.confDir)
+	var found []Finding
+	if err != nil {
+		found = append(found, warning("", "%v", err))
+	}
+	for _, pool := range all {
+		if pool.Free == nil {
+			continue
+		}
+		text := fmt.Sprintf("network %s: of %v addresses of %s, %d are used, %d reserved for containers of before the boot", pool.Network, pool.Size, pool.Ranges, pool.Used, pool.Reserved)
+		switch few := new(big.Int).Mul(pool.Free, big.NewInt(nearly)); {
+		case pool.Free.Sign() <= 0:
+			found = append(found, fault("cni-plugins gc gives back what containers had that are gone; else give the network a larger range", "%s: exhausted", text))
+		case few.Cmp(pool.Size) < 0:
+			found = append(found, warning("cni-plugins gc gives back what containers had that are gone", "%s: nearly exhausted", text))
+		}
+	}
+	if found == nil {
+		found = append(found, ok("none of host-local is exhausted"))
+	}
+	return found
+}
+
+// leftovers looks for what belongs to containers that are gone.
+func leftovers(p *patient) []Finding {
+	var found []Finding
+	if p.errLook != nil {
+		found = append(found, warning("", "%v", p.errLook))
+	}
+	for _, left := range []struct {
+		state        show.State
+		text, advice string
+	}{
+		{show.Gone, "containers are gone without a DEL", "cni-plugins gc removes what they have"},
+		{show.Unowned, "nobody owns what is there of", "cni-plugins gc --idle, while no container is added, removes it"},
+	} {
+		var names []string
+		for _, a := range p.chosen() {
+			if a.State == left.state {
+				names = append(names, a.String())
+			}
+		}
+		if len(names) > 0 {
+			found = append(found, warning(left.advice, "%s: %d attachments: %s", left.text, len(names), listed(names)))
+		}
+	}
+	if found == nil {
+		found = append(found, ok("nothing belongs to containers that are gone"))
+	}
+	return found
+}
+
+// listed names some of many.
+func listed(names []string) string {
+	text := strings.Join(some(names), ", ")
+	if more := len(names) - len(some(names)); more > 0 {
+		text += fmt.Sprintf(", and %d more", more)
+	}
+	return text
+}
+
+// attachments has each plugin compare what there is with what it made: that finds rules that
+// somebody has flushed, addresses, routes and limits that are gone.
+func attachments(p *patient) []Finding {
+	differ := map[string][]*difference{} // by plugin
+	living := p.living()
+	end := time.Now().Add(p.limit * 3 / 4)
+	checked := 0
+	for ; checked < len(living) && time.Now().Before(end); checked++ {
+		for _, d := range p.check(living[checked]) {
+			differ[d.plugin] = append(differ[d.plugin], d)
+		}
+	}
+	var found []Finding
+	for _, plugin := range slices.Sorted(maps.Keys(differ)) {
+		all := differ[plugin]
+		found = append(found, fault("cni-plugins repair makes rules again that were flushed; for what it does not mend, make the container anew",
+			"%s: of attachments: %d, which are not as they were added, such as %s: %v", plugin, len(all), all[0].of, all[0].err))
+	}
+	if left := len(living) - checked; left > 0 {
+		found = append(found, warning("name a container, or give more time by --timeout", "there was no time for %d of %d attachments", left, len(living)))
+	}
+	if found == nil {
+		found = append(found, ok("of attachments: %d, which are as they were added", len(living)))
+	}
+	return found
+}
+
+// difference is the error of a plugin's CHECK.
+type difference struct {
+	of     *show.Attachment
+	plugin string
+	err    error
+}
+
+// check calls CHECK of all plugins of an attachment, with the configuration that it was added
+// with, unless that has no CHECK.
+func (p *patient) check(a *show.Attachment) []*difference {
+	n, err := libcni.ParseNetwork(a.Cached.Config)
+	if err != nil {
+		return []*difference{{a, "configuration", err}}
+	}
+	if knows, err := version.GreaterThanOrEqualTo(n.Version, checkVersion); err != nil || !knows || bool(n.DisableCheck) {
+		return nil
+	}
+	var found []*difference
+	for _, of := range n.Plugins {
+		called, err := n.Plugin(p.binDir, of, *a.Cached)
+		if err == nil {
+			err = called.Check()
+		}
+		if err != nil {
+			found = append(found, &difference{a, of.Get("type"), err})
+		}
+	}
+	return found
+}
+
+// checkVersion is the first one of the specification that has the verb CHECK.
+const checkVersion = "0.4.0"
