@@ -63,6 +63,7 @@ func (a *Attachment) run(add func(*Attachment) (*current.Result, error), version
 	if a.ctx.Err() != nil {
 		return Errorf(types.ErrInternal, "terminated by a signal")
 	}
+	logResult(result)
 	converted, err := result.GetAsVersion(version)
 	if err != nil {
 		return err

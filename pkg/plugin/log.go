@@ -4,15 +4,17 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
+	current "github.com/containernetworking/cni/pkg/types/100"
 	"golang.org/x/sys/unix"
 )
 
 // LogVariable names the environment variable with the path of a call log: each
 // verb of each plugin, delegates included, appends a line of JSON to it. By
-// default there is no log. LogFormatVariable names the one with the form of the lines:
+// default there is no log, unless ConfigPath names one. LogFormatVariable names the one with the form of the lines:
 // "json", the default, or "otlp".
 const (
 	LogVariable       = "CNI_CALL_LOG"
@@ -27,6 +29,7 @@ type loggedCall struct {
 	start, end      time.Time
 	mu              sync.Mutex
 	steps           []step
+	addresses       []string // of the result
 	err             error
 }
 
@@ -43,6 +46,14 @@ var logged calls
 type calls struct {
 	mu  sync.Mutex
 	all []*loggedCall
+	any bool // see arrive
+}
+
+// arrive notes that a call has got as far as its verb.
+func (c *calls) arrive() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.any = true
 }
 
 func (c *calls) begin(call *loggedCall) {
@@ -80,8 +91,9 @@ func Step(name string) {
 // logCall starts the log entry of a call and returns what finishes it. A log
 // that cannot be written never fails the call.
 func logCall(plugin, command string, args *CmdArgs) func(error) {
-	path := os.Getenv(LogVariable)
-	if path == "" {
+	logged.arrive()
+	settings := readLogSettings(ConfigPath)
+	if settings.path == "" {
 		return func(error) {}
 	}
 	call := &loggedCall{plugin: plugin, command: command, args: args, start: time.Now()}
@@ -95,9 +107,34 @@ func logCall(plugin, command string, args *CmdArgs) func(error) {
 	return func(err error) {
 		logged.end()
 		call.end, call.err = time.Now(), err
-		if line := call.line(os.Getenv(LogFormatVariable)); line != nil {
-			appendLine(path, line)
+		if line := call.line(settings.format); line != nil {
+			appendLine(settings.path, line)
 		}
+	}
+}
+
+// logRefusal logs a call that was refused before it came to a verb, as its variables or its
+// configuration make no sense. What is known of it is in the environment.
+func logRefusal(plugin string, err error) {
+	if logged.any {
+		return
+	}
+	logCall(plugin, os.Getenv("CNI_COMMAND"), &CmdArgs{
+		ContainerID: os.Getenv("CNI_CONTAINERID"), Netns: os.Getenv("CNI_NETNS"),
+		IfName: os.Getenv("CNI_IFNAME"), Args: os.Getenv("CNI_ARGS"),
+	})(err)
+}
+
+// logResult notes the addresses of the result of the call that runs.
+func logResult(result *current.Result) {
+	call := logged.current()
+	if call == nil {
+		return
+	}
+	call.mu.Lock()
+	defer call.mu.Unlock()
+	for _, ip := range result.IPs {
+		call.addresses = append(call.addresses, ip.Address.String())
 	}
 }
 
@@ -140,11 +177,14 @@ type callEntry struct {
 	ContainerID  string      `json:"containerID,omitempty"`
 	Netns        string      `json:"netns,omitempty"`
 	IfName       string      `json:"ifname,omitempty"`
+	Pod          string      `json:"pod,omitempty"`
+	Addresses    []string    `json:"addresses,omitempty"`
 	TraceID      string      `json:"traceID"`
 	SpanID       string      `json:"spanID"`
 	ParentSpanID string      `json:"parentSpanID,omitempty"`
 	Seconds      float64     `json:"seconds"`
 	Steps        []stepEntry `json:"steps"`
+	Code         uint        `json:"code,omitempty"`
 	Error        string      `json:"error,omitempty"`
 }
 
@@ -156,7 +196,7 @@ type stepEntry struct {
 func (c *loggedCall) entry() callEntry {
 	entry := callEntry{
 		Time: c.start, Plugin: c.plugin, Command: c.command, Network: c.network(),
-		ContainerID: c.args.ContainerID, Netns: c.args.Netns, IfName: c.args.IfName,
+		ContainerID: c.args.ContainerID, Netns: c.args.Netns, IfName: c.args.IfName, Pod: c.podName(), Addresses: c.addresses,
 		TraceID: hexOf(c.span.trace[:]), SpanID: hexOf(c.span.id[:]), ParentSpanID: c.span.parentID(),
 		Seconds: c.end.Sub(c.start).Seconds(),
 	}
@@ -164,7 +204,7 @@ func (c *loggedCall) entry() callEntry {
 		entry.Steps = append(entry.Steps, stepEntry{s.name, c.duration(i).Seconds()})
 	}
 	if c.err != nil {
-		entry.Error = c.err.Error()
+		entry.Code, entry.Error = Code(c.err), c.err.Error()
 	}
 	return entry
 }
@@ -182,4 +222,25 @@ func (c *loggedCall) duration(i int) time.Duration {
 func (c *loggedCall) network() string {
 	conf, _ := Network(c.args.StdinData)
 	return conf.Name
+}
+
+// pod returns the Kubernetes pod that the call is about, if the runtime has told.
+func (c *loggedCall) pod() (namespace, name string) {
+	for _, pair := range strings.Split(c.args.Args, ";") {
+		switch key, value, _ := strings.Cut(pair, "="); key {
+		case "K8S_POD_NAMESPACE":
+			namespace = value
+		case "K8S_POD_NAME":
+			name = value
+		}
+	}
+	return namespace, name
+}
+
+func (c *loggedCall) podName() string {
+	namespace, name := c.pod()
+	if name == "" {
+		return ""
+	}
+	return namespace + "/" + name
 }

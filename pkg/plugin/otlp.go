@@ -3,6 +3,7 @@ package plugin
 import (
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/containernetworking/plugins/pkg/utils/buildversion"
@@ -90,13 +91,15 @@ func (c *loggedCall) export() otlpExport {
 	resource.Resource.Attributes = texts("service.name", "cni-plugins", "service.version", buildversion.BuildVersion, "host.name", host)
 	scope := &resource.ScopeSpans[0]
 	scope.Scope.Name, scope.Scope.Version = "github.com/containernetworking/plugins", buildversion.BuildVersion
+	namespace, pod := c.pod()
 	s := &scope.Spans[0]
 	*s = otlpSpan{
 		TraceID: hexOf(c.span.trace[:]), SpanID: hexOf(c.span.id[:]), ParentSpanID: c.span.parentID(), TraceState: c.span.state,
 		Flags: uint32(c.span.flags),
 		Name:  c.plugin + " " + c.command, Kind: otlpInternal, Start: otlpTime(c.start), End: otlpTime(c.end),
 		Attributes: texts("cni.plugin", c.plugin, "cni.command", c.command, "cni.network", c.network(),
-			"container.id", c.args.ContainerID, "cni.netns", c.args.Netns, "cni.ifname", c.args.IfName),
+			"container.id", c.args.ContainerID, "cni.netns", c.args.Netns, "cni.ifname", c.args.IfName,
+			"k8s.namespace.name", namespace, "k8s.pod.name", pod, "cni.addresses", strings.Join(c.addresses, " ")),
 	}
 	s.Attributes = append(s.Attributes, otlpAttribute{"process.pid", otlpValue{Int: strconv.Itoa(os.Getpid())}})
 	for i, step := range c.steps {

@@ -62,6 +62,7 @@ func Main(p Plugin) {
 		catchSignals()
 	}
 	if err := Guard(p.answer); err != nil {
+		logRefusal(p.Name, err)
 		if cniError(err).Print() != nil {
 			os.Stderr.WriteString(p.Name + ": " + err.Error() + "\n")
 		}

@@ -110,7 +110,7 @@ func TestCallLog(t *testing.T) {
 	}
 	want := callEntry{
 		Plugin: "inner", Command: "ADD", Network: "net1", ContainerID: "c1", Netns: "/var/run/netns/none", IfName: "eth0",
-		TraceID: traceID, ParentSpanID: outer.SpanID, Error: "no luck",
+		TraceID: traceID, ParentSpanID: outer.SpanID, Code: 7, Error: "no luck",
 		Time: inner.Time, SpanID: inner.SpanID, Seconds: inner.Seconds, Steps: inner.Steps,
 	}
 	if diff := cmp.Diff(want, inner); diff != "" {
