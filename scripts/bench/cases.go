@@ -1,6 +1,10 @@
 package main
 
-import "time"
+import (
+	"time"
+
+	"github.com/containernetworking/plugins/scripts/bench/figures"
+)
 
 // member is a plugin of a chain.
 type member struct {
@@ -145,10 +149,10 @@ func requirements() []requirement {
 type series struct{ side, name, verb string }
 
 const (
-	oursSide   = "ours"
-	bundleSide = "bundle" // the same plugins as ours, in one binary
-	otherSide  = "other"
-	floorSide  = "floor"
+	oursSide   = figures.Separate
+	bundleSide = figures.Bundle // the same plugins as ours, in one binary
+	otherSide  = figures.Other
+	floorSide  = figures.Floor
 
 	bridgeIPTables = "bridge, iptables masquerade"
 	chainSBR       = "ptp, sbr"

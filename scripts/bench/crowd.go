@@ -20,7 +20,7 @@ const crowded = "crowd"
 // gatherOthers makes what is there beside the measured attachment, and returns what takes
 // it away.
 func (s scenario) gatherOthers(id string) (leave func() error, err error) {
-	err = errors.Join(gatherBridged(s.crowd), s.gatherMapped(id), gatherForeign(s.foreign))
+	err = errors.Join(gatherBridged(s.crowd), s.gatherMapped(id, "nftables"), gatherForeign(s.foreign))
 	return func() error {
 		return errors.Join(disperseBridged(s.crowd), s.disperseMapped(), disperseForeign(s.foreign))
 	}, err
@@ -56,12 +56,12 @@ func disperseBridged(n int) error {
 	return errors.Join(nat.GC(crowded, nil), spoof.GC(crowded, nil))
 }
 
-// gatherMapped gives attachments a host port each, in nftables.
-func (s scenario) gatherMapped(id string) error {
+// gatherMapped gives attachments a host port each.
+func (s scenario) gatherMapped(id, backend string) error {
 	for i := range s.mapped {
-		conf := fmt.Sprintf(`{"cniVersion":"1.1.0","name":%q,"type":"portmap","backend":"nftables",
+		conf := fmt.Sprintf(`{"cniVersion":"1.1.0","name":%q,"type":"portmap","backend":%q,
 			"runtimeConfig":{"portMappings":[{"hostPort":%d,"containerPort":80,"protocol":"tcp"}]},
-			"prevResult":{"cniVersion":"1.1.0","ips":[{"address":"10.1.%d.%d/16"}]}}`, crowded, 10_000+i, 128+i>>8, i&0xff)
+			"prevResult":{"cniVersion":"1.1.0","ips":[{"address":"10.1.%d.%d/16"}]}}`, crowded, backend, 10_000+i, 128+i>>8, i&0xff)
 		args := &skel.CmdArgs{ContainerID: fmt.Sprintf("container%d", i), Netns: netnsFolder + "/" + id, IfName: "eth0", StdinData: []byte(conf)}
 		if _, err := portmap.Plugin.Run("ADD", args); err != nil {
 			return fmt.Errorf("map a port: %w", err)

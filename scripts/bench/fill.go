@@ -31,12 +31,21 @@ func fullSizes(divisor int) sizes {
 	}
 }
 
-// fill makes what there is of one side on the node of the process.
-func (n sizes) fill(what string) error {
-	if what == "others" {
-		return n.fillOthers()
+// fill makes what there is on the node of the process: of others, of ours, or of what is
+// to grow.
+func fill(what string, divisor, number int) error {
+	switch what {
+	case "others":
+		return fullSizes(divisor).fillOthers()
+	case "ours":
+		return fullSizes(divisor).fillOurs()
 	}
-	return n.fillOurs()
+	for _, g := range growths() {
+		if g.of == what {
+			return g.fill(number)
+		}
+	}
+	return fmt.Errorf("nothing is called %q", what)
 }
 
 // fillOthers makes what others have on a node: each kind by one process.
@@ -62,7 +71,7 @@ func (n sizes) fillOurs() error {
 	return errors.Join(append(errs,
 		pipe(n.bridgePorts(), "ip", "-batch", "-"),
 		gatherBridged(n.elements),
-		scenario{mapped: n.elements}.gatherMapped(crowded),
+		scenario{mapped: n.elements}.gatherMapped(crowded, "nftables"),
 		gatherForwarded(n.elements),
 	)...)
 }
@@ -174,11 +183,11 @@ func (n sizes) bridgePorts() string {
 
 // fillHere runs this program again, in the namespaces of the thread: what plugins do by
 // goroutines needs a process of its own there.
-func fillHere(what string, divisor int) error {
-	cmd := command("/proc/self/exe", "-fill", what, "-d", fmt.Sprint(divisor))
+func fillHere(what string, amount ...string) error {
+	cmd := command("/proc/self/exe", append([]string{"-fill", what}, amount...)...)
 	cmd.Stdout = os.Stderr
 	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("fill the node with what is of %s: %w", what, err)
+		return fmt.Errorf("fill the node with %s: %w", what, err)
 	}
 	return nil
 }

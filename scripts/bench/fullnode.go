@@ -86,6 +86,7 @@ func (b *bench) runFull(only string, divisor int) error {
 			return fmt.Errorf("%s: %w", v.name, err)
 		}
 		f.print(os.Stdout, v.name, scenarios)
+		b.figures = append(b.figures, f.figures(v.name)...)
 	}
 	return nil
 }
@@ -132,7 +133,7 @@ func (f *fullNode) run(scenarios []scenario) error {
 		return err
 	}
 	for _, k := range []kind{onlyOurs, full} {
-		if err := f.nodes[k].Do(func() error { return fillHere("ours", f.divisor) }); err != nil {
+		if err := f.nodes[k].Do(func() error { return fillHere("ours", f.less()...) }); err != nil {
 			return err
 		}
 	}
@@ -143,15 +144,18 @@ func (f *fullNode) run(scenarios []scenario) error {
 // node, and what others have there.
 func (f *fullNode) prepare(k kind) error {
 	for _, id := range []string{measured, crowded} {
-		if err := command("ip", "netns", "add", id).Run(); err != nil {
-			return fmt.Errorf("add network namespace %q: %w", id, err)
+		if err := addNamespace(id); err != nil {
+			return err
 		}
 	}
 	if k != full {
 		return nil
 	}
-	return fillHere("others", f.divisor)
+	return fillHere("others", f.less()...)
 }
+
+// less is by how much a node has less, for who fills it.
+func (f *fullNode) less() []string { return []string{"-d", fmt.Sprint(f.divisor)} }
 
 // repeat takes the nodes and the sides in turns.
 func (f *fullNode) repeat(scenarios []scenario, rounds int, step func(visit, bool) error) error {

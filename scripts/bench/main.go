@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+
+	"github.com/containernetworking/plugins/scripts/bench/figures"
 )
 
 func main() {
@@ -19,7 +21,10 @@ func main() {
 	only := flag.String("c", "", "regular expression for the cases")
 	full := flag.Bool("full-node", false, "measure on a full node")
 	divisor := flag.Int("d", 1, "by which a full node has less")
-	what := flag.String("fill", "", "only fill the node with what is of ours or others")
+	growing := flag.Bool("growth", false, "measure beside ever more of one thing")
+	file := flag.String("json", "", "file for the figures in JSON")
+	what := flag.String("fill", "", "only fill the node with what is of ours or others, or grows")
+	number := flag.Int("number", 1, "how many there are of what grows")
 	flag.Parse()
 	for _, side := range []side{{oursSide, *binaries}, {bundleSide, *bundle}, {otherSide, *others}} {
 		if side.bin != "" {
@@ -29,18 +34,22 @@ func main() {
 	var err error
 	switch {
 	case *what != "":
-		err = fullSizes(*divisor).fill(*what)
+		err = fill(*what, *divisor, *number)
 	case *full:
 		err = b.runFull(*only, *divisor)
+	case *growing:
+		err = b.runGrowth(*only)
 	default:
-		err = b.run(*only)
+		if err = b.run(*only); err == nil {
+			b.print(os.Stdout)
+		}
+	}
+	if err == nil && *file != "" {
+		err = figures.Write(*file, b.figures)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
-	}
-	if *what == "" && !*full {
-		b.print(os.Stdout)
 	}
 }
 
@@ -59,5 +68,6 @@ func (b *bench) run(only string) error {
 			return fmt.Errorf("%s: %w", s.name, err)
 		}
 	}
+	b.figures = b.results.figures()
 	return nil
 }

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/containernetworking/plugins/scripts/bench/figures"
 )
 
 const netnsFolder = "/run/netns"
@@ -23,6 +25,7 @@ type bench struct {
 	idle       string
 	iterations int
 	results    results
+	figures    []figures.Figure
 }
 
 // side is a set of plugins.
@@ -162,12 +165,19 @@ func addNamespaces(n int) ([]string, error) {
 	var ids []string
 	for i := range n {
 		id := fmt.Sprintf("bench%d", i)
-		if err := command("ip", "netns", "add", id).Run(); err != nil {
-			return nil, fmt.Errorf("add network namespace %q: %w", id, err)
+		if err := addNamespace(id); err != nil {
+			return nil, err
 		}
 		ids = append(ids, id)
 	}
 	return ids, nil
+}
+
+func addNamespace(id string) error {
+	if err := command("ip", "netns", "add", id).Run(); err != nil {
+		return fmt.Errorf("add network namespace %q: %w", id, err)
+	}
+	return nil
 }
 
 func deleteNamespaces(ids []string) error {
