@@ -77,6 +77,7 @@ check_statically() {
 	go vet ./...
 	run_staticcheck
 	(cd integration/runtimes && go vet ./... && run_staticcheck)
+	(cd scripts/report && go vet ./... && run_staticcheck)
 	shellcheck -x ./*.sh scripts/*.sh scripts/cluster/*.sh scripts/release/maintainer/*.sh scripts/uml-init findings/*.sh .ci/run
 	check_architectures
 }
@@ -164,7 +165,7 @@ cluster) run_tests -also "integration/runtimes ./cluster" ;;
 	also=()
 	if (($# == 0)); then
 		check_statically
-		also=(-also "integration/runtimes -short -skip=TestKilledAmid ./containerd")
+		also=(-also "integration/runtimes -short -skip=TestKilledAmid ./containerd" -also "scripts/report ./...")
 		set -- ./...
 	fi
 	run_tests "${also[@]}" "$@"

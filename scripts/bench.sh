@@ -2,6 +2,7 @@
 # bench.sh [-n ITERATIONS] [-c CASES] [OTHER_BIN_DIR]
 # bench.sh --full-node [-n ITERATIONS] [-c BACKENDS] [-d DIVISOR] [OTHER_BIN_DIR]
 # bench.sh --runtime [-n PODS] [OTHER_BIN_DIR]
+# bench.sh --report DIR [-n ITERATIONS] [-c CASES] [-d DIVISOR] [OTHER_BIN_DIR]
 #
 # Measures ADD, CHECK and DEL of the plugins, of the same in one binary (the bundle), and
 # of those in OTHER_BIN_DIR (as /usr/lib/cni), in turns, and prints Markdown tables:
@@ -15,7 +16,11 @@
 # With --runtime it asks a containerd, which it builds first, for pods with the full chain of plugins,
 # and for pods on the host's network: how long RunPodSandbox and StopPodSandbox take.
 #
-#   -n ITERATIONS  calls of each verb (100), or pods of each kind (30)
+# With --report it measures calls, on a full node as well, and beside ever more leases, ports and
+# Services, and writes to DIR what it found: report.json, report.md and charts. This takes about ten
+# minutes, on a machine that should do nothing else.
+#
+#   -n ITERATIONS  calls of each verb (100; 24 for a report), or pods of each kind (30)
 #   -c CASES       only the cases, or backends, whose name matches the regular expression
 #   -d DIVISOR     a full node has so many times less, for a quick look (1)
 set -euo pipefail
@@ -61,18 +66,42 @@ measure_pods() {
 	scripts/machine.sh "$work/bench" "${arguments[@]}" -containerd "$(build_folder)/bin" "${plugins[@]}"
 }
 
-# measure_calls measures calls of the plugins.
+# bench measures calls of the plugins, in namespaces of its own.
+bench() {
+	TMPDIR=$work isolated "$work/bench" -ours "$work/ours" -bundle "$work/linked" -other "$other" -idle "$work/idle" "$@"
+}
+
 measure_calls() {
-	[[ ! $other ]] || arguments+=(-other "$other")
+	build_bench
+	bench "${arguments[@]}"
+}
+
+build_bench() {
 	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w' -o "$work/" ./scripts/bench ./scripts/bench/idle
-	TMPDIR=$work isolated "$work/bench" -ours "$work/ours" -bundle "$work/linked" -idle "$work/idle" "${arguments[@]}"
+}
+
+# measure_report measures what a report is about, and writes it. A full node takes long to fill, and
+# calls of the other plugins take seconds there: few are enough.
+measure_report() {
+	build_bench
+	(cd scripts/report && go build -buildvcs=false -o "$work/report" .)
+	bench -n 24 -json "$work/calls.json" "${arguments[@]}"
+	bench -growth -n 24 -json "$work/growth.json" "${arguments[@]}"
+	bench -full-node -n 4 -c '^(nftables|iptables, nf_tables)$' -json "$work/node.json" "${arguments[@]}"
+	"$work/report" -repository "$repo" -other "$other" -out "$report" "$work"/{calls,growth,node}.json
 }
 
 readonly runtime_requirements=(runc:runc busybox:busybox-static)
-arguments=() measure=measure_calls other=
+arguments=() measure=measure_calls other='' report=''
 case ${1-} in
 --full-node) arguments+=(-full-node) && shift ;;
 --runtime) measure=measure_pods && shift ;;
+--report)
+	(($# > 1)) || usage 2
+	mkdir -p "$2"
+	report=$(realpath "$2") measure=measure_report
+	shift 2
+	;;
 esac
 while getopts :n:c:d:h option; do
 	case $option in
@@ -86,7 +115,7 @@ shift $((OPTIND - 1))
 (($# == 0)) || other=$(realpath -e "$1")
 need_root "it makes network namespaces"
 need_go
-[[ ${arguments[0]-} != -full-node ]] || install_missing iptables:iptables nft:nftables conntrack:conntrack
+[[ ${arguments[0]-} != -full-node && ! $report ]] || install_missing iptables:iptables nft:nftables conntrack:conntrack
 
 cd "$repo"
 ./build_linux.sh >/dev/null
