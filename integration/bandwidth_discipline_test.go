@@ -14,15 +14,20 @@ import (
 
 // withDiscipline returns a node whose kernel has the discipline, with a container's call
 // that asks for it, and for limits that fill queues.
-func withDiscipline(t *testing.T, discipline string) (*limited, node.Call) {
+func withDiscipline(t testing.TB, discipline string) (*limited, node.Call) {
 	t.Helper()
-	if probe := node.New(t); probe.Exec(t, "sh", "-c", "tc qdisc add dev lo root "+discipline+" 2>/dev/null || echo lacking") != "" {
-		t.Skip("kernel lacks " + discipline)
-	}
+	needsDiscipline(t, discipline)
 	l := newLimited(t, "veth")
 	l.connect(t, "veth", 1500)
 	limits := l.with(`{"ingressRate": 4000000, "ingressBurst": 131072, "egressRate": 4000000, "egressBurst": 131072}`)
 	return l, limits.With("latency", []byte("300")).With("discipline", []byte(strconv.Quote(discipline)))
+}
+
+func needsDiscipline(t testing.TB, discipline string) {
+	t.Helper()
+	if probe := node.New(t); probe.Exec(t, "sh", "-c", "tc qdisc add dev lo root "+discipline+" 2>/dev/null || echo lacking") != "" {
+		t.Skip("kernel lacks " + discipline)
+	}
 }
 
 // The discipline is in both buckets; CHECK misses it, and nothing is left of it.
@@ -47,6 +52,12 @@ func TestBandwidthDiscipline(t *testing.T) {
 					t.Errorf("CHECK: %v, want %s", err, want)
 				}
 				l.Must(t, "ADD", call)
+			}
+			call = call.With("unshapedSubnets", []byte(someSubnets))
+			l.Must(t, "CHECK", call.With("prevResult", l.Must(t, "ADD", call)))
+			l.Exec(t, "tc", "qdisc", "del", "dev", "hc", "parent", "1:1")
+			if err := l.Run(t, "CHECK", call).Err(); err == nil || err.Error() != fmt.Sprintf("interface hc has no qdisc %s in its tbf", discipline) {
+				t.Errorf("CHECK: %v", err)
 			}
 			l.Must(t, "DEL", call)
 			if diff := hoststate.Diff(before, l.State(t), node.Lasting()); diff != "" {
@@ -85,7 +96,7 @@ func TestBandwidthLatency(t *testing.T) {
 }
 
 // ping returns the median of the times of answers, in milliseconds.
-func (l *limited) ping(t *testing.T, address string) float64 {
+func (l *limited) ping(t testing.TB, address string) float64 {
 	t.Helper()
 	out := l.Exec(t, "ping", "-c", "25", "-i", "0.1", "-W", "2", address)
 	var times []float64

@@ -63,7 +63,7 @@ func shapeable(kind string) wiring {
 }
 
 // needed skips the test on a kernel without the links.
-func (w wiring) needed(t *testing.T, n *node.Node) {
+func (w wiring) needed(t testing.TB, n *node.Node) {
 	t.Helper()
 	n.Container(t, "probe")
 	script := strings.ReplaceAll(w.host+"\n"+w.container, "NAME", "probe")
@@ -103,7 +103,7 @@ type limited struct {
 	call      node.Call
 }
 
-func newLimited(t *testing.T, kind string) *limited {
+func newLimited(t testing.TB, kind string) *limited {
 	t.Helper()
 	shapeable(kind).needed(t, node.New(t))
 	s, n := bandwidthSubject(kind), node.New(t)

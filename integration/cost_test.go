@@ -18,7 +18,7 @@ var costVerbs = []string{"first", "ADD", "CHECK", "STATUS", "repair", "GC", "DEL
 func TestCosts(t *testing.T) {
 	t.Parallel()
 	allowed := allowedCosts(t)
-	eachOf(t, append(append(masqueraded(), unlimited(), hostInterfaceSubject()), subjects...), func(t *testing.T, s subject) {
+	eachOf(t, append(append(masqueraded(), unlimited(), subnetsSubject(), hostInterfaceSubject()), subjects...), func(t *testing.T, s subject) {
 		for _, isCrowded := range []bool{false, true} {
 			name := "empty"
 			if isCrowded {

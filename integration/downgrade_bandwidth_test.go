@@ -20,6 +20,7 @@ func TestDowngradeBandwidth(t *testing.T) {
 	for name, keys := range map[string]string{
 		"both directions": `"runtimeConfig": {"bandwidth": {"ingressRate": 8000000, "ingressBurst": 800000, "egressRate": 8000000, "egressBurst": 800000}}`,
 		"egress":          `"egressRate": 8000000, "egressBurst": 800000`,
+		"subnets":         `"egressRate": 8000000, "egressBurst": 800000, "shapedSubnets": ["10.1.0.0/16", "fd00::/8"]`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -41,6 +41,7 @@ func TestStatusRemembers(t *testing.T) {
 	}{
 		{call: network("bandwidth", `, "ingressRate": 8000, "ingressBurst": 8000`), tries: true},
 		{call: network("bandwidth", `, "ingressRate": 8000, "ingressBurst": 8000, "egressRate": 8000, "egressBurst": 8000`), tries: true},
+		{call: network("bandwidth", `, "egressRate": 8000, "egressBurst": 8000, "shapedSubnets": ["10.0.0.0/8"]`), tries: true},
 		{call: network("bandwidth", `, "ingressRate": 0, "capabilities": {"bandwidth": true}`)},
 		{call: network("vrf", `, "vrfname": "red"`), tries: true, needs: func(t *testing.T, n *node.Node) { needsDriver(t, n, "vrf") }},
 		{call: network("dummy", ""), tries: true, needs: func(t *testing.T, n *node.Node) { needsDriver(t, n, "dummy") }},

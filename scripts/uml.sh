@@ -20,7 +20,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 readonly modules=(
 	dummy ipvlan vrf 8021q macvlan veth bridge br_netfilter tun ifb sctp
-	sch_tbf sch_fq_codel sch_cake sch_ingress cls_u32 act_mirred
+	sch_tbf sch_htb sch_fq_codel sch_cake sch_ingress cls_u32 act_mirred
 )
 
 memory=2G

@@ -3,6 +3,8 @@
 package bandwidth
 
 import (
+	"cmp"
+
 	current "github.com/containernetworking/cni/pkg/types/100"
 	"github.com/containernetworking/cni/pkg/version"
 
@@ -82,7 +84,7 @@ func (c *Conf) Check(a *chained.Attachment) error {
 		leaves, arrives := c.buckets(s)
 		var errs []error
 		if leaves != nil {
-			errs = append(errs, leaves.check(s.Namespace, s.link))
+			errs = append(errs, leaves.checkLeaving(s.Namespace, s.link))
 		}
 		if arrives != nil {
 			err := arrives.checkArrivals(s, a.Attachment)
@@ -99,13 +101,14 @@ func (c *Conf) Check(a *chained.Attachment) error {
 // the runtime are what some attachments ask for; and a limit in one direction alone
 // needs a device at some kinds of interfaces only.
 func (c *Conf) Available() error {
-	some := newBucket(1, 1, 1)
-	some.discipline = c.Discipline
-	switch {
-	case c.ingress == nil && c.egress == nil:
+	limit := cmp.Or(c.ingress, c.egress)
+	if limit == nil {
 		return nil
-	case c.ingress == nil || c.egress == nil:
-		return record.Able(c.takes("tbf"), Conf{ingress: some}.try)
+	}
+	some := newBucket(1, 1, 1)
+	some.discipline, some.scope = limit.discipline, limit.scope
+	if c.ingress == nil || c.egress == nil {
+		return record.Able(some.takes("tbf"), Conf{ingress: some}.try)
 	}
 	host, err := link.Host()
 	if err != nil {
@@ -115,15 +118,18 @@ func (c *Conf) Available() error {
 	if err := host.Supports(ifbKind); err != nil {
 		return err
 	}
-	return record.Able(c.takes("tbf-ifb"), Conf{ingress: some, egress: some}.try)
+	return record.Able(some.takes("tbf-ifb"), Conf{ingress: some, egress: some}.try)
 }
 
-// takes is the name of what limits take of the kernel, with the discipline.
-func (c *Conf) takes(name string) string {
-	if c.Discipline == "" {
-		return name
+// takes is the name of what a limit takes of the kernel.
+func (b *bucket) takes(name string) string {
+	if b.discipline != "" {
+		name += "-" + string(b.discipline)
 	}
-	return name + "-" + string(c.Discipline)
+	if !b.scope.isAll() {
+		name += "-subnets"
+	}
+	return name
 }
 
 // try shapes an interface in a namespace of its own: that the kernel has what it

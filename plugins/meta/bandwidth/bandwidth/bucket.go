@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
@@ -23,6 +24,8 @@ type bucket struct {
 	burst uint64
 	// discipline orders what waits.
 	discipline discipline
+	// scope is the traffic that is limited.
+	scope scope
 }
 
 // newBucket takes a rate in bytes per second, a burst in bytes, less than 4 GiB, and
@@ -70,18 +73,27 @@ func (b *bucket) upstreams() tbf {
 // handle is that of the queueing disciplines which the plugin makes, as upstream's.
 var handle = netlink.MakeHandle(1, 0)
 
-// apply lets what leaves through the interface pass the bucket. A queueing
+// apply lets all that leaves through the interface pass the bucket. A queueing
 // discipline that somebody else has put there is unix.EEXIST.
 func (b *bucket) apply(n *link.Namespace, l netlink.Link) error {
-	if err := b.tbf().put(n, l); err != nil {
+	if err := b.tbf().put(n, l, netlink.HANDLE_ROOT); err != nil {
 		return err
 	}
 	return b.discipline.apply(n, l)
 }
 
-func (t tbf) put(n *link.Namespace, l netlink.Link) error {
+// applyToLeaving limits what leaves through the interface, as far as the bucket is about it.
+func (b *bucket) applyToLeaving(n *link.Namespace, l netlink.Link) error {
+	if b.scope.isAll() {
+		return b.apply(n, l)
+	}
+	return b.applyToScope(n, l)
+}
+
+// put makes it what parent has.
+func (t tbf) put(n *link.Namespace, l netlink.Link, parent uint32) error {
 	err := n.QdiscAdd(&netlink.Tbf{
-		QdiscAttrs: netlink.QdiscAttrs{LinkIndex: l.Attrs().Index, Handle: handle, Parent: netlink.HANDLE_ROOT},
+		QdiscAttrs: netlink.QdiscAttrs{LinkIndex: l.Attrs().Index, Handle: handle, Parent: parent},
 		Rate:       t.rate,
 		Limit:      t.limit,
 		Buffer:     t.buffer,
@@ -98,11 +110,11 @@ func (t tbf) put(n *link.Namespace, l netlink.Link) error {
 // removeBucket takes it away, as far as it is there.
 func removeBucket(n *link.Namespace, l netlink.Link) error {
 	q, err := n.Qdisc(l, netlink.HANDLE_ROOT)
-	if err != nil || !isBucket(q) || q.Handle != handle {
+	if err != nil || !(isBucket(q) && q.Handle == handle || isClassifier(q)) {
 		return err
 	}
-	attrs := netlink.QdiscAttrs{LinkIndex: l.Attrs().Index, Handle: handle, Parent: netlink.HANDLE_ROOT}
-	if err := deleteQdisc(n, l, &netlink.Tbf{QdiscAttrs: attrs}); err != nil {
+	attrs := netlink.QdiscAttrs{LinkIndex: l.Attrs().Index, Handle: q.Handle, Parent: netlink.HANDLE_ROOT}
+	if err := deleteQdisc(n, l, &netlink.GenericQdisc{QdiscAttrs: attrs, QdiscType: q.Kind}); err != nil {
 		return fmt.Errorf("delete qdisc of %q: %w", l.Attrs().Name, err)
 	}
 	return nil
@@ -127,28 +139,39 @@ func isBucket(q *link.Qdisc) bool { return q != nil && q.Kind == "tbf" }
 // check returns one error for all in which the interface's bucket differs.
 func (b *bucket) check(n *link.Namespace, l netlink.Link) error {
 	name := l.Attrs().Name
-	have, err := bucketOf(n, l)
+	have, err := bucketOf(n, l, netlink.HANDLE_ROOT)
 	if err != nil {
 		return err
 	}
-	differs := func(what string, have, want, upstreams uint64) error {
-		if have == want || have == upstreams {
-			return nil
-		}
-		return fmt.Errorf("interface %s has %s %d, expected %d", name, what, have, want)
-	}
 	want, theirs := b.tbf(), b.upstreams()
 	return plugin.Join(
-		differs("rate in B/s", have.rate, want.rate, theirs.rate),
-		differs("limit in B", uint64(have.limit), uint64(want.limit), uint64(theirs.limit)),
-		differs("burst in ns", have.burst(), want.burst(), theirs.burst()),
+		differs(name, "rate in B/s", have.rate, want.rate, theirs.rate),
+		differs(name, "limit in B", uint64(have.limit), uint64(want.limit), uint64(theirs.limit)),
+		differs(name, "burst in ns", have.burst(), want.burst(), theirs.burst()),
 		b.discipline.check(n, l))
 }
 
-// bucketOf returns the interface's bucket.
-func bucketOf(n *link.Namespace, l netlink.Link) (tbf, error) {
+// checkLeaving does so for what applyToLeaving does.
+func (b *bucket) checkLeaving(n *link.Namespace, l netlink.Link) error {
+	if b.scope.isAll() {
+		return b.check(n, l)
+	}
+	return b.checkScope(n, l)
+}
+
+// differs returns an error if a number of an interface's limit is none of those that are right, of
+// which the first one is to be named.
+func differs(name, what string, have uint64, right ...uint64) error {
+	if slices.Contains(right, have) {
+		return nil
+	}
+	return fmt.Errorf("interface %s has %s %d, expected %d", name, what, have, right[0])
+}
+
+// bucketOf returns the interface's bucket that parent has.
+func bucketOf(n *link.Namespace, l netlink.Link, parent uint32) (tbf, error) {
 	name := l.Attrs().Name
-	q, err := n.Qdisc(l, netlink.HANDLE_ROOT)
+	q, err := n.Qdisc(l, parent)
 	if err != nil {
 		return tbf{}, err
 	}

@@ -12,9 +12,11 @@ type Conf struct {
 	// Limits are what a network gives all its containers. They hold if there is any
 	// of their keys, even one that is 0; else the runtime's do.
 	*Limits
+	// Subnets hold for the runtime's limits, too, unless it has some itself.
+	Subnets
 	// RuntimeConfig is the runtime's (capability "bandwidth").
 	RuntimeConfig struct {
-		Bandwidth *Limits `json:"bandwidth"`
+		Bandwidth *Asked `json:"bandwidth"`
 	} `json:"runtimeConfig"`
 	// Latency is the longest that a packet may wait for its turn, in milliseconds;
 	// one that would wait longer is dropped. Default: 25.
@@ -31,6 +33,12 @@ type Conf struct {
 	// ingress and egress are the valid outcome. nil means no limit.
 	ingress, egress *bucket
 	maxBurst        maxBurst
+}
+
+// Asked is what a runtime asks for.
+type Asked struct {
+	Limits
+	Subnets
 }
 
 // Limits are how much a container may receive (ingress) and send (egress). A rate
@@ -69,18 +77,30 @@ func (c *Conf) Validate() error {
 	if err := c.Discipline.validate(); err != nil {
 		return err
 	}
-	limits := c.Limits
-	if limits == nil {
-		limits = c.RuntimeConfig.Bandwidth
+	limits, subnets := c.Limits, c.Subnets
+	if limits == nil && c.RuntimeConfig.Bandwidth != nil {
+		limits = &c.RuntimeConfig.Bandwidth.Limits
+		if !c.RuntimeConfig.Bandwidth.Subnets.isEmpty() {
+			subnets = c.RuntimeConfig.Bandwidth.Subnets
+		}
 	}
-	if limits == nil {
-		return nil
+	scope, err := subnets.scope()
+	if err != nil || limits == nil {
+		return err
 	}
 	if c.ingress, err = c.bucket(limits.IngressRate, limits.IngressBurst); err != nil {
 		return err
 	}
-	c.egress, err = c.bucket(limits.EgressRate, limits.EgressBurst)
-	return err
+	if c.egress, err = c.bucket(limits.EgressRate, limits.EgressBurst); err != nil {
+		return err
+	}
+	if c.ingress != nil {
+		c.ingress.scope = scope.by(source)
+	}
+	if c.egress != nil {
+		c.egress.scope = scope.by(destination)
+	}
+	return nil
 }
 
 // bucket returns a valid limit, nil for none.

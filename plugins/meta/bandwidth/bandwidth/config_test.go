@@ -3,6 +3,7 @@ package bandwidth
 import (
 	"encoding/json"
 	"math"
+	"net"
 	"strings"
 	"testing"
 
@@ -47,8 +48,37 @@ func TestConf(t *testing.T) {
 			continue
 		}
 		got, want := []*bucket{c.ingress, c.egress}, []*bucket{test.ingress, test.egress}
-		if diff := cmp.Diff(want, got, cmp.AllowUnexported(bucket{})); diff != "" {
+		if diff := cmp.Diff(want, got, cmp.AllowUnexported(bucket{}, scope{})); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", test.keys, diff)
+		}
+	}
+}
+
+// What a network says of subnets holds for the runtime's limits, unless the runtime says something
+// itself. What the container receives comes from there, what it sends goes there.
+func TestSubnets(t *testing.T) {
+	t.Parallel()
+	const limits = `"ingressRate": 800, "ingressBurst": 80, "egressRate": 1600, "egressBurst": 160`
+	network := func(text string) []*net.IPNet {
+		_, n, _ := net.ParseCIDR(text)
+		return []*net.IPNet{n}
+	}
+	for keys, want := range map[string]scope{
+		limits + `, "shapedSubnets": []`:                                                                                 {},
+		limits + `, "shapedSubnets": ["192.0.2.9/24"], "unshapedSubnets": []`:                                            {networks: network("192.0.2.0/24"), only: true},
+		limits + `, "unshapedSubnets": ["2001:db8::/32"]`:                                                                {networks: network("2001:db8::/32")},
+		`"unshapedSubnets": ["10.0.0.0/8"], "runtimeConfig": {"bandwidth": {` + limits + `}}`:                            {networks: network("10.0.0.0/8")},
+		`"unshapedSubnets": ["10.0.0.0/8"], "runtimeConfig": {"bandwidth": {"shapedSubnets": ["::/0"], ` + limits + `}}`: {networks: network("::/0"), only: true},
+		limits + `, "runtimeConfig": {"bandwidth": {"shapedSubnets": ["::/0"]}}`:                                         {},
+	} {
+		c, err := conf(keys)
+		if err != nil {
+			t.Errorf("%s: %v", keys, err)
+			continue
+		}
+		got := []scope{c.ingress.scope, c.egress.scope}
+		if diff := cmp.Diff([]scope{want.by(source), want.by(destination)}, got, cmp.AllowUnexported(scope{})); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", keys, diff)
 		}
 	}
 }
@@ -56,21 +86,24 @@ func TestConf(t *testing.T) {
 func TestInvalidConf(t *testing.T) {
 	t.Parallel()
 	for keys, want := range map[string]string{
-		`"ingressRate": 0, "ingressBurst": 123`:                "if burst is set, rate must also be set",
-		`"egressBurst": 1`:                                     "if burst is set, rate must also be set",
-		`"egressRate": 1`:                                      "if rate is set, burst must also be set",
-		`"runtimeConfig": {"bandwidth": {"ingressRate": 8}}`:   "if rate is set, burst must also be set",
-		`"ingressRate": 7, "ingressBurst": 8`:                  "rate cannot be less than 8 bit/s",
-		`"ingressRate": 8, "ingressBurst": 7`:                  "burst cannot be less than 8 bits",
-		`"egressRate": 8, "egressBurst": 34359738360`:          "burst cannot be more than 4GB",
-		`"egressRate": 8, "egressBurst": 34359738368`:          "burst cannot be more than 4GB",
-		`"defaultBurst": 7`:                                    "defaultBurst: burst cannot be less than 8 bits",
-		`"defaultBurst": 34359738368`:                          "defaultBurst: burst cannot be more than 4GB",
-		`"latency": 10001`:                                     "latency cannot be more than 10000 ms",
-		`"discipline": "sfq"`:                                  `discipline "sfq" is unknown: there are ["fq_codel" "cake"]`,
-		`"maxBurst": "soon"`:                                   `maxBurst is a number of bytes below 4GB, a text with a time up to 1s, such as "20ms", or "auto"`,
-		`"ingressRate": -1`:                                    "json: cannot unmarshal number -1 into Go struct field Conf.Limits.ingressRate of type uint64",
-		`"runtimeConfig": {"bandwidth": {"ingressRate": 8.5}}`: "json: cannot unmarshal number 8.5 into Go struct field Limits.runtimeConfig.bandwidth.ingressRate of type uint64",
+		`"ingressRate": 0, "ingressBurst": 123`:                        "if burst is set, rate must also be set",
+		`"egressBurst": 1`:                                             "if burst is set, rate must also be set",
+		`"egressRate": 1`:                                              "if rate is set, burst must also be set",
+		`"runtimeConfig": {"bandwidth": {"ingressRate": 8}}`:           "if rate is set, burst must also be set",
+		`"ingressRate": 7, "ingressBurst": 8`:                          "rate cannot be less than 8 bit/s",
+		`"ingressRate": 8, "ingressBurst": 7`:                          "burst cannot be less than 8 bits",
+		`"egressRate": 8, "egressBurst": 34359738360`:                  "burst cannot be more than 4GB",
+		`"egressRate": 8, "egressBurst": 34359738368`:                  "burst cannot be more than 4GB",
+		`"defaultBurst": 7`:                                            "defaultBurst: burst cannot be less than 8 bits",
+		`"defaultBurst": 34359738368`:                                  "defaultBurst: burst cannot be more than 4GB",
+		`"latency": 10001`:                                             "latency cannot be more than 10000 ms",
+		`"discipline": "sfq"`:                                          `discipline "sfq" is unknown: there are ["fq_codel" "cake"]`,
+		`"shapedSubnets": ["::/0"], "unshapedSubnets": ["10.0.0.0/8"]`: "shapedSubnets and unshapedSubnets exclude each other",
+		`"unshapedSubnets": ["10.0.0.1"]`:                              `shapedSubnets, unshapedSubnets: "10.0.0.1" is no network in CIDR notation`,
+		`"shapedSubnets": [""` + strings.Repeat(`, ""`, 1000) + `]`:    "there cannot be more than 1000 shapedSubnets or unshapedSubnets",
+		`"maxBurst": "soon"`:                                           `maxBurst is a number of bytes below 4GB, a text with a time up to 1s, such as "20ms", or "auto"`,
+		`"ingressRate": -1`:                                            "json: cannot unmarshal number -1 into Go struct field Conf.Limits.ingressRate of type uint64",
+		`"runtimeConfig": {"bandwidth": {"ingressRate": 8.5}}`:         "json: cannot unmarshal number 8.5 into Go struct field Asked.runtimeConfig.bandwidth.Limits.ingressRate of type uint64",
 	} {
 		if _, err := conf(keys); err == nil || err.Error() != want {
 			t.Errorf("%s:\ngot  %v\nwant %s", keys, err, want)

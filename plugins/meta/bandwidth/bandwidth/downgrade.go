@@ -79,7 +79,7 @@ func moveInside(host *link.Namespace, l, device netlink.Link) error {
 	defer container.Close()
 	end, err := container.LinkByIndex(link.PeerIndex(l))
 	if err == nil {
-		err = copyBucket(host, device, container, end)
+		err = copyBucket(host, l, device, container, end)
 	}
 	if err != nil {
 		return fmt.Errorf("move the limit of %s: %w", device.Attrs().Name, err)
@@ -90,29 +90,45 @@ func moveInside(host *link.Namespace, l, device netlink.Link) error {
 	return host.Delete(device.Attrs().Name, ifbKind)
 }
 
-// copyBucket does nothing where there is one, as a downgrade that was killed leaves it.
-func copyBucket(from *link.Namespace, device netlink.Link, to *link.Namespace, l netlink.Link) error {
-	have, err := bucketOf(from, device)
+// copyBucket does nothing where there is one, as a downgrade that was killed leaves it. Which of the
+// traffic it limits is told by the filters of the host's end.
+func copyBucket(from *link.Namespace, hostEnd, device netlink.Link, to *link.Namespace, l netlink.Link) error {
+	have, err := bucketOf(from, device, netlink.HANDLE_ROOT)
 	if err != nil {
 		return err
 	}
-	if there, err := bucketOf(to, l); err == nil && there == have {
-		return nil
-	}
-	if err := have.put(to, l); err != nil {
-		return err
-	}
+	b := &bucket{rate: have.rate, limit: uint64(have.limit), burst: have.burst()}
 	q, err := from.Qdisc(device, inBucket)
-	if err != nil || q == nil || !slices.Contains(disciplines(), q.Kind) {
+	if err != nil {
 		return err
 	}
-	return discipline(q.Kind).apply(to, l)
+	if q != nil && slices.Contains(disciplines(), q.Kind) {
+		b.discipline = discipline(q.Kind)
+	}
+	if b.scope, err = scopeOf(from, hostEnd); err != nil || b.checkLeaving(to, l) == nil {
+		return err
+	}
+	return b.applyToLeaving(to, l)
+}
+
+// scopeOf reads what of that which arrives at an interface is limited.
+func scopeOf(n *link.Namespace, l netlink.Link) (scope, error) {
+	filters, err := filtersOf(n, l, netlink.HANDLE_MIN_INGRESS)
+	if err != nil {
+		return scope{}, err
+	}
+	s := scope{end: destination}
+	for _, f := range ours(filters, func(f filter) bool { return f.class == ourMark }) {
+		s.networks = append(s.networks, f.parse())
+		s.only = f.device != 0
+	}
+	return s, nil
 }
 
 // isInside reports whether the bucket is where moveInside puts it.
 func (b *bucket) isInside(container *link.Namespace, ifName string) bool {
 	l, err := container.LinkByName(ifName)
-	return err == nil && b.check(container, l) == nil
+	return err == nil && b.checkLeaving(container, l) == nil
 }
 
 // beyond opens the namespace in which a pair has its other end.

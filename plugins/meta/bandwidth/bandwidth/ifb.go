@@ -160,14 +160,14 @@ func redirections(n *link.Namespace) (map[int][]int, error) {
 			continue
 		}
 		l := &netlink.GenericLink{LinkAttrs: netlink.LinkAttrs{Index: q.Attrs().LinkIndex}}
-		to, err := targets(n, l)
+		filters, err := filtersOf(n, l, netlink.HANDLE_MIN_INGRESS)
 		if link.IsNotFound(err) {
 			continue // gone meanwhile
 		}
 		if err != nil {
 			return nil, err
 		}
-		for _, index := range to {
+		for _, index := range targets(filters) {
 			users[index] = append(users[index], l.Index)
 		}
 	}

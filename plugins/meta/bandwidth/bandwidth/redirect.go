@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/vishvananda/netlink"
-	"golang.org/x/sys/unix"
 
 	"github.com/containernetworking/plugins/pkg/link"
 )
@@ -35,58 +34,31 @@ func addIngress(n *link.Namespace, l netlink.Link) error {
 	return nil
 }
 
-// lastPriority is that of the filter which the kernel asks last.
-const lastPriority = 0xffff
+// ourMark is the class that filters for networks have at an ingress qdisc, which has none: it
+// tells whose they are.
+var ourMark = netlink.MakeHandle(0xffff, 0x6277)
 
-// redirect sends what arrives at the interface to the device. Filters of others
-// come first: a redirection ends their row, and they may be there to drop
-// something. The interface has an ingress qdisc.
-func redirect(n *link.Namespace, l, device netlink.Link) error {
-	filters, err := filtersOf(n, l)
-	if err != nil {
-		return err
+// ways returns the filters that send what the bucket limits to the device, and let through
+// what it does not: a filter without an action ends their row.
+func (b *bucket) ways(device netlink.Link) []filter {
+	index := device.Attrs().Index
+	if b.scope.only {
+		return b.scope.filters(filter{class: ourMark, device: index}, filter{})
 	}
-	priority := uint16(lastPriority)
-	for slices.ContainsFunc(filters, func(f netlink.Filter) bool { return f.Attrs().Priority == priority }) {
-		priority--
-	}
-	err = n.FilterAdd(&netlink.U32{
-		FilterAttrs: netlink.FilterAttrs{
-			LinkIndex: l.Attrs().Index,
-			Parent:    netlink.HANDLE_MIN_INGRESS,
-			Priority:  priority,
-			Protocol:  unix.ETH_P_ALL,
-		},
-		Actions: []netlink.Action{netlink.NewMirredAction(device.Attrs().Index)},
-	})
-	if err != nil {
-		return fmt.Errorf("add filter to %q: %w", l.Attrs().Name, err)
-	}
-	return nil
+	return b.scope.filters(filter{class: ourMark}, filter{device: index})
 }
 
-func filtersOf(n *link.Namespace, l netlink.Link) ([]netlink.Filter, error) {
-	filters, err := n.FilterList(l, netlink.HANDLE_MIN_INGRESS)
-	if err != nil {
-		return nil, fmt.Errorf("list filters of %q: %w", l.Attrs().Name, err)
-	}
-	return filters, nil
+// redirect sends what arrives at the interface, as far as the bucket limits it, to the device. The
+// interface has an ingress qdisc.
+func (b *bucket) redirect(n *link.Namespace, l, device netlink.Link) error {
+	return add(n, l, netlink.HANDLE_MIN_INGRESS, b.ways(device))
 }
 
-// target returns the index of the device to which a filter redirects all packets,
-// 0 if it is gone.
+// target returns the index of the device to which a filter of ours redirects packets, 0 if it is
+// gone, or if the filter lets them through.
 func target(f netlink.Filter) (int, bool) {
-	u32, ok := f.(*netlink.U32)
-	if !ok || u32.Attrs().Protocol != unix.ETH_P_ALL || u32.Sel == nil ||
-		slices.ContainsFunc(u32.Sel.Keys, func(k netlink.TcU32Key) bool { return k.Mask != 0 }) {
-		return 0, false
-	}
-	for _, action := range u32.Actions {
-		if mirred, ok := action.(*netlink.MirredAction); ok && mirred.MirredAction == netlink.TCA_EGRESS_REDIR {
-			return mirred.Ifindex, true
-		}
-	}
-	return 0, false
+	have, ok := read(f)
+	return have.device, ok && (have.network == "" || have.class == ourMark)
 }
 
 // unredirect removes what redirects packets to the devices, or to one that is
@@ -97,7 +69,7 @@ func unredirect(n *link.Namespace, l netlink.Link, devices []netlink.Link) error
 	if err != nil || q == nil {
 		return err
 	}
-	filters, err := filtersOf(n, l)
+	filters, err := filtersOf(n, l, netlink.HANDLE_MIN_INGRESS)
 	if err != nil {
 		return err
 	}
@@ -137,7 +109,7 @@ func deleteFilter(n *link.Namespace, l netlink.Link, f netlink.Filter, others []
 	if err == nil {
 		return nil
 	}
-	have, unknown := filtersOf(n, l)
+	have, unknown := filtersOf(n, l, netlink.HANDLE_MIN_INGRESS)
 	is := func(other netlink.Filter) bool {
 		return other.Attrs().Priority == attrs.Priority && other.Attrs().Handle == handle
 	}
@@ -147,15 +119,14 @@ func deleteFilter(n *link.Namespace, l netlink.Link, f netlink.Filter, others []
 	return err
 }
 
-// targets returns the indexes of the devices to which the interface's filters
-// redirect all that arrives.
-func targets(n *link.Namespace, l netlink.Link) ([]int, error) {
-	filters, err := filtersOf(n, l)
+// targets returns the indexes of the devices to which an interface's filters redirect
+// what arrives.
+func targets(filters []netlink.Filter) []int {
 	var to []int
 	for _, f := range filters {
-		if index, ok := target(f); ok {
+		if index, ok := target(f); ok && index != 0 {
 			to = append(to, index)
 		}
 	}
-	return to, err
+	return to
 }

@@ -111,7 +111,7 @@ func (c *Conf) shape(s *site, a owner.Attachment) (device netlink.Link, err erro
 		}
 	}
 	if leaves != nil {
-		err = leaves.apply(s.Namespace, s.link)
+		err = leaves.applyToLeaving(s.Namespace, s.link)
 	}
 	return device, err
 }
@@ -144,7 +144,7 @@ func (b *bucket) applyToArrivals(s *site, a owner.Attachment) (netlink.Link, err
 			return nil, err
 		}
 	}
-	return device, redirect(s.Namespace, s.link, device)
+	return device, b.redirect(s.Namespace, s.link, device)
 }
 
 // checkArrivals returns one error for all in which the way through the device
@@ -154,20 +154,22 @@ func (b *bucket) checkArrivals(s *site, a owner.Attachment) error {
 	if err != nil {
 		return err
 	}
-	to, err := targets(s.Namespace, s.link)
+	filters, err := filtersOf(s.Namespace, s.link, netlink.HANDLE_MIN_INGRESS)
 	if err != nil {
 		return err
 	}
+	to := targets(filters)
 	used := slices.IndexFunc(made, func(d netlink.Link) bool { return slices.Contains(to, d.Attrs().Index) })
 	if used < 0 {
 		return fmt.Errorf("interface %s has no filter that redirects to a device of the attachment", s.link.Attrs().Name)
 	}
 	device := made[used]
+	have := ours(filters, func(f filter) bool { return f.class == ourMark || f.device == device.Attrs().Index })
 	var down error
 	if !isUp(device) {
 		down = fmt.Errorf("interface %s is down", device.Attrs().Name)
 	}
-	return plugin.Join(down, b.check(s.Namespace, device))
+	return plugin.Join(down, compare(s.link, have, b.ways(device)), b.check(s.Namespace, device))
 }
 
 // clear removes what an ADD has made, the devices last: they are what the others
