@@ -3,6 +3,7 @@
 # bench.sh --full-node [-n ITERATIONS] [-c BACKENDS] [-d DIVISOR] [OTHER_BIN_DIR]
 # bench.sh --runtime [-n PODS] [OTHER_BIN_DIR]
 # bench.sh --report DIR [-n ITERATIONS] [-c CASES] [-d DIVISOR] [OTHER_BIN_DIR]
+# bench.sh --shaping
 #
 # Measures ADD, CHECK and DEL of the plugins, of the same in one binary (the bundle), and
 # of those in OTHER_BIN_DIR (as /usr/lib/cni), in turns, and prints Markdown tables:
@@ -15,6 +16,9 @@
 #
 # With --runtime it asks a containerd, which it builds first, for pods with the full chain of plugins,
 # and for pods on the host's network: how long RunPodSandbox and StopPodSandbox take.
+#
+# With --shaping it has iperf3 use up limits of bandwidth, and measures what passes and how long ping
+# takes meanwhile, with each discipline: those that the kernel lacks on User-mode Linux, which is slower.
 #
 # With --report it measures calls, on a full node as well, and beside ever more leases, ports and
 # Services, and writes to DIR what it found: report.json, report.md and charts. This takes about ten
@@ -91,6 +95,17 @@ measure_report() {
 	"$work/report" -repository "$repo" -other "$other" -out "$report" "$work"/{calls,growth,node}.json
 }
 
+# measure_shaping measures limits. The benchmarks of Go say what the columns are.
+measure_shaping() {
+	local -r flags=(-test.run '^$' -test.bench Shaping -test.benchtime 1x)
+	install_missing iperf3:iperf3 linux.uml:user-mode-linux
+	go test -c -o "$work/shaping" ./integration
+	cd integration
+	CNI_TEST_BIN=$repo/bin "$work/shaping" "${flags[@]}" | tee "$work/measured"
+	grep -q '^BenchmarkShaping/cake' "$work/measured" ||
+		CNI_TEST_BIN=$repo/bin ../scripts/uml.sh -t 1200 "$work/shaping" "${flags[@]}"
+}
+
 readonly runtime_requirements=(runc:runc busybox:busybox-static)
 arguments=() measure=measure_calls other='' report=''
 case ${1-} in
@@ -102,6 +117,7 @@ case ${1-} in
 	report=$(realpath "$2") measure=measure_report
 	shift 2
 	;;
+--shaping) measure=measure_shaping && shift ;;
 esac
 while getopts :n:c:d:h option; do
 	case $option in
