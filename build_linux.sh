@@ -11,7 +11,8 @@ set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/scripts/lib.sh"
 
-readonly stamp=github.com/containernetworking/plugins/pkg/utils/buildversion.BuildVersion
+readonly module=github.com/containernetworking/plugins
+readonly version=$module/pkg/utils/buildversion.BuildVersion identity=$module/pkg/plugin.build
 
 export CGO_ENABLED=0 GOOS=${GOOS:-linux} LC_ALL=C
 
@@ -24,27 +25,56 @@ choose_folders() {
 	done
 }
 
+# identify sets build to a hash that no other build has: of the compiled packages that are
+# linked into the executables of other plugins, too, and of how they are linked. By it, plugins
+# know each other for parts of one build.
+identify() {
+	build=$(
+		{
+			go list -deps -export -f '{{.ImportPath}} {{.BuildID}}' -tags noskel -trimpath ./plugins/delegates | sed 's: .*/: :'
+			echo "$ldflags $*"
+		} | sha256sum
+	)
+	build=${build:0:40}
+}
+
+# stamp adds to flags what has the linker write that hash into the executable of a package,
+# and into its GNU build ID, with a name.
+stamp() {
+	local package=$1 name=$2
+	flags+=(-ldflags "$package=$ldflags -X $identity=$build -B 0x$build$(printf %s "$name" | od -An -tx1 | tr -d ' \n')")
+}
+
 # build compiles to bin/. A build depends on the sources alone, not on the state of
 # the repository around them, hence no -buildvcs. The tag is explained in pkg/plugin.
 build() {
 	local output=$1
 	shift
-	go build -tags noskel -trimpath -buildvcs=false -ldflags "$ldflags" -o "$output" "$@"
+	go build -tags noskel -trimpath -buildvcs=false "${flags[@]}" -o "$output" "$@"
 }
 
 build_bundle() {
 	local name
+	stamp ./plugins/bundle cni-plugins
 	build bin/cni-plugins "$@" ./plugins/bundle
 	for name in "${names[@]}"; do
 		ln -f bin/cni-plugins "bin/$name"
 	done
 }
 
+build_separate() {
+	local folder
+	for folder in "${folders[@]}"; do
+		stamp "$folder" "${folder##*/}"
+	done
+	build bin/ "$@" "${folders[@]}"
+}
+
 bundle='' ldflags='-s -w'
 while (($# > 0)); do
 	case $1 in
 	--bundle) bundle=1 ;;
-	--release) ldflags+=" -X $stamp=$(<"$repo/VERSION")" ;;
+	--release) ldflags+=" -X $version=$(<"$repo/VERSION")" ;;
 	-h | --help) usage 0 ;;
 	*) break ;;
 	esac
@@ -52,8 +82,9 @@ while (($# > 0)); do
 done
 need_go
 cd "$repo"
-folders=()
+folders=() flags=()
 choose_folders
+identify "$@"
 names=("${folders[@]##*/}")
 
 echo "Building plugins"
@@ -63,5 +94,5 @@ if [[ $bundle ]]; then
 	build_bundle "$@"
 else
 	rm -f bin/cni-plugins # of an earlier build with --bundle
-	build bin/ "$@" "${folders[@]}"
+	build_separate "$@"
 fi

@@ -53,8 +53,10 @@ func (p Plugin) With(name string, command func(args []string) error) Plugin {
 
 // Main runs the verb that the environment asks for and exits: with status 0, or
 // with status 1 and an error in JSON on standard output. Without a verb it runs
-// the command that the first argument names.
-func Main(p Plugin) {
+// the command that the first argument names. Delegates are the plugins that it calls, if they
+// are of the same build, without starting a process.
+func Main(p Plugin, delegates ...*Plugin) {
+	siblings = append(siblings, delegates...)
 	if isCommand() {
 		os.Exit(p.command(os.Args[1:], os.Stderr))
 	}

@@ -18,7 +18,7 @@ import (
 	"github.com/containernetworking/plugins/plugins/bundle/install"
 	"github.com/containernetworking/plugins/plugins/bundle/show"
 	"github.com/containernetworking/plugins/plugins/ipam/dhcp/dhcp"
-	hostlocal "github.com/containernetworking/plugins/plugins/ipam/host-local/hostlocal"
+	hostlocal "github.com/containernetworking/plugins/plugins/ipam/host-local/commands"
 	"github.com/containernetworking/plugins/plugins/ipam/static/static"
 	"github.com/containernetworking/plugins/plugins/main/bridge/bridge"
 	"github.com/containernetworking/plugins/plugins/main/dummy/dummy"

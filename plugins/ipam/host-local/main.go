@@ -5,7 +5,7 @@ package main
 import (
 	"github.com/containernetworking/plugins/pkg/plugin"
 	_ "github.com/containernetworking/plugins/pkg/plugin/uniprocessor"
-	"github.com/containernetworking/plugins/plugins/ipam/host-local/hostlocal"
+	"github.com/containernetworking/plugins/plugins/ipam/host-local/commands"
 )
 
-func main() { plugin.Main(hostlocal.Plugin) }
+func main() { plugin.Main(commands.Plugin) }

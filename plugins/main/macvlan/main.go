@@ -5,7 +5,8 @@ package main
 import (
 	"github.com/containernetworking/plugins/pkg/plugin"
 	_ "github.com/containernetworking/plugins/pkg/plugin/uniprocessor"
+	"github.com/containernetworking/plugins/plugins/delegates"
 	"github.com/containernetworking/plugins/plugins/main/macvlan/macvlan"
 )
 
-func main() { plugin.Main(macvlan.Plugin) }
+func main() { plugin.Main(macvlan.Plugin, delegates.All...) }
