@@ -6,9 +6,10 @@
 # bench.sh --shaping
 #
 # Measures ADD, CHECK and DEL of the plugins, of the same in one binary (the bundle), and
-# of those in OTHER_BIN_DIR (as /usr/lib/cni), in turns, and prints Markdown tables:
-# medians, 99th percentiles and the ratios that are required, in bold where they are
-# missed. Everything happens in private namespaces; the machine stays as it is.
+# of those in OTHER_BIN_DIR (as /usr/lib/cni), in turns, and VERSION beside a program that
+# does nothing, and prints Markdown tables: medians, 99th percentiles and the ratios that
+# are required, in bold where they are missed. Everything happens in private namespaces;
+# the machine stays as it is. `-c '^VERSION$'` measures starts alone.
 #
 # With --full-node it compares a node on which others have much (Services of Kubernetes,
 # rules, links, routes, flows), and where there is much of ours (ports of the bridge,
@@ -52,9 +53,10 @@ isolated() {
 # the page cache serves a file that was copied faster than one that the linker wrote.
 install_copies() {
 	local plugin
+	./build_linux.sh --bundle >/dev/null
+	install -D -t "$work/linked" bin/cni-plugins
+	./build_linux.sh >/dev/null
 	install -D -t "$work/ours" bin/*
-	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w' -o "$work/" ./plugins/bundle
-	install -D "$work/bundle" "$work/linked/cni-plugins"
 	for plugin in bin/*; do
 		ln -f "$work/linked/cni-plugins" "$work/linked/${plugin##*/}"
 	done
@@ -134,7 +136,6 @@ need_go
 [[ ${arguments[0]-} != -full-node && ! $report ]] || install_missing iptables:iptables nft:nftables conntrack:conntrack
 
 cd "$repo"
-./build_linux.sh >/dev/null
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 install_copies

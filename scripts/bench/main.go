@@ -59,6 +59,11 @@ func (b *bench) run(only string) error {
 		return err
 	}
 	b.results = results{}
+	if pattern.MatchString(start) {
+		if err := b.measureStarts(); err != nil {
+			return fmt.Errorf("%s: %w", start, err)
+		}
+	}
 	for _, s := range scenarios() {
 		if !pattern.MatchString(s.name) {
 			continue

@@ -26,6 +26,7 @@ type bench struct {
 	iterations int
 	results    results
 	figures    []figures.Figure
+	started    []string // plugins whose start was measured
 }
 
 // side is a set of plugins.

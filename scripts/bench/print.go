@@ -20,6 +20,10 @@ func (b *bench) print(w io.Writer) {
 	}
 	row(w, header...)
 	row(w, slices.Repeat([]string{"---"}, len(header))...)
+	for _, plugin := range b.started {
+		b.printFloor(w, "beside "+plugin, idle(plugin), len(header))
+		row(w, b.measured(plugin, start)...)
+	}
 	for _, s := range scenarios() {
 		for _, beside := range []series{idle(s.name), linkDel(s.name), elementDel(s.name)} {
 			b.printFloor(w, "beside "+s.name, beside, len(header))
@@ -72,12 +76,15 @@ func (b *bench) has(name string) bool {
 func (b *bench) printRequirements(w io.Writer) {
 	row(w, "Ratio or difference of medians", "Required", "Measured", "Bundle")
 	row(w, "---", "---", "---", "---")
-	for _, q := range requirements() {
+	for _, q := range append(b.startRequirements(), requirements()...) {
 		if b.results[q.of] == nil || b.results[q.to] == nil {
 			continue
 		}
 		inBundle := q
 		inBundle.of, inBundle.to = q.of.inBundle(), q.to.inBundle()
+		if q.inBundle > 0 {
+			inBundle.atMost = q.inBundle
+		}
 		row(w, q.String(), q.bound(), b.verdict(q), b.verdict(inBundle))
 	}
 }
@@ -104,6 +111,9 @@ func (b *bench) verdict(q requirement) string {
 func (q requirement) bound() string {
 	if q.atMostMore > 0 {
 		return "≤ " + milliseconds(q.atMostMore)
+	}
+	if q.inBundle > 0 {
+		return fmt.Sprintf("≤ %g, bundle %g", q.atMost, q.inBundle)
 	}
 	return fmt.Sprintf("≤ %g", q.atMost)
 }
