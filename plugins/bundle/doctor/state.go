@@ -12,7 +12,7 @@ import (
 
 	"github.com/containernetworking/plugins/plugins/bundle/libcni"
 	"github.com/containernetworking/plugins/plugins/bundle/show"
-	hostlocal "github.com/containernetworking/plugins/plugins/ipam/host-local/hostlocal"
+	hostlocal "github.com/containernetworking/plugins/plugins/ipam/host-local/commands"
 )
 
 // nearly is the part of a pool of which less is free if it is nearly exhausted.

@@ -24,7 +24,6 @@ import (
 var Plugin = plugin.Plugin{
 	Name:     "host-local",
 	CNIFuncs: plugin.CNIFuncs{Add: add, Check: check, Del: del, GC: gc, Status: status},
-	Holdings: holdings,
 }
 
 func add(args *plugin.CmdArgs) error {
