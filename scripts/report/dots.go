@@ -40,8 +40,8 @@ func (r report) onNodes() []mark {
 	}
 }
 
-// burst is the name of a case of many calls at once.
-var burst = regexp.MustCompile(`^\d[\d ]* (parallel|at once)`)
+// burst is the name of a case of many calls at once: "100 parallel …".
+var burst = regexp.MustCompile(`^\d[\d ]* parallel `)
 
 // first is the name of a plugin at the start of a chain, which is a case of its own as well.
 var first = regexp.MustCompile(`: (bridge|ptp)$`)
@@ -54,7 +54,7 @@ func (r report) charts() []chart {
 			list = append(list, dots(name, title, x, marks))
 		}
 	}
-	for _, verb := range []string{"ADD", "CHECK", "DEL"} {
+	for _, verb := range []string{"ADD", "CHECK", "DEL", "VERSION"} {
 		add("latency-"+strings.ToLower(verb), verb+", one after the other", r.of(figures.Calls, func(f figures.Figure) bool {
 			return f.Verb == verb && f.Unit == "ms" && !burst.MatchString(f.Case) && !first.MatchString(f.Case)
 		}), r.sides())
