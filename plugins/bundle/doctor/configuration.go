@@ -12,10 +12,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/containernetworking/cni/pkg/skel"
 	"github.com/containernetworking/cni/pkg/types"
 	"github.com/containernetworking/cni/pkg/version"
 
+	"github.com/containernetworking/plugins/pkg/plugin"
 	"github.com/containernetworking/plugins/plugins/bundle/libcni"
 )
 
@@ -116,7 +116,7 @@ func status(p *patient) []Finding {
 		if knows, err := version.GreaterThanOrEqualTo(n.Version, statusVersion); err == nil && !knows {
 			asked.Version = statusVersion
 		}
-		called, err := asked.Call(p.binDir, of, map[string]any{}, skel.CmdArgs{})
+		called, err := asked.Call(p.binDir, of, map[string]any{}, plugin.CmdArgs{})
 		if err == nil {
 			err = called.Status()
 		}
