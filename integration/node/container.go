@@ -29,6 +29,9 @@ func (n *Node) Container(t testing.TB, name string) *Container {
 		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 			return fmt.Errorf("unshare: %w", err)
 		}
+		if err := SetSysctls(); err != nil {
+			return err
+		}
 		if err := setLoopback(true); err != nil {
 			return err
 		}

@@ -75,6 +75,9 @@ func (n *Node) start() error {
 		if err := mountPrivately(); err != nil {
 			return err
 		}
+		if err := SetSysctls(); err != nil {
+			return err
+		}
 		if err := setLoopback(true); err != nil {
 			return err
 		}

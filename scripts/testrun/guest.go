@@ -12,9 +12,6 @@ import (
 	"sync"
 )
 
-// guestSeconds bounds each run under User-mode Linux.
-const guestSeconds = "900"
-
 // partsPerGuest is how many parts of the tests a guest runs, one after the other, if all
 // take as long. With more, guests end closer to each other, but fewer tests run at once.
 const partsPerGuest = 5
@@ -22,7 +19,7 @@ const partsPerGuest = 5
 // runInGuests runs the tests under User-mode Linux, in one boot for each processor, as a
 // guest uses no more than one. The binaries are compiled here, in work, where the guests
 // see them.
-func runInGuests(r *report, tests []testName, work string) error {
+func runInGuests(r *report, tests []testName, work string, s slowness) error {
 	binaries, err := compile(tests, work)
 	if err != nil {
 		return err
@@ -32,18 +29,36 @@ func runInGuests(r *report, tests []testName, work string) error {
 		return err
 	}
 	errs := make([]error, runtime.NumCPU())
-	script, err := guestScript(deal(tests, partsPerGuest*len(errs)), binaries, claims)
+	script, err := guestScript(deal(tests, partsPerGuest*len(errs)), binaries, claims, s)
 	if err != nil {
 		return err
 	}
 	var running sync.WaitGroup
 	for i := range errs {
 		running.Go(func() {
-			errs[i] = readFrom(exec.Command("scripts/uml.sh", "-s", claims, "-t", guestSeconds, "sh", "-c", script), r)
+			errs[i] = readFrom(exec.Command("scripts/uml.sh", "-s", claims, "-t", fmt.Sprint(int(s.limit(guestLimit).Seconds())), "sh", "-c", script), r)
 		})
 	}
 	running.Wait()
 	return errors.Join(errs...)
+}
+
+// oddMachine makes a guest a machine on which others have changed what new namespaces get, as
+// Docker, libvirt and Kubernetes do.
+const oddMachine = `cd /proc/sys/net
+echo 1 >ipv4/ip_forward
+for name in all default; do echo 1 >ipv4/conf/$name/rp_filter; echo 1 >ipv4/conf/$name/arp_ignore; done
+for name in bridge/bridge-nf-call-*; do echo 0 >$name; done
+`
+
+// sensitive are tests that look at what new namespaces get: they run in the guests, which are
+// odd machines, as well.
+var sensitive = []testName{
+	{modulePath + "integration", "TestTuningGolden"},
+	{modulePath + "integration", "TestTuningReplacedInterface"},
+	{modulePath + "integration/hoststate", "TestDiff/sysctl"},
+	{modulePath + "plugins/meta/tuning/tuning", "TestCompare"},
+	{modulePath + "plugins/meta/tuning/tuning", "TestFollowers"},
 }
 
 // compile makes the test binary of each package and returns their paths.
@@ -71,12 +86,13 @@ func deal(tests []testName, n int) [][]testName {
 
 // guestScript returns what each guest runs: those parts of the tests that no other one
 // has claimed before, by making a directory.
-func guestScript(parts [][]testName, binaries map[string]string, claims string) (string, error) {
+func guestScript(parts [][]testName, binaries map[string]string, claims string, s slowness) (string, error) {
 	converter, err := output("go", "tool", "-n", "test2json")
 	if err != nil {
 		return "", err
 	}
 	var script strings.Builder
+	script.WriteString(oddMachine)
 	for i, part := range parts {
 		fmt.Fprintf(&script, "if mkdir %s 2>/dev/null; then\n", quote(filepath.Join(claims, fmt.Sprint(i))))
 		for _, pkg := range byPackage(part) {
@@ -84,8 +100,8 @@ func guestScript(parts [][]testName, binaries map[string]string, claims string) 
 			if err != nil {
 				return "", err
 			}
-			fmt.Fprintf(&script, "cd %s && %s -t -p %s %s -test.v=test2json -test.timeout=15m -test.parallel=%d -test.run=%s\n",
-				quote(folder), quote(converter), quote(pkg.path), quote(binaries[pkg.path]), testsPerProcessor, quote(pkg.pattern()))
+			fmt.Fprintf(&script, "cd %s && %s -t -p %s %s -test.v=test2json -test.timeout=%v -test.parallel=%d -test.run=%s\n",
+				quote(folder), quote(converter), quote(pkg.path), quote(binaries[pkg.path]), s.limit(guestLimit), testsPerProcessor, quote(pkg.pattern()))
 		}
 		script.WriteString("fi\n")
 	}

@@ -51,8 +51,15 @@ func run(work, skips string, packages []string, also [][]string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	s, err := calibrate()
+	if err != nil {
+		return false, err
+	}
 	r := newReport(os.Stdout)
-	if err := runOnHost(r, packages); err != nil {
+	if isTerminal(os.Stderr) {
+		defer watch(r, os.Stderr)()
+	}
+	if err := runOnHost(r, packages, s); err != nil {
 		return false, err
 	}
 	for _, module := range also {
@@ -61,8 +68,8 @@ func run(work, skips string, packages []string, also [][]string) (bool, error) {
 		}
 	}
 	if again := r.lacking(); len(again) > 0 {
-		fmt.Printf("\nUser-mode Linux, %d tests that this kernel lacks drivers for\n", len(again))
-		if err := runInGuests(r, again, work); err != nil {
+		fmt.Printf("\nUser-mode Linux, %d tests: of drivers that this kernel lacks, and on a machine that others have changed\n", len(again))
+		if err := runInGuests(r, again, work, s); err != nil {
 			fmt.Fprintln(os.Stderr, "testrun:", err)
 		}
 	}
@@ -80,12 +87,12 @@ const testsPerProcessor = 4
 
 // runOnHost runs every test of the packages. The tests look at the kernel, which the
 // test cache does not know about, so nothing is taken from there.
-func runOnHost(r *report, packages []string) error {
+func runOnHost(r *report, packages []string, s slowness) error {
 	if len(packages) == 0 {
 		return nil
 	}
 	parallel := fmt.Sprintf("-parallel=%d", testsPerProcessor*runtime.NumCPU())
-	args := append([]string{"test", "-json", "-count=1", "-timeout=40m", parallel}, packages...)
+	args := append([]string{"test", "-json", "-count=1", "-timeout=" + s.limit(packageLimit).String(), parallel}, packages...)
 	return readFrom(exec.Command("go", args...), r)
 }
 

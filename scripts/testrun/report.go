@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 )
 
 const modulePath = "github.com/containernetworking/plugins/"
@@ -52,10 +53,11 @@ type report struct {
 	w        io.Writer
 	outcomes map[testName]*outcome
 	builds   map[string]*strings.Builder // compiler messages, by import path
+	running  map[string]time.Time        // packages, and since when
 }
 
 func newReport(w io.Writer) *report {
-	return &report{w: w, outcomes: map[testName]*outcome{}, builds: map[string]*strings.Builder{}}
+	return &report{w: w, outcomes: map[testName]*outcome{}, builds: map[string]*strings.Builder{}, running: map[string]time.Time{}}
 }
 
 // read takes events until the end of the stream. Lines that are none are passed on.
@@ -100,12 +102,16 @@ func (r *report) add(e event, open map[testName]bool) {
 	switch e.Action {
 	case "start", "run":
 		open[test] = test.Name != ""
+		if test.Name == "" {
+			r.running[test.Package] = time.Now()
+		}
 		r.outcome(test).begin()
 	case "output":
 		r.outcome(test).output.WriteString(e.Output)
 	case "pass", "fail", "skip":
 		delete(open, test)
 		if test.Name == "" {
+			delete(r.running, test.Package)
 			r.failOpen(open, test.Package)
 		}
 		r.end(test, e)
@@ -186,11 +192,17 @@ func skipReason(output string) string {
 }
 
 // lacking lists, in order, the tests to run again on the other kernel, which is where
-// they have to end now.
+// they have to end now: those that skipped, and those that are sensitive.
 func (r *report) lacking() []testName {
 	var tests []testName
 	for test, o := range r.outcomes {
 		if o.verdict == "skip" && len(o.reasons) > 0 && strings.HasPrefix(o.reasons[0], "kernel lacks ") {
+			o.verdict = ""
+			tests = append(tests, test)
+		}
+	}
+	for _, test := range sensitive {
+		if o := r.outcomes[test]; o != nil && o.verdict == "pass" {
 			o.verdict = ""
 			tests = append(tests, test)
 		}

@@ -7,6 +7,7 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
+	"github.com/containernetworking/plugins/integration/node"
 	"github.com/containernetworking/plugins/pkg/ns"
 )
 
@@ -22,6 +23,9 @@ func onVeth(t *testing.T, test func(*device) error) {
 	}
 	defer space.Close()
 	err = space.Do(func(ns.NetNS) error {
+		if err := node.SetSysctls(); err != nil {
+			return err
+		}
 		return netlink.LinkAdd(&netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "eth0.1"}, PeerName: "eth0"})
 	})
 	if err == nil {
