@@ -57,8 +57,22 @@ lay_out() {
 	done
 	install -D -m 644 "$checkout/LICENSE" "$root/usr/share/doc/cni-plugins/copyright"
 	install -m 644 "$checkout/README.md" "$root/usr/share/doc/cni-plugins"
-	# Manuals and completions for shells, when there are some, are laid out there already.
-	[[ ! -d $checkout/share ]] || cp -r "$checkout/share" "$root/usr"
+	document "$root/usr/share"
+}
+
+# document has the bundle of this machine's architecture say what the manual page and the
+# completions for shells are.
+document() {
+	local program=$work/cni-plugins
+	[[ -x $program ]] ||
+		(cd "$checkout" && GOOS='' GOARCH='' CGO_ENABLED=0 go build -trimpath -buildvcs=false -tags noskel \
+			-ldflags "-X github.com/containernetworking/plugins/pkg/utils/buildversion.BuildVersion=$version" -o "$program" ./plugins/bundle)
+	install -d "$1"/man/man8 "$1"/bash-completion/completions "$1"/fish/vendor_completions.d "$1"/zsh/vendor-completions
+	"$program" man | gzip --no-name --best >"$1/man/man8/cni-plugins.8.gz"
+	"$program" completion bash >"$1/bash-completion/completions/cni-plugins"
+	"$program" completion fish >"$1/fish/vendor_completions.d/cni-plugins.fish"
+	"$program" completion zsh >"$1/zsh/vendor-completions/_cni-plugins"
+	chmod 644 "$1"/man/man8/* "$1"/bash-completion/completions/* "$1"/fish/*/* "$1"/zsh/*/*
 }
 
 # bill writes the SBOM: the modules in an executable, the same for all architectures.
