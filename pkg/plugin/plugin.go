@@ -51,12 +51,6 @@ func (p Plugin) With(name string, command func(args []string) error) Plugin {
 	return p
 }
 
-// Holding returns the plugin with what tells what it holds.
-func (p Plugin) Holding(holdings func([]owner.Attachment) ([]Holding, error)) Plugin {
-	p.Holdings = holdings
-	return p
-}
-
 // Main runs the verb that the environment asks for and exits: with status 0, or
 // with status 1 and an error in JSON on standard output. Without a verb it runs
 // the command that the first argument names. Delegates are the plugins that it calls, if they

@@ -6,4 +6,4 @@ package commands
 import "github.com/containernetworking/plugins/plugins/ipam/host-local/hostlocal"
 
 // Plugin is host-local with commands, and what it holds.
-var Plugin = hostlocal.Plugin.With("list", list).With("usage", usage).Holding(holdings)
+var Plugin = hostlocal.Plugin.With("list", list).With("usage", usage).WithHoldings(holdings)
