@@ -24,7 +24,7 @@ func Open(path string, flags int) (*os.File, error) { return Make(path, flags, 0
 
 // Make is Open with the permissions of a file that it makes.
 func Make(path string, flags int, mode uint32) (*os.File, error) {
-	fd, err := unix.Open(path, flags|unix.O_CLOEXEC|unix.O_NONBLOCK, mode)
+	fd, err := open(path, flags|unix.O_NONBLOCK, mode)
 	if err == nil {
 		if err = settle(fd, flags); err != nil {
 			unix.Close(fd)
@@ -34,6 +34,16 @@ func Make(path string, flags int, mode uint32) (*os.File, error) {
 		return nil, &os.PathError{Op: "open", Path: path, Err: err}
 	}
 	return os.NewFile(uintptr(fd), path), nil
+}
+
+// open is open(2), which a signal interrupts on some file systems, as FUSE and NFS are.
+func open(path string, flags int, mode uint32) (int, error) {
+	for {
+		fd, err := unix.Open(path, flags|unix.O_CLOEXEC, mode)
+		if err != unix.EINTR {
+			return fd, err
+		}
+	}
 }
 
 // settle makes a file one that os.NewFile does not have polled, if it is a regular one.
@@ -51,7 +61,7 @@ func settle(fd, flags int) error {
 
 // OpenDirectory opens a directory, to be listed or locked. Anything else is unix.ENOTDIR.
 func OpenDirectory(path string) (*os.File, error) {
-	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	fd, err := open(path, unix.O_RDONLY|unix.O_DIRECTORY, 0)
 	if err != nil {
 		return nil, &os.PathError{Op: "open", Path: path, Err: err}
 	}

@@ -22,7 +22,7 @@ func (t *Tx) Commit() error {
 	}
 	// The next one reads all files if this fails.
 	_ = t.index.save()
-	return nil
+	return t.unread
 }
 
 // reserve makes all reservations or none.

@@ -51,12 +51,17 @@ func (d directory) read(addr netip.Addr) (*lease, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &lease{holder, info.ModTime()}, nil
+	return &lease{holder: holder, since: info.ModTime()}, nil
 }
 
 // unreadable stands for the lease in a file that cannot be read: taken, and
-// never too old.
-func unreadable() *lease { return &lease{since: time.Unix(1<<33, 0)} }
+// never too old. What is no regular file is not read another time either.
+func unreadable(err error) *lease {
+	if errors.Is(err, unpolled.ErrIrregular) || errors.Is(err, unix.ELOOP) {
+		err = nil
+	}
+	return &lease{since: time.Unix(1<<33, 0), unread: err}
+}
 
 // each calls visit for each file that is named like an address, with nil if it
 // has no holder.
@@ -77,7 +82,7 @@ func (d directory) each(visit func(netip.Addr, *lease)) error {
 		}
 		l, err := d.read(addr)
 		if err != nil {
-			l = unreadable()
+			l = unreadable(err)
 		}
 		visit(addr, l)
 	}

@@ -47,6 +47,10 @@ type index struct {
 	leases *table // of records, by container id
 	blocks *table // of blocks, by address
 
+	// unread is why the file of some lease could not be read. Such an index is not kept:
+	// the file may be that of anybody.
+	unread error
+
 	usable bool // the file system is one on which an index can be trusted
 	loaded bool // the file has the tables but for their dirty pages
 }
@@ -161,9 +165,10 @@ func earlier(a, b time.Time) time.Time {
 // scan fills the tables from the files.
 func (x *index) scan() error {
 	var all []record
+	x.unread = nil
 	err := x.dir.each(func(addr netip.Addr, l *lease) {
 		if l != nil {
-			all = append(all, newRecord(addr, l))
+			all = append(all, x.record(addr, l))
 		}
 	})
 	if err != nil {
@@ -171,6 +176,14 @@ func (x *index) scan() error {
 	}
 	x.fill(all)
 	return nil
+}
+
+// record returns the record of a lease, and notes if its file could not be read.
+func (x *index) record(addr netip.Addr, l *lease) record {
+	if l.unread != nil {
+		x.unread = l.unread
+	}
+	return newRecord(addr, l)
 }
 
 // fill makes new tables.
@@ -200,7 +213,7 @@ func (x *index) now() time.Time {
 // Neither is synced to the disk, as they mean something only as long as the
 // machine is up.
 func (x *index) save() error {
-	if !x.usable || x.file == nil || x.loaded && len(x.leases.dirty)+len(x.blocks.dirty) == 0 {
+	if !x.usable || x.unread != nil || x.file == nil || x.loaded && len(x.leases.dirty)+len(x.blocks.dirty) == 0 {
 		return nil
 	}
 	info, err := os.Stat(string(x.dir))

@@ -50,4 +50,6 @@ type lease struct {
 	holder
 	// since is when the address was reserved: the file's modification time.
 	since time.Time
+	// unread is why the file could not be read, if it may be readable another time.
+	unread error
 }

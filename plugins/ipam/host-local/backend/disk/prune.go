@@ -49,12 +49,12 @@ func (t *Tx) Prune(ranges string, within, vanished func(netip.Addr) bool) error 
 // Retain frees all addresses but those for whose holder keep returns true, and
 // removes files without holder. The interface name is empty for a lease whose
 // file has none. Retain reads the files of all leases; those that it cannot read
-// stay.
+// stay, and Commit returns why.
 func (t *Tx) Retain(keep func(id, ifname string) bool) error {
 	var kept []record
 	err := t.dir.each(func(addr netip.Addr, l *lease) {
 		if l != nil && (l.id == "" || keep(l.id, l.ifname)) {
-			kept = append(kept, newRecord(addr, l))
+			kept = append(kept, t.index.record(addr, l))
 			return
 		}
 		t.changes = append(t.changes, change{addr, l, nil})
@@ -65,5 +65,6 @@ func (t *Tx) Retain(keep func(id, ifname string) bool) error {
 	if len(t.changes) > 0 {
 		t.index.fill(kept)
 	}
+	t.unread = t.index.unread
 	return nil
 }

@@ -75,7 +75,7 @@ func TestIndexModel(t *testing.T) {
 		var after *lease
 		// Fewer removals in the first half: the tables grow and shrink.
 		if before == nil || step < 15_000 && rnd.IntN(4) > 0 {
-			after = &lease{holder{id: fmt.Sprint(rnd.IntN(40))}, time.Unix(int64(step), 0)}
+			after = &lease{holder: holder{id: fmt.Sprint(rnd.IntN(40))}, since: time.Unix(int64(step), 0)}
 		}
 		x.apply(change{addr, before, after})
 		delete(model, addr)

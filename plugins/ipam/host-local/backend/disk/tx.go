@@ -19,6 +19,8 @@ type Tx struct {
 	changes []change
 	last    []lastReserved
 	err     error // the first that a method without error result met
+	// unread is why a file could not be read that may be that of a lease to free.
+	unread error
 }
 
 var _ backend.Pool = (*Tx)(nil)
@@ -70,7 +72,7 @@ func (t *Tx) Reserve(id string, ifname string, ip net.IP, rangeID string) (bool,
 	if before != nil && !t.index.isInherited(before.since) {
 		return false, t.correct(addr)
 	}
-	after := &lease{newHolder(id, ifname), t.index.now()}
+	after := &lease{holder: newHolder(id, ifname), since: t.index.now()}
 	t.plan(change{addr, before, after})
 	if before == nil || before.id != after.id {
 		t.last = append(t.last, lastReserved{rangeID: rangeID, ip: addr.String()})
@@ -132,13 +134,15 @@ func (t *Tx) FirstFree(lo, hi netip.Addr) (netip.Addr, bool) {
 }
 
 // ReleaseByID frees the addresses of a container's interface or, if there are
-// none, those that the container has by a file without interface name.
+// none, those that the container has by a file without interface name. If a file could
+// not be read that may be one of those, Commit frees the others and returns why.
 func (t *Tx) ReleaseByID(id string, ifname string) error {
 	own, anonymous := t.find(newHolder(id, ifname))
 	if len(own) == 0 {
 		own = anonymous
 	}
 	t.release(own)
+	t.unread = t.index.unread
 	return t.err
 }
 
