@@ -4,6 +4,7 @@
 # test_linux.sh --agent
 # test_linux.sh --runtimes
 # test_linux.sh --cluster
+# test_linux.sh --faults
 #
 # Builds the plugins and runs every test, on this kernel and, where this kernel lacks a
 # driver, under User-mode Linux. Installs through apt-get what tests need and the machine
@@ -21,6 +22,9 @@
 # than Debian's, which is built first, Podman and cnitool as well, and more of everything.
 # With --cluster a Kubernetes cluster does, once for each way to configure it; the first
 # time, building it takes half an hour to an hour.
+# With --faults each step of each verb of each plugin, and of chains of them, goes wrong in
+# each way, which takes hours. It ends with a table, also in the file that CNI_TEST_REPORT
+# names: how often something was left, or a container could not be attached any more.
 #
 # The last line counts the tests that passed, failed and were skipped on both kernels.
 # The exit status is 0 if nothing failed.
@@ -124,6 +128,24 @@ test_agent() {
 	CNI_TEST_BIN=$repo/bin CNI_TEST_NODES=5000 go test -count=1 -timeout=15m -v ./... </dev/null
 }
 
+# test_faults lets all steps go wrong that the tests know, and makes the table.
+test_faults() {
+	local status=0 report rows
+	rows=$(mktemp -d)/rows
+	CNI_TEST_FAULTS=all CNI_TEST_REPORT=$rows run_tests -limit 12h -run "${CNI_TEST_RUN:-Faults|Killed|Unread}" ./integration || status=$?
+	report=$(sort "$rows" | awk -F'\t' '
+		function line(name) { printf "%-50s%10d%10d%10d%10d\n", name, points[name], left[name], stuck[name], other[name] }
+		function count(name) { points[name] += $3; left[name] += $4; stuck[name] += $5; other[name] += $6 }
+		$1 " " $2 != last { if (last) line(last); last = $1 " " $2 }
+		{ count(last); count("all") }
+		BEGIN { printf "%-50s%10s%10s%10s%10s\n", "plugins, verb", "points", "left", "stuck", "bad end" }
+		END { line(last); line("all") }')
+	rm -r "${rows%/rows}"
+	announce "$report"
+	[[ ! ${CNI_TEST_REPORT-} ]] || echo "$report" >"$CNI_TEST_REPORT"
+	return "$status"
+}
+
 # run_tests runs the tests of packages and, by -also, those of other modules.
 run_tests() {
 	announce "Tests"
@@ -137,7 +159,7 @@ run_tests() {
 bundle=() part=
 case ${1-} in
 --bundle) bundle=(--bundle) && shift ;;
---release | --agent | --runtimes | --cluster) part=${1#--} && shift ;;
+--release | --agent | --runtimes | --cluster | --faults) part=${1#--} && shift ;;
 -h | --help) usage 0 ;;
 -*) usage 2 ;;
 esac
@@ -160,6 +182,7 @@ runtimes)
 	export CNI_TEST_RUNTIMES
 	run_tests -also "integration/runtimes ./containerd ./podman ./cnitool"
 	;;
+faults) test_faults ;;
 cluster) run_tests -also "integration/runtimes ./cluster" ;;
 *)
 	also=()

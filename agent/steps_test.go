@@ -31,7 +31,7 @@ func TestKilledAtEachStep(t *testing.T) {
 		runOnce(t, a, faults.Fault{})
 		wanted[i%2] = a.State(t)
 	}
-	n := faults.Walk(t, faults.Kill, func(f faults.Fault) *faults.Point {
+	n := faults.Walk(t, faults.Fault{Kind: faults.Kill}, func(f faults.Fault) *faults.Point {
 		worlds[(f.N-1)%2]()
 		hit := runOnce(t, a, f)
 		for i := range from.ips {

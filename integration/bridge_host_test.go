@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/containernetworking/plugins/integration/faults"
 	"github.com/containernetworking/plugins/integration/hoststate"
 	"github.com/containernetworking/plugins/integration/node"
 )
@@ -270,21 +269,5 @@ func TestBridgeStartsToFilter(t *testing.T) {
 				t.Errorf("filtering: %v", filters)
 			}
 		})
-	}
-}
-
-// Each step of an ADD and of a DEL fails in turn, of a network that does more
-// than the one of the table of subjects.
-func TestBridgeFaults(t *testing.T) {
-	t.Parallel()
-	s := subject{
-		plugin: "bridge",
-		config: `{"name": "net", "type": "bridge", "bridge": "br0", "removeEmptyBridge": true, "mtu": 1400, "hairpinMode": true,
-			"portIsolation": true, "ipMasq": true, "ipMasqBackend": "nftables", ` + gateway + bridgeV4 + `}`,
-		ifName: "eth0",
-	}
-	for _, kind := range []faults.Kind{faults.Fail, faults.Terminate, faults.Kill} {
-		t.Run("ADD "+kind.String(), func(t *testing.T) { walk(t, s, kind, addStep) })
-		t.Run("DEL "+kind.String(), func(t *testing.T) { walk(t, s, kind, delStep) })
 	}
 }

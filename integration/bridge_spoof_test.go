@@ -5,7 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/containernetworking/plugins/integration/faults"
 	"github.com/containernetworking/plugins/integration/hoststate"
 	"github.com/containernetworking/plugins/integration/node"
 )
@@ -119,19 +118,5 @@ func TestBridgeSpoofingCycles(t *testing.T) {
 	n.Must(t, "GC", node.Call{Plugin: "bridge", Config: lasting.With("cni.dev/valid-attachments", list).Config})
 	if diff := hoststate.Diff(before, n.State(t), node.Lasting(), late()); diff != "" {
 		t.Errorf("after GC:\n%s", diff)
-	}
-}
-
-// Each step of an ADD and of a DEL fails in turn.
-func TestBridgeSpoofingFaults(t *testing.T) {
-	t.Parallel()
-	s := subject{
-		plugin: "bridge",
-		config: `{"name": "net", "type": "bridge", "bridge": "br0", "removeEmptyBridge": true, "ipspoofchk": true, ` + bridged + `}`,
-		ifName: "eth0",
-	}
-	for _, kind := range []faults.Kind{faults.Fail, faults.Terminate, faults.Kill} {
-		t.Run("ADD "+kind.String(), func(t *testing.T) { walk(t, s, kind, addStep) })
-		t.Run("DEL "+kind.String(), func(t *testing.T) { walk(t, s, kind, delStep) })
 	}
 }

@@ -23,14 +23,21 @@ func expectRestored(t *testing.T, n *node.Node, before hoststate.State, when str
 func cleaned(t *testing.T, n *node.Node, before hoststate.State, ignore ...*regexp.Regexp) {
 	t.Helper()
 	ignore = append(ignore, node.Lasting())
-	diff := hoststate.Diff(before, n.State(t), ignore...)
-	for end := time.Now().Add(5 * time.Second); diff != "" && time.Now().Before(end); {
-		time.Sleep(10 * time.Millisecond)
-		diff = hoststate.Diff(before, n.State(t), ignore...)
-	}
-	if diff != "" {
+	var diff string
+	if !settled(func() bool { diff = hoststate.Diff(before, n.State(t), ignore...); return diff == "" }) {
 		t.Errorf("after DEL:\n%s", diff)
 	}
+}
+
+// settled waits until something is the case that the kernel does some time later, and
+// reports whether it is.
+func settled(is func() bool) bool {
+	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		if is() {
+			return true
+		}
+	}
+	return false
 }
 
 // lost are the ways in which a runtime knows less at DEL than it did at ADD.

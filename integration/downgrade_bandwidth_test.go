@@ -77,7 +77,7 @@ func TestDowngradeBandwidthFaults(t *testing.T) {
 			l := &triple{Node: n, keys: `"egressRate": 8000000, "egressBurst": 800000`}
 			l.add(t, c)
 			second := l.calls[1][1]
-			count := faults.Walk(t, kind, func(f faults.Fault) *faults.Point {
+			count := faults.Walk(t, faults.Fault{Kind: kind}, func(f faults.Fault) *faults.Point {
 				n.Must(t, "DEL", second)
 				c.Exec(t, "sh", "-c", "tc qdisc del dev eth1 root 2>/dev/null || true")
 				n.Must(t, "ADD", second)

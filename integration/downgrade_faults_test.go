@@ -48,7 +48,7 @@ func TestDowngradeFaults(t *testing.T) {
 				addAnew()
 				downgrade(t, n, plugin)
 				want := rulesWithoutNames(t, n)
-				count := faults.Walk(t, kind, func(f faults.Fault) *faults.Point {
+				count := faults.Walk(t, faults.Fault{Kind: kind}, func(f faults.Fault) *faults.Point {
 					addAnew()
 					out, hit := n.Disturb(t, "", node.Call{Plugin: plugin, Command: "downgrade"}, f)
 					when := fmt.Sprintf("%v at %v", kind, hit)

@@ -1,7 +1,6 @@
 package integration
 
 import (
-	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -11,103 +10,23 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/containernetworking/plugins/integration/faults"
-	"github.com/containernetworking/plugins/integration/hoststate"
 	"github.com/containernetworking/plugins/integration/node"
 )
 
-// maxBadFaults is after how many faults with a bad end a walk gives up.
-const maxBadFaults = 5
-
-// site is a host with a container on which faults happen, again and again as
-// long as each leaves it as it was.
-type site struct {
-	node      *node.Node
-	container *node.Container
-	call      node.Call
-	before    hoststate.State
-	// lasting is what a failed ADD may leave different.
-	lasting *regexp.Regexp
-}
-
-// newSite makes a site on which the plugin has run before, so that what it makes
-// once for all attachments is there.
-func newSite(t *testing.T, s subject) *site {
-	n := node.New(t)
-	s.prepare(t, n)
-	c := s.container(t, n, "c")
-	at := &site{node: n, container: c, call: s.call(latest, c.Path), lasting: node.Lasting()}
-	if s.exact {
-		at.lasting = index()
-	}
-	at.node.Must(t, "ADD", at.call)
-	at.node.Must(t, "DEL", at.call)
-	at.before = n.State(t, c)
-	return at
-}
-
-// changed tells how the site differs from before.
-func (at *site) changed(t *testing.T, ignore *regexp.Regexp) error {
-	t.Helper()
-	if diff := hoststate.Diff(at.before, at.node.State(t, at.container), ignore); diff != "" {
-		return errors.New("left behind:\n" + diff)
-	}
-	return nil
-}
-
-// del calls DEL, which must restore the site but for what lasts: that is new
-// for the next fault.
-func (at *site) del(t *testing.T) error {
-	t.Helper()
-	if err := at.node.Run(t, "DEL", at.call).Err(); err != nil {
-		return fmt.Errorf("DEL: %w", err)
-	}
-	after := at.node.State(t, at.container)
-	if diff := hoststate.Diff(at.before, after, node.Lasting()); diff != "" {
-		return errors.New("DEL: left behind:\n" + diff)
-	}
-	at.before = after
-	return nil
-}
-
-// walk lets each step of a plugin fail in turn and reports the faults whose end
-// is bad.
-func walk(t *testing.T, s subject, kind faults.Kind, step func(*testing.T, *site, faults.Fault) (*faults.Point, error)) {
+// A call in which one step fails, or that is told to terminate, reports it in one error
+// and leaves nothing behind, or does without the step and succeeds. Behind one that is
+// killed DEL alone restores host and disk, with the container's namespace and without,
+// also where it has been killed before itself. Then a container can be attached as before.
+//
+// By default this is a sample; with CNI_TEST_FAULTS=all each step goes wrong in all ways.
+func TestFaults(t *testing.T) {
 	t.Parallel()
-	at, bad := newSite(t, s), 0
-	count := faults.Walk(t, kind, func(f faults.Fault) *faults.Point {
-		f.Own = s.delegated
-		hit, err := step(t, at, f)
-		if err != nil {
-			t.Errorf("%v at %v: %v", kind, hit, err)
-			if bad++; bad == maxBadFaults {
-				t.Fatal("too many bad ends")
-			}
-			at = newSite(t, s)
-		}
-		return hit
-	})
-	t.Logf("%d faults", count)
-}
-
-// faults are the kinds that are walked: where the plugin needs another kernel than
-// the machine's, a slow one, those that need no signal handling to be tested.
-func (s subject) faults() []faults.Kind {
-	switch {
-	case s.unwalked:
-		return nil
-	case s.needs != nil:
-		return []faults.Kind{faults.Fail, faults.Kill}
-	}
-	return []faults.Kind{faults.Fail, faults.Terminate, faults.Kill, faults.KillChild}
-}
-
-// An ADD in which one step fails, or that is told to terminate, reports it in
-// one error and leaves nothing behind, or does without the step and succeeds.
-// One that is killed leaves nothing that DEL does not remove.
-func TestFaultsInAdd(t *testing.T) {
-	each(t, func(t *testing.T, s subject) {
-		for _, kind := range s.faults() {
-			t.Run(kind.String(), func(t *testing.T) { walk(t, s, kind, addStep) })
+	eachOf(t, walked(), func(t *testing.T, s subject) {
+		for _, c := range s.courses() {
+			t.Run(c.name(s), func(t *testing.T) {
+				t.Parallel()
+				walkFault(t, s, c.fault, c.verb, c.step)
+			})
 		}
 	})
 }
@@ -124,18 +43,27 @@ func byTool(kind faults.Kind, hit *faults.Point) bool {
 		hit.Call == fmt.Sprintf("socket netlink protocol %d", unix.NETLINK_NETFILTER)
 }
 
-func addStep(t *testing.T, at *site, f faults.Fault) (*faults.Point, error) {
-	out, hit := at.node.Disturb(t, "ADD", at.call, f)
-	err := out.Err()
+// disturbAdd attaches the container while the plugin of a number meets the fault.
+func (at *site) disturbAdd(t *testing.T, number int, f faults.Fault) (*faults.Point, error) {
+	t.Helper()
+	calls := at.calls()
+	result, err := at.add(t, nil, calls[:number]...)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errStuck, err)
+	}
+	out, hit := at.node.Disturb(t, "ADD", behind(result, calls[number]), f)
+	err = out.Err()
 	switch {
+	case err == nil && byTool(f.Kind, hit):
+		return hit, nil
 	case err == nil:
-		err := at.node.Run(t, "CHECK", at.call.With("prevResult", out.Stdout)).Err()
-		if err != nil && !byTool(f.Kind, hit) {
-			return hit, fmt.Errorf("success, but CHECK: %w", err)
-		}
+		return hit, at.complete(t, out.Stdout, calls, number+1)
 	case f.Kind == faults.Kill && out.Status.Signal() == syscall.SIGKILL:
-		// What is left is for DEL.
+		return hit, nil // what is left is for DEL
 	case f.Kind == faults.Terminate && out.Status.Signal() == syscall.SIGTERM, node.IsError(err):
+		if number > 0 {
+			return hit, nil // what those before have made is there
+		}
 		ignore := at.lasting
 		if f.Kind == faults.KillChild {
 			ignore = node.Lasting()
@@ -143,10 +71,24 @@ func addStep(t *testing.T, at *site, f faults.Fault) (*faults.Point, error) {
 		if left := at.changed(t, ignore); left != nil {
 			return hit, fmt.Errorf("%w: %w", err, left)
 		}
-	default:
-		return hit, err
+		return hit, nil
 	}
-	return hit, at.del(t)
+	return hit, err
+}
+
+// complete attaches the container by the plugins that are left, and checks all of them.
+func (at *site) complete(t *testing.T, result []byte, calls []node.Call, from int) error {
+	t.Helper()
+	result, err := at.add(t, result, calls[from:]...)
+	if err != nil {
+		return fmt.Errorf("success, but %w", err)
+	}
+	for _, call := range calls {
+		if err := at.node.Run(t, "CHECK", call.With("prevResult", result)).Err(); err != nil {
+			return fmt.Errorf("success, but CHECK of %s: %w", call.Plugin, err)
+		}
+	}
+	return nil
 }
 
 // What an ADD that was killed has left on the host is found without the container's
@@ -171,31 +113,65 @@ func TestKilledAddWithoutNetns(t *testing.T) {
 	}
 }
 
-// A DEL in which one step fails reports it in one error, unless it has restored
-// the host all the same. However it was cut off, the next DEL completes it.
-func TestFaultsInDel(t *testing.T) {
-	each(t, func(t *testing.T, s subject) {
-		for _, kind := range s.faults() {
-			t.Run(kind.String(), func(t *testing.T) { walk(t, s, kind, delStep) })
-		}
-	})
-}
-
-func delStep(t *testing.T, at *site, f faults.Fault) (*faults.Point, error) {
-	result := at.node.Must(t, "ADD", at.call)
-	out, hit := at.node.Disturb(t, "DEL", at.call.With("prevResult", result), f)
-	err := out.Err()
+// disturbDel detaches the container while the plugin of a number meets the fault, of
+// those that are detached first.
+func (at *site) disturbDel(t *testing.T, number int, f faults.Fault) (*faults.Point, error) {
+	t.Helper()
+	result, err := at.add(t, nil, at.calls()...)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errStuck, err)
+	}
+	at.lose(t)
+	removals := at.removals()
+	for i := range removals {
+		removals[i] = behind(result, removals[i])
+	}
+	if err := at.remove(t, removals[:number]...); err != nil {
+		return nil, err
+	}
+	out, hit := at.node.Disturb(t, "DEL", removals[number], f)
+	err = out.Err()
 	switch {
-	case err == nil:
+	case err != nil:
+		return hit, proper(out, f)
+	case len(removals) == 1 && !at.after.loses():
 		if left := at.changed(t, node.Lasting()); left != nil {
 			return hit, fmt.Errorf("success, but %w", left)
 		}
-	case out.Status.Signaled() && f.Kind != faults.Fail:
-		// What is left is for the next DEL.
-	case !node.IsError(err):
-		return hit, err
 	}
-	return hit, at.del(t)
+	return hit, at.remove(t, removals[number+1:]...)
+}
+
+// proper returns nil if a call ended as one should that a fault has hit: by the signal,
+// or with one error.
+func proper(out node.Outcome, f faults.Fault) error {
+	err := out.Err()
+	if out.Status.Signaled() && f.Kind != faults.Fail || node.IsError(err) {
+		return nil
+	}
+	return err
+}
+
+// disturbGC collects the attachment while the plugin of a number meets the fault.
+func (at *site) disturbGC(t *testing.T, number int, f faults.Fault) (*faults.Point, error) {
+	t.Helper()
+	if _, err := at.add(t, nil, at.calls()...); err != nil {
+		return nil, fmt.Errorf("%w: %w", errStuck, err)
+	}
+	out, hit := at.node.Disturb(t, "GC", listing(at.calls()[number]), f)
+	return hit, proper(out, f)
+}
+
+// disturbRepair repairs a ruleset that has been flushed while the plugin of a number meets
+// the fault.
+func (at *site) disturbRepair(t *testing.T, number int, f faults.Fault) (*faults.Point, error) {
+	t.Helper()
+	if _, err := at.add(t, nil, at.calls()...); err != nil {
+		return nil, fmt.Errorf("%w: %w", errStuck, err)
+	}
+	at.node.Exec(t, "nft", "flush", "ruleset")
+	_, hit := at.node.Disturb(t, "", node.Call{Plugin: at.calls()[number].Plugin, Command: "repair"}, f)
+	return hit, nil
 }
 
 // index matches host-local's index of its files, which is no state of its own.

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/containernetworking/plugins/integration/faults"
 	"github.com/containernetworking/plugins/integration/hoststate"
 	"github.com/containernetworking/plugins/integration/node"
 )
@@ -226,15 +225,6 @@ func hostInterfaceSubject() subject {
 		config: `{"name": "net", "type": "macvlan", "master": "uplink", ` + itsHost["macvlan"] + `, ` + dualStack + `}`,
 		host: `ip link add uplink type veth peer name far; ip link set far addrgenmode none; ip link set uplink addrgenmode none
 			ip link set far up; ip link set uplink up; ip addr add 10.1.2.1/24 dev uplink`,
-	}
-}
-
-// Whoever is killed, or finds something missing, leaves nothing behind DEL.
-func TestFaultsOfHostInterface(t *testing.T) {
-	t.Parallel()
-	t.Run("ADD", func(t *testing.T) { walk(t, hostInterfaceSubject(), faults.Kill, addStep) })
-	for _, kind := range []faults.Kind{faults.Fail, faults.Kill} {
-		t.Run("DEL "+kind.String(), func(t *testing.T) { walk(t, hostInterfaceSubject(), kind, delStep) })
 	}
 }
 

@@ -146,7 +146,7 @@ func (l *load) call(t *testing.T, i int, calls []node.Call) {
 // configuration is there. What was installed can be removed, with nothing else.
 func installWithFaults(t *testing.T, bundle string, kind faults.Kind) {
 	t.Parallel()
-	steps := faults.Walk(t, kind, func(f faults.Fault) *faults.Point {
+	steps := faults.Walk(t, faults.Fault{Kind: kind}, func(f faults.Fault) *faults.Point {
 		dir := t.TempDir()
 		in := func(name string) string { return filepath.Join(dir, name) }
 		files := map[string]string{"bin/foreign": "", "conf/foreign": "", "10-net.conf": `{"name": "net"}`}

@@ -62,7 +62,7 @@ func TestRepairFaults(t *testing.T) {
 				before := takeFirewallState(t, n)
 				// Whose record could not be read comes last.
 				before.anyOrder = plugin != "portmap" && kind == faults.Fail
-				count := faults.Walk(t, kind, func(f faults.Fault) *faults.Point {
+				count := faults.Walk(t, faults.Fault{Kind: kind}, func(f faults.Fault) *faults.Point {
 					n.Exec(t, "nft", "flush", "ruleset")
 					out, hit := n.Disturb(t, "", node.Call{Plugin: plugin, Command: "repair"}, f)
 					when := fmt.Sprintf("%v at %v", kind, hit)

@@ -71,6 +71,8 @@ type subject struct {
 	delegated bool
 	// needs skips the test on a node whose kernel lacks what the plugin needs.
 	needs func(*testing.T, *node.Node)
+	// then are the plugins behind this one in a configuration list.
+	then []subject
 	// services starts what the plugin needs running on a node.
 	services func(testing.TB, *node.Node)
 }
@@ -284,10 +286,14 @@ func settle(t testing.TB, n *node.Node, c *node.Container) {
 
 // name is for the reader of a test.
 func (s subject) name() string {
-	if s.variant == "" {
-		return s.plugin
+	name := s.plugin
+	if s.variant != "" {
+		name += " " + s.variant
 	}
-	return s.plugin + " " + s.variant
+	for _, behind := range s.then {
+		name += "+" + behind.name()
+	}
+	return name
 }
 
 // each runs test for each subject in parallel.

@@ -19,13 +19,33 @@ type entry struct {
 	args [6]uint64
 }
 
-// kinds of system calls by number, each with its name, what it fails with, and
-// what describes its object: "" means that the call does not count.
+// kinds of system calls by number, each with its name, what it may fail with, of
+// which the first is the likeliest, and what describes its object: "" means that the
+// call does not count.
 type callKind struct {
 	name   string
-	errno  syscall.Errno
+	errnos []syscall.Errno
 	object func(entry) string
 }
+
+// What calls fail with on a host in trouble.
+var (
+	changing   = []syscall.Errno{unix.EMFILE, unix.ENOSPC, unix.EROFS, unix.EIO, unix.ENOMEM, unix.EINTR}
+	opening    = []syscall.Errno{unix.EMFILE, unix.EIO, unix.ENOMEM, unix.EINTR}
+	creating   = []syscall.Errno{unix.ENOSPC, unix.EROFS, unix.EIO, unix.ENOMEM}
+	removing   = []syscall.Errno{unix.EIO, unix.EROFS, unix.EBUSY, unix.ENOMEM}
+	storing    = []syscall.Errno{unix.ENOSPC, unix.EIO, unix.EINTR}
+	syncing    = []syscall.Errno{unix.EIO, unix.ENOSPC, unix.EINTR}
+	locking    = []syscall.Errno{unix.ENOLCK, unix.EINTR, unix.EIO}
+	entering   = []syscall.Errno{unix.EPERM, unix.ENOMEM}
+	forking    = []syscall.Errno{unix.EAGAIN, unix.ENOMEM}
+	executing  = []syscall.Errno{unix.ENOMEM, unix.EAGAIN, unix.EIO, unix.EBUSY}
+	allocating = []syscall.Errno{unix.EMFILE, unix.ENOBUFS, unix.ENOMEM}
+	sending    = []syscall.Errno{unix.ENOBUFS, unix.ENOMEM, unix.EINTR, unix.EAGAIN}
+	connecting = []syscall.Errno{unix.EAGAIN, unix.EINTR}
+	telling    = []syscall.Errno{unix.EPIPE, unix.EAGAIN, unix.ENOBUFS}
+	setting    = []syscall.Errno{unix.ENOMEM, unix.EBUSY, unix.EINTR}
+)
 
 // callKinds are the calls that count, each as the first of its kinds that has an
 // object. Go's syscall package uses the *at forms throughout. Reading does not count:
@@ -33,26 +53,26 @@ type callKind struct {
 // it is chance.
 func callKinds() map[uint64][]callKind {
 	return map[uint64][]callKind{
-		unix.SYS_OPENAT:    {{"openat", unix.EMFILE, pathAt(1)}},
-		unix.SYS_MKDIRAT:   {{"mkdirat", unix.ENOSPC, pathAt(1)}},
-		unix.SYS_LINKAT:    {{"linkat", unix.ENOSPC, pathAt(3)}},
-		unix.SYS_RENAMEAT:  {{"renameat", unix.ENOSPC, pathAt(3)}},
-		unix.SYS_RENAMEAT2: {{"renameat2", unix.ENOSPC, pathAt(3)}},
-		unix.SYS_UNLINKAT:  {{"unlinkat", unix.EIO, pathAt(1)}},
-		unix.SYS_WRITE:     {{"write", unix.ENOSPC, written}, {"write", unix.EPIPE, unixMessage}},
-		unix.SYS_PWRITE64:  {{"pwrite64", unix.ENOSPC, written}},
-		unix.SYS_FTRUNCATE: {{"ftruncate", unix.ENOSPC, file}},
-		unix.SYS_FSYNC:     {{"fsync", unix.EIO, file}},
-		unix.SYS_FDATASYNC: {{"fdatasync", unix.EIO, file}},
-		unix.SYS_FLOCK:     {{"flock", unix.ENOLCK, file}},
-		unix.SYS_SETNS:     {{"setns", unix.EPERM, file}},
-		unix.SYS_CLONE:     {{"clone", unix.EAGAIN, forked}},
-		unix.SYS_EXECVE:    {{"execve", unix.ENOMEM, pathAt(0)}},
-		unix.SYS_SOCKET:    {{"socket", unix.EMFILE, socketFamily}},
-		unix.SYS_CONNECT:   {{"connect", unix.EAGAIN, unixAddress}},
-		unix.SYS_SENDTO:    {{"sendto", unix.ENOBUFS, netlinkMessage}, {"sendto", unix.EPIPE, unixMessage}},
-		unix.SYS_SENDMSG:   {{"sendmsg", unix.ENOBUFS, netlinkMessage}, {"sendmsg", unix.EPIPE, unixMessage}},
-		unix.SYS_IOCTL:     {{"ioctl", unix.ENOMEM, deviceRequest}},
+		unix.SYS_OPENAT:    {{"openat", changing, pathToChange}, {"openat", opening, pathAt(1)}},
+		unix.SYS_MKDIRAT:   {{"mkdirat", creating, pathAt(1)}},
+		unix.SYS_LINKAT:    {{"linkat", creating, pathAt(3)}},
+		unix.SYS_RENAMEAT:  {{"renameat", creating, pathAt(3)}},
+		unix.SYS_RENAMEAT2: {{"renameat2", creating, pathAt(3)}},
+		unix.SYS_UNLINKAT:  {{"unlinkat", removing, pathAt(1)}},
+		unix.SYS_WRITE:     {{"write", storing, written}, {"write", telling, unixMessage}},
+		unix.SYS_PWRITE64:  {{"pwrite64", storing, written}},
+		unix.SYS_FTRUNCATE: {{"ftruncate", creating, file}},
+		unix.SYS_FSYNC:     {{"fsync", syncing, file}},
+		unix.SYS_FDATASYNC: {{"fdatasync", syncing, file}},
+		unix.SYS_FLOCK:     {{"flock", locking, file}},
+		unix.SYS_SETNS:     {{"setns", entering, file}},
+		unix.SYS_CLONE:     {{"clone", forking, forked}},
+		unix.SYS_EXECVE:    {{"execve", executing, pathAt(0)}},
+		unix.SYS_SOCKET:    {{"socket", allocating, socketFamily}},
+		unix.SYS_CONNECT:   {{"connect", connecting, unixAddress}},
+		unix.SYS_SENDTO:    {{"sendto", sending, netlinkMessage}, {"sendto", telling, unixMessage}},
+		unix.SYS_SENDMSG:   {{"sendmsg", sending, netlinkMessage}, {"sendmsg", telling, unixMessage}},
+		unix.SYS_IOCTL:     {{"ioctl", setting, deviceRequest}},
 	}
 }
 
@@ -68,6 +88,14 @@ func pathAt(i int) func(entry) string {
 		}
 		return path
 	}
+}
+
+// pathToChange describes an openat by its path if the file may change.
+func pathToChange(e entry) string {
+	if e.args[2]&(unix.O_WRONLY|unix.O_RDWR|unix.O_CREAT|unix.O_TRUNC) == 0 {
+		return ""
+	}
+	return pathAt(1)(e)
 }
 
 // written describes a write to standard output or to a file. Standard error,

@@ -3,15 +3,18 @@
 // it is traced with ptrace(2), with all its threads and child processes.
 //
 // Walk calls a test with N = 1, 2, 3 … until the program ends before the N-th
-// call, so that each step fails once.
+// call, so that each step fails once, or with a sample of those.
 package faults
 
 import (
 	"errors"
 	"fmt"
+	"os"
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // ErrUnsupported says that the kernel cannot trace system calls, or that this
@@ -47,6 +50,25 @@ type Fault struct {
 	// Own means that calls of children do not count. They run at full speed, which
 	// matters under User-mode Linux.
 	Own bool
+	// Errno is what the call fails with. Only calls that may fail so count. Default: what
+	// each fails with most likely, whatever that is.
+	Errno syscall.Errno
+}
+
+// Errnos are the values of Errno that some call fails with.
+var Errnos = []syscall.Errno{unix.ENOBUFS, unix.EINTR, unix.EBUSY, unix.ENOSPC, unix.EIO, unix.ENOMEM, unix.EAGAIN, unix.EROFS}
+
+// Variable names the environment variable that has Walk take every call, where it is "all".
+const Variable = "CNI_TEST_FAULTS"
+
+// All reports whether every call of a walk is taken, and not one in some.
+func All() bool { return os.Getenv(Variable) == "all" }
+
+func (f Fault) String() string {
+	if f.Errno == 0 {
+		return f.Kind.String()
+	}
+	return f.Kind.String() + " " + unix.ErrnoName(f.Errno)
 }
 
 // Point is the call at which a fault happened.
@@ -94,14 +116,22 @@ type Outcome struct {
 	Hit *Point
 }
 
-// Walk calls step with a fault at the first call, the second and so on, until
+// stride is which part of the calls a walk takes that is a sample. As a prime it is unlikely
+// to keep pace with what a program does again and again.
+const stride = 7
+
+// Walk calls step with the fault at the first call, the second and so on, until
 // step returns nil for the point where the fault happened. It returns how many
-// there were.
-func Walk(t *testing.T, kind Kind, step func(Fault) *Point) int {
+// there were. Without All it takes a sample of the calls: other ones for another kind.
+func Walk(t *testing.T, f Fault, step func(Fault) *Point) int {
 	t.Helper()
-	for n := 1; ; n++ {
-		if step(Fault{Kind: kind, N: n}) == nil {
-			return n - 1
-		}
+	by := stride
+	if All() {
+		by = 1
 	}
+	count := 0
+	for f.N = 1 + 2*int(f.Kind)%by; step(f) != nil; f.N += by {
+		count++
+	}
+	return count
 }

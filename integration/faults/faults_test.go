@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -54,9 +55,9 @@ func TestUndisturbed(t *testing.T) {
 
 // Each fault in a row of steps must stop the row at its step.
 func TestWalkFail(t *testing.T) {
-	t.Parallel()
+	t.Setenv(faults.Variable, "all")
 	reached := make(map[string]bool)
-	count := faults.Walk(t, faults.Fail, func(f faults.Fault) *faults.Point {
+	count := faults.Walk(t, faults.Fault{Kind: faults.Fail}, func(f faults.Fault) *faults.Point {
 		dir := t.TempDir()
 		p := shell(t, dir)
 		p.Stdin = []byte("set -e; mkdir $D/1; mkdir $D/2; rmdir $D/1; echo done\n")
@@ -126,6 +127,41 @@ func TestOwn(t *testing.T) {
 	own := slices.DeleteFunc(slices.Clone(calls), func(call string) bool { return strings.HasPrefix(call, "openat /") && !strings.Contains(call, dir) })
 	if want := []string{"clone new process", "write standard output"}; !slices.Equal(own, want) {
 		t.Errorf("calls: %q", calls)
+	}
+}
+
+// A call fails with what it is asked to, if that is something it fails with.
+func TestErrno(t *testing.T) {
+	t.Setenv(faults.Variable, "all")
+	for errno, want := range map[syscall.Errno]string{unix.EROFS: "Read-only file system", unix.EMFILE: "Too many open files", unix.ENOSPC: "No space left"} {
+		said := ""
+		count := faults.Walk(t, faults.Fault{Errno: errno}, func(f faults.Fault) *faults.Point {
+			p := shell(t, t.TempDir())
+			p.Stdin = []byte("echo >$D/1\n")
+			out := run(t, p, f)
+			said += string(out.Stderr)
+			return out.Hit
+		})
+		if !strings.Contains(said, want) || count == 0 {
+			t.Errorf("%d calls failed with %v: %s", count, errno, said)
+		}
+	}
+}
+
+// A sample is of all that a program does.
+func TestWalkSample(t *testing.T) {
+	t.Setenv(faults.Variable, "")
+	calls := map[int]bool{}
+	for kind := range faults.KillChild + 1 {
+		faults.Walk(t, faults.Fault{Kind: kind}, func(f faults.Fault) *faults.Point {
+			if calls[f.N] = true; f.N > 70 {
+				return nil
+			}
+			return &faults.Point{N: f.N}
+		})
+	}
+	if len(calls) < 40 {
+		t.Errorf("only %d of 70 calls go wrong in some way", len(calls))
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"syscall"
 	"time"
 	"unsafe"
@@ -201,7 +202,13 @@ func (t *tracer) enter(e entry, kind callKind, object string) error {
 	if t.fault.Kind == KillChild && process == t.root {
 		return nil
 	}
-	point := Point{len(t.out.Points) + 1, e.program(), kind.name + " " + object, kind.errno}
+	errno := kind.errnos[0]
+	if t.fault.Errno != 0 {
+		if errno = t.fault.Errno; !slices.Contains(kind.errnos, errno) {
+			return nil
+		}
+	}
+	point := Point{len(t.out.Points) + 1, e.program(), kind.name + " " + object, errno}
 	t.out.Points = append(t.out.Points, point)
 	if point.N != t.fault.N {
 		return nil
@@ -215,7 +222,7 @@ func (t *tracer) enter(e entry, kind callKind, object string) error {
 	case KillChild:
 		return unix.Kill(process, unix.SIGKILL)
 	default:
-		t.failing[e.tid] = kind.errno
+		t.failing[e.tid] = errno
 		return setRegister(e.tid, numberRegister, ^uint64(0)) // no such call
 	}
 }

@@ -6,12 +6,6 @@ import (
 	"time"
 )
 
-// The limits of time on an idle machine: of a package's tests, and of a guest.
-const (
-	packageLimit = 40 * time.Minute
-	guestLimit   = 15 * time.Minute
-)
-
 // probes are how many network namespaces calibrate makes, and probeTime what one takes on an
 // idle machine, process included.
 const (

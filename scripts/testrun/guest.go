@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"time"
 )
 
 // partsPerGuest is how many parts of the tests a guest runs, one after the other, if all
@@ -19,7 +20,9 @@ const partsPerGuest = 5
 // runInGuests runs the tests under User-mode Linux, in one boot for each processor, as a
 // guest uses no more than one. The binaries are compiled here, in work, where the guests
 // see them.
-func runInGuests(r *report, tests []testName, work string, s slowness) error {
+//
+// Tests append to the file that CNI_TEST_REPORT names, if it does.
+func runInGuests(r *report, tests []testName, work string, limit time.Duration) error {
 	binaries, err := compile(tests, work)
 	if err != nil {
 		return err
@@ -29,14 +32,19 @@ func runInGuests(r *report, tests []testName, work string, s slowness) error {
 		return err
 	}
 	errs := make([]error, runtime.NumCPU())
-	script, err := guestScript(deal(tests, partsPerGuest*len(errs)), binaries, claims, s)
+	script, err := guestScript(deal(tests, partsPerGuest*len(errs)), binaries, claims, limit)
 	if err != nil {
 		return err
 	}
+	args := []string{"-t", fmt.Sprint(int(limit.Seconds())), "-s", claims}
+	if report := os.Getenv("CNI_TEST_REPORT"); report != "" {
+		args = append(args, "-s", filepath.Dir(report))
+	}
+	args = append(args, "sh", "-c", script)
 	var running sync.WaitGroup
 	for i := range errs {
 		running.Go(func() {
-			errs[i] = readFrom(exec.Command("scripts/uml.sh", "-s", claims, "-t", fmt.Sprint(int(s.limit(guestLimit).Seconds())), "sh", "-c", script), r)
+			errs[i] = readFrom(exec.Command("scripts/uml.sh", args...), r)
 		})
 	}
 	running.Wait()
@@ -86,7 +94,7 @@ func deal(tests []testName, n int) [][]testName {
 
 // guestScript returns what each guest runs: those parts of the tests that no other one
 // has claimed before, by making a directory.
-func guestScript(parts [][]testName, binaries map[string]string, claims string, s slowness) (string, error) {
+func guestScript(parts [][]testName, binaries map[string]string, claims string, limit time.Duration) (string, error) {
 	converter, err := output("go", "tool", "-n", "test2json")
 	if err != nil {
 		return "", err
@@ -101,7 +109,7 @@ func guestScript(parts [][]testName, binaries map[string]string, claims string, 
 				return "", err
 			}
 			fmt.Fprintf(&script, "cd %s && %s -t -p %s %s -test.v=test2json -test.timeout=%v -test.parallel=%d -test.run=%s\n",
-				quote(folder), quote(converter), quote(pkg.path), quote(binaries[pkg.path]), s.limit(guestLimit), testsPerProcessor, quote(pkg.pattern()))
+				quote(folder), quote(converter), quote(pkg.path), quote(binaries[pkg.path]), limit, testsPerProcessor, quote(pkg.pattern()))
 		}
 		script.WriteString("fi\n")
 	}

@@ -4,7 +4,7 @@
 // unless the list of allowed skips names it. So does a change that the tests made to the
 // machine's own network.
 //
-//	testrun -work DIR -skips FILE -also "DIR ARGUMENT..." PACKAGE...
+//	testrun -work DIR -skips FILE -also "DIR ARGUMENT..." -run REGEXP -limit DURATION PACKAGE...
 //
 // With -also, which may be there several times, it runs `go test` with the arguments in
 // another module's folder as well, on the machine's kernel alone.
@@ -21,18 +21,22 @@ import (
 	"os/exec"
 	"runtime"
 	"strings"
+	"time"
 )
 
 func main() {
 	work := flag.String("work", os.TempDir(), "directory for the test binaries")
 	skips := flag.String("skips", "scripts/allowed-skips", "list of the tests that may skip everywhere")
+	var tests selection
+	flag.StringVar(&tests.pattern, "run", "", "regular expression of the tests to run, as for go test")
+	flag.DurationVar(&tests.limit, "limit", 40*time.Minute, "how long the tests of a package, or a guest, may take on an idle machine")
 	var also [][]string
 	flag.Func("also", "folder of another module, and the arguments of go test there", func(value string) error {
 		also = append(also, strings.Fields(value))
 		return nil
 	})
 	flag.Parse()
-	ok, err := run(*work, *skips, flag.Args(), also)
+	ok, err := run(*work, *skips, flag.Args(), tests, also)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "testrun:", err)
 	}
@@ -41,8 +45,14 @@ func main() {
 	}
 }
 
+// selection is which tests to run, and for how long at most.
+type selection struct {
+	pattern string
+	limit   time.Duration
+}
+
 // run reports whether all tests passed.
-func run(work, skips string, packages []string, also [][]string) (bool, error) {
+func run(work, skips string, packages []string, tests selection, also [][]string) (bool, error) {
 	allowed, err := readSkips(skips)
 	if err != nil {
 		return false, err
@@ -55,11 +65,12 @@ func run(work, skips string, packages []string, also [][]string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	tests.limit = s.limit(tests.limit)
 	r := newReport(os.Stdout)
 	if isTerminal(os.Stderr) {
 		defer watch(r, os.Stderr)()
 	}
-	if err := runOnHost(r, packages, s); err != nil {
+	if err := runOnHost(r, packages, tests); err != nil {
 		return false, err
 	}
 	for _, module := range also {
@@ -69,7 +80,7 @@ func run(work, skips string, packages []string, also [][]string) (bool, error) {
 	}
 	if again := r.lacking(); len(again) > 0 {
 		fmt.Printf("\nUser-mode Linux, %d tests: of drivers that this kernel lacks, and on a machine that others have changed\n", len(again))
-		if err := runInGuests(r, again, work, s); err != nil {
+		if err := runInGuests(r, again, work, tests.limit); err != nil {
 			fmt.Fprintln(os.Stderr, "testrun:", err)
 		}
 	}
@@ -87,12 +98,12 @@ const testsPerProcessor = 4
 
 // runOnHost runs every test of the packages. The tests look at the kernel, which the
 // test cache does not know about, so nothing is taken from there.
-func runOnHost(r *report, packages []string, s slowness) error {
+func runOnHost(r *report, packages []string, tests selection) error {
 	if len(packages) == 0 {
 		return nil
 	}
 	parallel := fmt.Sprintf("-parallel=%d", testsPerProcessor*runtime.NumCPU())
-	args := append([]string{"test", "-json", "-count=1", "-timeout=" + s.limit(packageLimit).String(), parallel}, packages...)
+	args := append([]string{"test", "-json", "-count=1", "-timeout=" + tests.limit.String(), "-run=" + tests.pattern, parallel}, packages...)
 	return readFrom(exec.Command("go", args...), r)
 }
 
