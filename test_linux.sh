@@ -5,6 +5,7 @@
 # test_linux.sh --runtimes
 # test_linux.sh --cluster
 # test_linux.sh --faults
+# test_linux.sh --fuzz [DURATION]
 #
 # Builds the plugins and runs every test, on this kernel and, where this kernel lacks a
 # driver, under User-mode Linux. Installs through apt-get what tests need and the machine
@@ -25,6 +26,8 @@
 # With --faults each step of each verb of each plugin, and of chains of them, goes wrong in
 # each way, which takes hours. It ends with a table, also in the file that CNI_TEST_REPORT
 # names: how often something was left, or a container could not be attached any more.
+# With --fuzz each fuzz target runs for that long (60s), one after the other. An input that
+# fails stays in testdata/fuzz of its package, where all later runs of the tests take it.
 #
 # The last line counts the tests that passed, failed and were skipped on both kernels.
 # The exit status is 0 if nothing failed.
@@ -146,6 +149,20 @@ test_faults() {
 	return "$status"
 }
 
+# test_fuzz runs the fuzz targets of the module and of the agent for a duration each.
+test_fuzz() {
+	local status=0 module package target
+	export CNI_TEST_BIN=$repo/bin
+	for module in . agent; do
+		while read -r package target; do
+			announce "$package $target"
+			go test -C "$module" -run '^$' -fuzz "^$target\$" -fuzztime "$1" "$package" </dev/null || status=1
+		done < <(go test -C "$module" -list '^Fuzz' ./... |
+			awk '/^Fuzz/ { targets[++n] = $1 } /^ok/ { for (i = 1; i <= n; i++) print $2, targets[i]; n = 0 }')
+	done
+	return "$status"
+}
+
 # run_tests runs the tests of packages and, by -also, those of other modules.
 run_tests() {
 	announce "Tests"
@@ -159,7 +176,7 @@ run_tests() {
 bundle=() part=
 case ${1-} in
 --bundle) bundle=(--bundle) && shift ;;
---release | --agent | --runtimes | --cluster | --faults) part=${1#--} && shift ;;
+--release | --agent | --runtimes | --cluster | --faults | --fuzz) part=${1#--} && shift ;;
 -h | --help) usage 0 ;;
 -*) usage 2 ;;
 esac
@@ -183,6 +200,7 @@ runtimes)
 	run_tests -also "integration/runtimes ./containerd ./podman ./cnitool"
 	;;
 faults) test_faults ;;
+fuzz) test_fuzz "${1:-60s}" ;;
 cluster) run_tests -also "integration/runtimes ./cluster" ;;
 *)
 	also=()
