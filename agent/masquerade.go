@@ -36,7 +36,11 @@ func (s scope) settle() error {
 		return err
 	}
 	defer c.Close()
-	if err := c.Change(func(tx *nft.Transaction) error { return s.replace(c, tx) }); err != nil {
+	err = c.Change(func(tx *nft.Transaction) error { return s.replace(c, tx) })
+	switch {
+	case nft.IsNotSupported(err):
+		return fmt.Errorf("masquerade: %w (where the kernel has no nftables, give --masquerade=false and have the plugin masquerade)", err)
+	case err != nil:
 		return fmt.Errorf("masquerade: %w", err)
 	}
 	return nil
@@ -70,20 +74,23 @@ func (s scope) replace(c *nft.Conn, tx *nft.Transaction) error {
 	return nil
 }
 
-// removeMasquerade removes the table.
+// removeMasquerade removes the table. Where the kernel has no nftables, there is none.
 func removeMasquerade() error {
 	c, err := nft.Dial()
-	if err != nil {
-		return err
+	if err == nil {
+		defer c.Close()
+		err = c.Change(func(tx *nft.Transaction) error {
+			exists, err := c.HasTable(agentTable())
+			if exists {
+				tx.DeleteTable(agentTable())
+			}
+			return err
+		})
 	}
-	defer c.Close()
-	return c.Change(func(tx *nft.Transaction) error {
-		exists, err := c.HasTable(agentTable())
-		if exists {
-			tx.DeleteTable(agentTable())
-		}
-		return err
-	})
+	if nft.IsNotSupported(err) {
+		return nil
+	}
+	return err
 }
 
 // rules returns the rules, with comments that say all of them.
