@@ -5,51 +5,40 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"github.com/containernetworking/plugins/integration/runtimes/image"
 )
 
-// The agent's manifest, and the image that it names.
+// The agent's manifest, the image that it names, and one with separate plugins.
 const (
 	manifestFile  = "../../../agent/deploy/cni-plugins.yaml"
 	manifestImage = "docker.io/library/cni-plugins:v1.10.0"
+	separateImage = "docker.io/library/cni-plugins:separate"
 )
 
-// kinds are the images that are loaded on nodes: the manifest's, which has the bundle, and one
-// with separate plugins.
+// kinds are the images that are loaded on nodes.
 func kinds() []string { return []string{"bundle", "separate"} }
 
-// imageOf returns the name of the image of a kind.
-func imageOf(kind string) string {
-	if kind == "bundle" {
-		return manifestImage
-	}
-	return "docker.io/library/cni-plugins:" + kind
-}
-
-// buildImages writes an image of each kind into a folder.
+// buildImages writes an image of each kind into a folder: the manifest's as a release has it, of
+// what is committed, and one that installs the plugins in CNI_TEST_BIN.
 func buildImages(dir string) error {
-	bundle, agent := filepath.Join(dir, "cni-plugins"), filepath.Join(dir, "cni-plugins-agent")
-	for _, build := range []struct{ module, output, path string }{
-		{"../../..", bundle, "./plugins/bundle"}, {"../../../agent", agent, "."},
+	bundle := filepath.Join(dir, "cni-plugins")
+	for _, build := range []*exec.Cmd{
+		exec.Command("../../../scripts/image.sh"),
+		exec.Command("go", "-C", "../../..", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", bundle, "./plugins/bundle"),
 	} {
-		cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", build.output, build.path)
-		cmd.Dir, cmd.Env = build.module, append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return fmt.Errorf("build %s: %w: %s", build.output, err, out)
+		build.Env = append(os.Environ(), "CGO_ENABLED=0", "ARCHITECTURES="+runtime.GOARCH, "ARCHIVE="+filepath.Join(dir, "bundle.tar"))
+		if out, err := build.CombinedOutput(); err != nil {
+			return fmt.Errorf("%s: %w: %s", strings.Join(build.Args, " "), err, out)
 		}
 	}
 	separate, err := filepath.Glob(filepath.Join(os.Getenv("CNI_TEST_BIN"), "*"))
 	if err != nil || len(separate) == 0 {
 		return fmt.Errorf("no plugins in CNI_TEST_BIN: %v", err)
 	}
-	for kind, programs := range map[string][]string{"bundle": {bundle, agent}, "separate": append(separate, bundle, agent)} {
-		if err := image.WritePrograms(filepath.Join(dir, kind+".tar"), imageOf(kind), programs...); err != nil {
-			return err
-		}
-	}
-	return nil
+	return image.WritePrograms(filepath.Join(dir, "separate.tar"), separateImage, append(separate, bundle)...)
 }
 
 // manifest is the agent's, with what differs in the site's way.
@@ -79,7 +68,8 @@ func (s site) changes() map[string]string {
 		changes["# - --overlay=vxlan "] = "- --overlay=vxlan #"
 	}
 	if !s.way.bundle {
-		changes[manifestImage] = imageOf("separate")
+		changes["image: &image "+manifestImage] = "image: " + separateImage
+		changes["image: *image"] = "image: " + manifestImage
 		changes["--bin-dir=/opt/cni/bin]"] = "--bin-dir=/opt/cni/bin, --from=/]"
 	}
 	return changes
