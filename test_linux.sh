@@ -72,6 +72,7 @@ readonly release_requirements=(
 	git:git
 	mmdebstrap:mmdebstrap
 	rpm:rpm
+	skopeo:skopeo
 )
 
 announce() {

@@ -47,6 +47,25 @@ func TestImageIndex(t *testing.T) {
 	}
 }
 
+// Skopeo copies the whole of the archive, and the image of each architecture.
+func TestSkopeo(t *testing.T) {
+	t.Parallel()
+	source := "oci-archive:" + file(t, archive())
+	dir := t.TempDir()
+	output(t, "skopeo", "--insecure-policy", "copy", "--quiet", "--all", source, "dir:"+filepath.Join(dir, "all"))
+	var index v1.IndexManifest
+	if read(t, filepath.Join(dir, "all", "manifest.json"), &index); len(index.Manifests) != len(machines) {
+		t.Errorf("%d images", len(index.Manifests))
+	}
+	for architecture := range machines {
+		var config v1.ConfigFile
+		said := output(t, "skopeo", "--override-arch", architecture, "inspect", "--config", source+":"+reference())
+		if err := json.Unmarshal([]byte(said), &config); err != nil || config.Architecture != architecture {
+			t.Errorf("%s: %s, %v", architecture, said, err)
+		}
+	}
+}
+
 func blob(dir string, d v1.Descriptor) string {
 	return filepath.Join(dir, "blobs", d.Digest.Algorithm, d.Digest.Hex)
 }

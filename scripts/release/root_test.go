@@ -20,7 +20,7 @@ func newRoot(t *testing.T, suite string) root {
 	dir := filepath.Join(t.TempDir(), "root")
 	mirror, _, _ := strings.Cut(output(t, "apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages", "Label: Debian"), "\n")
 	output(t, "unshare", "--mount", "mmdebstrap", "--quiet", "--variant=apt",
-		"--include=containernetworking-plugins,containerd,runc,podman,crun,systemd,iproute2,iptables,nftables",
+		"--include=containernetworking-plugins,containerd,runc,podman,crun,systemd,iproute2,iptables,nftables,rpm",
 		// To go back to it, without a network.
 		`--customize-hook=chroot "$1" sh -c "cd /root && apt-get download containernetworking-plugins"`,
 		suite, dir, mirror)
