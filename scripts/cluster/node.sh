@@ -69,6 +69,7 @@ node() {
 		mkdir -p /etc/cni/net.d /etc/kubernetes/manifests /opt/cni/bin
 	fi
 	connect_node "$1"
+	container_spec >/etc/containerd.json
 	containerd_config >/etc/containerd.toml
 	keep containerd containerd --config /etc/containerd.toml
 	await 20 ctr version
@@ -128,6 +129,14 @@ connect_node() {
 	echo 1 >/proc/sys/net/ipv6/conf/all/forwarding
 }
 
+# container_spec prints what containers have unless their pod says otherwise. Their /proc is their own,
+# and has to have the node's boot: by that the agent's repair tells containers that are there.
+container_spec() {
+	local id=sys/kernel/random/boot_id hook
+	hook="{\"path\": \"$(command -v mount)\", \"args\": [\"mount\", \"--bind\", \"/proc/$id\", \"proc/$id\"]}"
+	ctr oci spec | sed "1s|{|&\"hooks\": {\"createContainer\": [$hook]},|"
+}
+
 # An oom_score_adj below the daemon's own takes a capability that root may lack here.
 containerd_config() {
 	cat <<-END
@@ -147,6 +156,9 @@ containerd_config() {
 		[plugins."io.containerd.cri.v1.runtime"]
 		  restrict_oom_score_adj = true
 		  disable_apparmor = true
+		  [plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runc]
+		    runtime_type = "io.containerd.runc.v2"
+		    base_runtime_spec = "/etc/containerd.json"
 		  [plugins."io.containerd.cri.v1.runtime".cni]
 		    bin_dirs = ["/opt/cni/bin"]
 		    conf_dir = "/etc/cni/net.d"
