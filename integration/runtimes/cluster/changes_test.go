@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -54,18 +55,27 @@ func testReplaced(s site) {
 	}
 }
 
-// testNodeReturns has a node leave for good and come back as another one, with other
+// testThirdNode has a node join, be lost for good, and come back as another one, with other
 // addresses for its pods.
-func testNodeReturns(s site) {
-	left := s.discard(s.nodes()[1])
-	start := time.Now()
-	s.power(left.name, "on")
-	s.awaitNodes(2)
-	s.awaitReady(2 * time.Minute)
-	s.report("from power to a new node that is ready", time.Since(start).Round(100*time.Millisecond))
-	back := s.node(left.name)
-	s.report("podCIDRs before and after", fmt.Sprint(left.ranges, back.ranges))
-	s.expectGoodNode()
+func testThirdNode(s site) {
+	const name = "n3"
+	join := func() node {
+		start := time.Now()
+		s.power(name, "on")
+		s.awaitNodes(3)
+		s.awaitReady(2 * time.Minute)
+		s.report("from power to a new node that is ready", time.Since(start).Round(100*time.Millisecond))
+		s.expectGoodNode(name)
+		return s.node(name)
+	}
+	first := join()
+	s.discard(name)
+	second := join()
+	s.report("podCIDRs before and after", fmt.Sprint(first.ranges, second.ranges))
+	if slices.Equal(first.ranges, second.ranges) {
+		s.Errorf("the node has the podCIDRs %v again", second.ranges)
+	}
+	s.discard(name)
 }
 
 // testLateRange has a new node wait for its podCIDRs. The agent that runs there has it not
@@ -91,7 +101,7 @@ func testLateRange(s site) {
 	}
 	s.do("pkill", "-CONT", "--pidfile", pid)
 	s.report("from podCIDRs that come late to a node that is ready", s.awaitReady(time.Minute))
-	s.expectGoodNode()
+	s.expectGoodNode(left.name)
 }
 
 // discard takes a node away for good, with all that was on its disk, and returns what it was.
@@ -115,11 +125,15 @@ func (s site) discard(name string) node {
 	return left
 }
 
-// expectGoodNode has pods on both nodes reach each other.
-func (s site) expectGoodNode() {
+// expectGoodNode has pods on all nodes reach each other, of which that node has some.
+func (s site) expectGoodNode(name string) {
 	s.Helper()
-	s.deploy("returned", 10, "")
-	all, _ := s.awaitPods("returned", 10)
+	s.deploy("returned", 12, everywhere("returned"))
+	defer s.remove("returned")
+	all, _ := s.awaitPods("returned", 12)
+	if !slices.ContainsFunc(all, func(p pod) bool { return p.node == name }) {
+		s.Errorf("no pod is on %s: %v", name, all)
+	}
 	s.expectMesh(all)
 }
 

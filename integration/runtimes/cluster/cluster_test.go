@@ -40,6 +40,14 @@ func (w way) String() string {
 	return name
 }
 
+// rounds is how often pods come and go: in the manifest's own way as often as to show what grows slowly.
+func (w way) rounds() int {
+	if w == (way{main: "ptp", proxy: "nftables", bundle: true}) {
+		return 18
+	}
+	return 3
+}
+
 func ways() []way {
 	all := []way{
 		{main: "ptp", proxy: "nftables", bundle: true, overlay: true},
@@ -152,18 +160,20 @@ func scenarios(w way) []scenario {
 	case w.small:
 		return []scenario{{"the runtime's disk is lost", testDiskLost}}
 	case w.overlay:
-		return append(traffic, scenario{"agent killed", testAgentKilled}, scenario{"a node leaves and comes back", testNodeReturns})
+		return append(traffic, scenario{"agent killed", testAgentKilled}, scenario{"a third node", testThirdNode})
 	}
 	return append(traffic, []scenario{
 		{"bandwidth", testBandwidth},
 		{"STATUS fails and heals", testStatus},
+		{"tables deleted", testFlushed},
 		{"agent killed", testAgentKilled},
 		{"daemons killed amid a scale-up", testDaemonsKilled},
 		{"power cut", testPowerCut},
 		{"drain", testDrain},
 		{"from none to many and back", testCycles},
 		{"plugins replaced under pods", testReplaced},
-		{"a node leaves and comes back", testNodeReturns},
+		{"other plugins under pods", testForeign},
+		{"a third node", testThirdNode},
 		{"podCIDRs come late", testLateRange},
 		{"beside 1,000 Services", testManyServices},
 	}...)

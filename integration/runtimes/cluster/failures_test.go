@@ -2,8 +2,10 @@ package cluster
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -76,6 +78,27 @@ func testAgentKilled(s site) {
 	s.expectMesh(all)
 }
 
+// testFlushed has somebody delete all tables of the plugins and of the agent, which makes them again:
+// others, as their numbers tell.
+func testFlushed(s site) {
+	const tables = "nft --handle list ruleset | grep '^table .*cni_plugins'" // table FAMILY NAME { # handle NUMBER
+	node := s.nodes()[0]
+	s.deploy("flushed", 1, hostPorts(nil)+"      nodeName: "+node+"\n")
+	s.awaitPods("flushed", 1)
+	before := strings.Split(s.on(node, tables), "\n")
+	s.on(node, tables+" | while read -r word family name rest; do nft delete $word $family $name; done")
+	took := s.await(30*time.Second, func() error {
+		out, err := try(os.Getenv("CLUSTER"), "on", node, "sh", "-c", tables)
+		now := strings.Split(out, "\n")
+		if len(now) != len(before) || slices.ContainsFunc(now[:len(now)-1], func(table string) bool { return slices.Contains(before, table) }) {
+			return fmt.Errorf("tables are %q (%v), want as many others as %q", now, err, before)
+		}
+		return nil
+	})
+	s.report("tables are there again that somebody deleted", took)
+	s.expectOutside("tcp", net.JoinHostPort(s.addresses(node)[0], "8080"), "flushed-", "")
+}
+
 // testStatus breaks a node's network in ways that no pod would survive. The node says so, in
 // words that name the cause, and recovers by itself.
 func testStatus(s site) {
@@ -83,11 +106,19 @@ func testStatus(s site) {
 	for _, fault := range []struct{ name, do, undo, says string }{
 		{"read-only leases", "mkdir -p /var/lib/cni/networks; cd /var/lib/cni/networks; mount --bind . .; mount -o remount,bind,ro /var/lib/cni/networks",
 			"umount /var/lib/cni/networks", "read-only file system"},
+		// Of several files, runtimes take the first.
+		{"a bad subnet", `cd /etc/cni/net.d; sed 's/"subnet" *: *"[^"]*"/"subnet": "10.0.0.0\/33"/' 10-cni-plugins.conflist >05-bad.conflist`,
+			"rm /etc/cni/net.d/05-bad.conflist", "10.0.0.0/33"},
+		{"half a file", "cd /etc/cni/net.d; head -c 200 10-cni-plugins.conflist >05-half.conflist",
+			"rm /etc/cni/net.d/05-half.conflist", "cni plugin not initialized"}, // containerd's log says why
 		{"no host-local", "mv /opt/cni/bin/host-local /opt/cni/", "mv /opt/cni/host-local /opt/cni/bin/", "host-local"},
 	} {
-		s.on(node, fault.do)
-		said := s.awaitNotReady(node, fault.says)
-		s.on(node, fault.undo)
+		var said string
+		func() {
+			s.on(node, fault.do)
+			defer s.on(node, fault.undo)
+			said = s.awaitNotReady(node, fault.says)
+		}()
 		s.report(fault.name+": the node is ready again", s.awaitReady(time.Minute))
 		s.Logf("%s: %s", fault.name, said)
 	}
@@ -144,10 +175,16 @@ func testDrain(s site) {
 	s.expectNothingLeft(node, before[node])
 }
 
+// everywhere has pods of an app on each node, as the scheduler by itself does not promise.
+func everywhere(app string) string {
+	return "      topologySpreadConstraints: [{maxSkew: 1, topologyKey: kubernetes.io/hostname, " +
+		"whenUnsatisfiable: DoNotSchedule, labelSelector: {matchLabels: {app: " + app + "}}}]\n"
+}
+
 // pictures are those of all nodes after pods have been there, and gone.
 func (s site) pictures() map[string]string {
 	s.Helper()
-	s.deploy("first", 10, "")
+	s.deploy("first", 10, everywhere("first"))
 	s.awaitPods("first", 10)
 	s.remove("first")
 	pictures := map[string]string{}
@@ -167,7 +204,7 @@ func (s site) pictures() map[string]string {
 func testCycles(s site) {
 	before := s.pictures()
 	s.deploy("cycled", 0, "")
-	for range 3 {
+	for range s.way.rounds() {
 		_, up := s.scale("cycled", 60)
 		_, down := s.scale("cycled", 0)
 		s.report("from none to 60 pods, and back", fmt.Sprint(up, ", ", down))

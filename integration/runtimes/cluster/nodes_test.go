@@ -124,7 +124,7 @@ func (s site) picture(node string) string {
 	return s.on(node, `
 		ip -oneline link | sed 's/^[0-9]*: //; s/ qlen.*//; s/@.*//; s/:.*//'
 		ip route | sed 's/ linkdown//'; ip -6 route | grep -v fe80 | sed 's/ pref.*//; s/ linkdown//'
-		find /var/lib/cni /run/cni /run/netns -type f -not -name lock -not -name 'last_reserved*' -not -path '*/kernel/*' -not -name .index -not -name claims
+		find /var/lib/cni /run/cni /run/netns -type f -not -name lock -not -name 'last_reserved*' -not -path '*/kernel/*' -not -name .index -not -name claims 2>/dev/null || true # some vanish meanwhile
 		nft list tables | grep -e cni -e agent | while read -r word table; do nft list $word $table; done | sed 's/packets [0-9]* bytes [0-9]*//'
 		iptables-save 2>/dev/null | grep CNI | sed 's/\[.*\]//'`)
 }
