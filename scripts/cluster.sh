@@ -92,10 +92,7 @@ make_cluster() {
 	trap 'drop_cgroup "$group"; rmdir "$SITE"' EXIT
 	trap 'exit 143' INT TERM HUP
 	local status=0
-	(
-		join_cgroup "$group"
-		exec "${bound[@]}" "${isolated[@]}" "$CLUSTER" --site "$@"
-	) || status=$?
+	"${bound[@]}" "${isolated[@]}" "$group" "$CLUSTER" --site "$@" || status=$?
 	exit "$status"
 }
 

@@ -39,7 +39,4 @@ fi
 readonly group=cni-machine-$$
 trap 'drop_cgroup "$group"' EXIT
 trap 'exit 143' INT TERM HUP
-(
-	join_cgroup "$group"
-	exec "${bound[@]}" "${isolated[@]}" "$0" --inside "$@"
-)
+"${bound[@]}" "${isolated[@]}" "$group" "$0" --inside "$@"

@@ -90,9 +90,13 @@ cover() {
 	done
 }
 
-# What runs a command as process 1 of new namespaces, which end with it.
-readonly isolated=(unshare --net --mount --pid --ipc --uts --cgroup --fork --kill-child --mount-proc
-	--propagation private)
+# What runs a command as process 1 of new namespaces, which end with it, in a control group of a name:
+# "${isolated[@]}" NAME COMMAND... No other process is in the group, so that it can be divided with
+# version 2: not even unshare, which waits.
+# shellcheck disable=SC2016 # the inner shell expands
+readonly isolated=(unshare --net --mount --pid --ipc --uts --fork --kill-child --mount-proc
+	--propagation private bash -euc 'source "$1" && join_cgroup "$2" && exec unshare --cgroup "${@:3}"'
+	bash "${BASH_SOURCE[0]}")
 
 # What kills a command when its parent ends.
 readonly bound=(setpriv --pdeathsig KILL)

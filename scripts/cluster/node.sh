@@ -9,10 +9,7 @@ host_of() { echo $((10 + ${1#n})); }
 power_on() {
 	local folder=$SITE/$1 init
 	mkdir -p "$folder"/{log,containerd}
-	(
-		join_cgroup "$1"
-		exec "${isolated[@]}" "$CLUSTER" --node "$1"
-	) >>"$folder/log/init.log" 2>&1 </dev/null &
+	"${isolated[@]}" "$1" "$CLUSTER" --node "$1" >>"$folder/log/init.log" 2>&1 </dev/null &
 	init=$!
 	await 10 has_child "$init" || die "$1 does not start: $(tail "$folder/log/init.log")"
 	has_child "$init" >"$folder/pid"
