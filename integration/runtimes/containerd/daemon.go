@@ -107,7 +107,14 @@ func (d *Daemon) connect() error {
 	d.runtime = cri.NewRuntimeServiceClient(d.conn)
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	if _, err := d.runtime.Version(ctx, &cri.VersionRequest{}); err != nil {
+	// Its socket is there before all of its services are.
+	for {
+		if _, err = d.runtime.Version(ctx, &cri.VersionRequest{}); err == nil || ctx.Err() != nil {
+			break
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	if err != nil {
 		return fmt.Errorf("containerd does not answer: %w\n%s", err, d.Log())
 	}
 	return d.load(ctx)
