@@ -24,13 +24,33 @@ type Device struct {
 // unix.ENODEV. It is looked for first, as the kernel would run modprobe(8) for an
 // ioctl.
 func Open(name string) (*Device, error) {
-	exists, err := exists(name)
+	exists, err := Exists(name)
 	if err == nil && !exists {
 		err = unix.ENODEV
 	}
 	if err != nil {
 		return nil, fmt.Errorf("look %q up: %w", name, err)
 	}
+	return connect(name)
+}
+
+// NameOf returns the name of the interface with an index in the thread's namespace. Unlike
+// the answer of rtnetlink, it takes no lock of the kernel that others wait for.
+func NameOf(index int) (string, error) {
+	d, err := connect("")
+	if err != nil {
+		return "", err
+	}
+	defer d.Close()
+	r := d.request()
+	r.setWord(uint32(index))
+	if err := d.do(unix.SIOCGIFNAME, r); err != nil {
+		return "", fmt.Errorf("look interface %d up: %w", index, err)
+	}
+	return unix.ByteSliceToString(r.name[:]), nil
+}
+
+func connect(name string) (*Device, error) {
 	socket, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if errors.Is(err, unix.EAFNOSUPPORT) { // of a kernel without IPv4
 		socket, err = unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
@@ -41,10 +61,10 @@ func Open(name string) (*Device, error) {
 	return &Device{name, socket}, nil
 }
 
-// exists looks whether the thread's namespace has an interface of the name. One
+// Exists looks, without a question to the kernel that takes a lock, whether the thread's namespace has an interface of the name. One
 // with IPv4 has parameters, which are found faster than a line in the list, whose
 // lines begin with names after two of headings.
-func exists(name string) (bool, error) {
+func Exists(name string) (bool, error) {
 	if _, err := os.Lstat("/proc/sys/net/ipv4/conf/" + name); err == nil {
 		return true, nil
 	}

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/containernetworking/plugins/pkg/iptables"
+	"github.com/containernetworking/plugins/pkg/netdev"
 	"github.com/containernetworking/plugins/pkg/netlinksafe"
 	"github.com/containernetworking/plugins/pkg/nft"
 	"github.com/containernetworking/plugins/pkg/utils/sysctl"
@@ -92,11 +93,11 @@ func interfaceTo(host netlinksafe.Handle, ip net.IP) (string, error) {
 	if len(routes) == 0 || routes[0].Type == unix.RTN_LOCAL {
 		return "", nil
 	}
-	l, err := host.LinkByIndex(routes[0].LinkIndex)
+	name, err := netdev.NameOf(routes[0].LinkIndex)
 	if err != nil {
 		return "", fmt.Errorf("find the interface to %s: %w", ip, err)
 	}
-	return l.Attrs().Name, nil
+	return name, nil
 }
 
 // guard makes the chain, as far as it is not there.
