@@ -254,7 +254,7 @@ func missingOf(c *nft.Conn, a owner.Attachment, addresses []*net.IPNet, o Option
 // exists. Where nftables is not supported there is nothing to remove. release
 // closes the connection that f used.
 func connectToRemove(f func(c *nft.Conn, exists bool) error) (release func(), err error) {
-	c, err := nft.Dial()
+	c, err := nft.DialToRemove()
 	switch {
 	case nft.IsNotSupported(err):
 		return func() {}, nil

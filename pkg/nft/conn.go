@@ -35,6 +35,9 @@ type Conn struct {
 	others []*Conn
 	// keepsElements says that they have to be deleted, as they do not expire.
 	keepsElements bool
+	// tables are all that there were when the connection was made, if that has been asked
+	// for: see DialToRemove.
+	tables map[Table]bool
 	// expired is when elements were made to expire that may still be in effect, or zero.
 	expired int64
 }
@@ -46,6 +49,21 @@ func Dial() (*Conn, error) {
 		return nil, fmt.Errorf("connect to nftables: %w", err)
 	}
 	return &Conn{socket: s}, nil
+}
+
+// DialToRemove is Dial for who removes what is there already. It asks once which tables there
+// are, and what is in none of them then is nowhere, without another question. The error of a
+// kernel without nftables is one of IsNotSupported.
+func DialToRemove() (*Conn, error) {
+	c, err := Dial()
+	if err != nil {
+		return nil, err
+	}
+	if err := c.listTables(); err != nil {
+		c.Close()
+		return nil, err
+	}
+	return c, nil
 }
 
 // Close closes the connection. It waits for what was deleted to be out of effect: a grace
@@ -86,12 +104,14 @@ type message struct {
 	body     attributes
 	// what says what the message does, for errors.
 	what string
+	// table is what it is about, if that is a table or something in one.
+	table string
 }
 
 // about completes a message of nftables, about something in the table: fill adds
 // its attributes.
 func (m message) about(t Table, fill func(*attributes)) message {
-	m.kind, m.family = unix.NFNL_SUBSYS_NFTABLES<<8|m.kind, t.Family
+	m.kind, m.family, m.table = unix.NFNL_SUBSYS_NFTABLES<<8|m.kind, t.Family, t.Name
 	fill(&m.body)
 	return m
 }
@@ -128,6 +148,7 @@ type reply struct {
 	// last says that no other message follows to the same request.
 	last        bool
 	interrupted bool
+	family      Family
 	body        attributes
 }
 
@@ -155,30 +176,40 @@ func (c *Conn) receive(first uint32) ([]reply, error) {
 				r.errno = syscall.Errno(-int32(binary.NativeEndian.Uint32(m.Data)))
 			}
 		case len(m.Data) >= nfgenmsgLen:
-			r.body = m.Data[nfgenmsgLen:]
+			r.family, r.body = Family(m.Data[0]), m.Data[nfgenmsgLen:]
 		}
 		replies = append(replies, r)
 	}
 	return replies, nil
 }
 
-// get asks for something and returns the attributes of each reply. A list that
-// may lack something, as it was changed meanwhile, is asked for again.
+// get asks for something and returns the attributes of each reply.
 func (c *Conn) get(m message) ([]attributes, error) {
+	replies, err := c.replies(m)
+	var bodies []attributes
+	for _, r := range replies {
+		bodies = append(bodies, r.body)
+	}
+	return bodies, err
+}
+
+// replies asks for something and returns the replies that have a body. A list that
+// may lack something, as it was changed meanwhile, is asked for again.
+func (c *Conn) replies(m message) ([]reply, error) {
 	for {
-		bodies, err := c.getOnce(m)
+		replies, err := c.repliesOnce(m)
 		if err == nil || !errors.Is(err, unix.EINTR) {
-			return bodies, err
+			return replies, err
 		}
 	}
 }
 
-func (c *Conn) getOnce(m message) ([]attributes, error) {
+func (c *Conn) repliesOnce(m message) ([]reply, error) {
 	first, err := c.send(m)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", m.what, err)
 	}
-	var bodies []attributes
+	var all []reply
 	interrupted := false
 	for {
 		replies, err := c.receive(first)
@@ -194,10 +225,10 @@ func (c *Conn) getOnce(m message) ([]attributes, error) {
 				return nil, fmt.Errorf("%s: %w", m.what, r.errno)
 			}
 			if r.body != nil {
-				bodies = append(bodies, r.body)
+				all = append(all, r)
 			}
 			if r.last {
-				return bodies, nil
+				return all, nil
 			}
 		}
 	}

@@ -10,6 +10,9 @@ import (
 // ask returns the replies to a question, none if something that it names does
 // not exist.
 func (c *Conn) ask(m message) ([]attributes, error) {
+	if c.tables != nil && !c.tables[Table{Family: m.family, Name: m.table}] {
+		return nil, nil
+	}
 	replies, err := c.get(m)
 	if errors.Is(err, unix.ENOENT) {
 		return nil, nil
@@ -33,9 +36,22 @@ func (c *Conn) Generation() (uint32, error) {
 	return 0, errors.New("get generation: not in the reply")
 }
 
+// listTables looks which tables there are.
+func (c *Conn) listTables() error {
+	replies, err := c.replies(message{kind: unix.NFT_MSG_GETTABLE, flags: unix.NLM_F_DUMP, what: "list tables"}.about(Table{}, func(*attributes) {}))
+	c.tables = map[Table]bool{}
+	for _, r := range replies {
+		c.tables[Table{Family: r.family, Name: text(r.body.first(unix.NFTA_TABLE_NAME))}] = true
+	}
+	return err
+}
+
 // HasTable reports whether the table exists. Like the next questions, which name
 // one thing as well, it costs the same whatever else there is.
 func (c *Conn) HasTable(t Table) (bool, error) {
+	if c.tables != nil {
+		return c.tables[Table{Family: t.Family, Name: t.Name}], nil
+	}
 	return c.has(message{kind: unix.NFT_MSG_GETTABLE, what: fmt.Sprintf("look table %s up", t)}.about(t, func(a *attributes) {
 		a.text(unix.NFTA_TABLE_NAME, t.Name)
 	}))

@@ -114,9 +114,6 @@ func Del(a owner.Attachment) error {
 // Removal is what Del does, as a part of a larger transaction.
 func Removal(a owner.Attachment) nft.Removal {
 	return func(c *nft.Conn, tx *nft.Transaction) error {
-		if _, err := c.HasTable(table()); nft.IsNotSupported(err) {
-			return nil
-		}
 		if err := remove(c, tx, a.Prefix()); err != nil {
 			return tearDownError(err)
 		}
