@@ -74,8 +74,7 @@ func (v verbs) isForAddresses() bool {
 
 // nameIsFree reports whether the container has no interface of the name.
 func (a *Attachment) nameIsFree() bool {
-	_, err := a.Container.LinkByName(a.IfName)
-	return link.IsNotFound(err)
+	return a.Container.Lacks(a.IfName)
 }
 
 // address lets the IPAM plugin, if there is one, do its work, and takes over its

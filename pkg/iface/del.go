@@ -63,6 +63,9 @@ type Recorder interface {
 // former returns the attachment under the name that its network had at ADD: somebody may
 // have changed it since.
 func former(d Driver, a *Attachment) (owner.Attachment, error) {
+	if a.Host.MayHavePair(a.Attachment) {
+		return a.Attachment, nil
+	}
 	if a.Container != nil {
 		if known, ok := a.Attachment.Former(link.TagOf(a.Host, a.Container, a.IfName)); ok {
 			return known, nil

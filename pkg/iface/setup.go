@@ -69,22 +69,24 @@ func (s SetUp) detection(address net.IP) int {
 // waits until it sends packets and its addresses work. Without a carrier there is no
 // wait.
 func (s SetUp) Apply(a *Attachment, config ip.Config) error {
-	if err := config.Apply(a.Container, a.link); err != nil {
-		return err
-	}
-	return s.await(a, config)
+	return s.apply(a, config, func() error { return config.Apply(a.Container, a.link) })
 }
 
 // ApplyOn is Apply for an interface on another one, of the namespace at.
 func (s SetUp) ApplyOn(a *Attachment, at *link.Namespace, config ip.Config) error {
-	if err := config.ApplyOn(a.Context, at, a.Container, a.link); err != nil {
-		return err
-	}
-	return s.await(a, config)
+	return s.apply(a, config, func() error { return config.ApplyOn(a.Context, at, a.Container, a.link) })
 }
 
-func (s SetUp) await(a *Attachment, config ip.Config) error {
-	if carrier, err := a.Container.HasCarrier(a.link); err != nil || !carrier {
+func (s SetUp) apply(a *Attachment, config ip.Config, apply func() error) error {
+	arrival, err := config.Watch(a.Container, a.link)
+	if err != nil {
+		return err
+	}
+	defer arrival.Close()
+	if err := apply(); err != nil {
+		return err
+	}
+	if carried, err := a.Container.AwaitUpIfCarried(a.Context, a.link); err != nil || !carried {
 		return err
 	}
 	if s.Detect && config.HasIPv6() {
@@ -93,7 +95,7 @@ func (s SetUp) await(a *Attachment, config ip.Config) error {
 			return fmt.Errorf("failed to settle addresses for %q: %w", a.IfName, err)
 		}
 	}
-	return config.AwaitUse(a.Context, a.Container, a.link)
+	return arrival.Await(a.Context)
 }
 
 // setSysctls works inside the container's namespace.

@@ -28,16 +28,66 @@ func (c Config) AwaitUse(ctx context.Context, n *link.Namespace, l netlink.Link)
 	if err := n.AwaitUp(ctx, l); err != nil {
 		return err
 	}
-	for _, addr := range c.Addrs {
-		if addr.IP.To4() != nil {
-			continue
-		}
-		look := func() (bool, error) { return isLocal(n, l, addr.IP), nil }
+	return c.awaitLocal(ctx, n, l)
+}
+
+// awaitLocal is AwaitUse for an interface that sends packets.
+func (c Config) awaitLocal(ctx context.Context, n *link.Namespace, l netlink.Link) error {
+	for _, address := range c.ipv6() {
+		look := func() (bool, error) { return isLocal(n, l, address), nil }
 		if _, err := n.Await(ctx, localTime, look, unix.RTNLGRP_IPV6_ROUTE); err != nil {
-			return fmt.Errorf("wait for address %v: %w", addr.IP, err)
+			return fmt.Errorf("wait for address %v: %w", address, err)
 		}
 	}
 	return nil
+}
+
+// Arrival sees the addresses of an interface arrive that its kernel has yet to take for its
+// own.
+type Arrival struct {
+	config Config
+	at     *link.Namespace
+	link   netlink.Link
+	watch  *link.Watch
+}
+
+// Watch begins before c is applied, and so has no question to the kernel afterwards.
+func (c Config) Watch(n *link.Namespace, l netlink.Link) (*Arrival, error) {
+	a := &Arrival{config: c, at: n, link: l}
+	var err error
+	if c.HasIPv6() {
+		a.watch, err = n.WatchLocal(l)
+	}
+	return a, err
+}
+
+// Close ends the watch.
+func (a *Arrival) Close() {
+	if a.watch != nil {
+		a.watch.Close()
+	}
+}
+
+// Await is AwaitUse for an interface that sends packets.
+func (a *Arrival) Await(ctx context.Context) error {
+	if a.watch == nil {
+		return nil
+	}
+	if seen, err := a.watch.AwaitLocal(ctx, localTime, a.config.ipv6()); seen || err != nil {
+		return err
+	}
+	return a.config.awaitLocal(ctx, a.at, a.link)
+}
+
+// ipv6 returns the addresses of that family.
+func (c Config) ipv6() []net.IP {
+	var addresses []net.IP
+	for _, addr := range c.Addrs {
+		if addr.IP.To4() == nil {
+			addresses = append(addresses, addr.IP)
+		}
+	}
+	return addresses
 }
 
 // isLocal asks the kernel what it would do with a packet to the address. That it

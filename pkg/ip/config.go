@@ -31,7 +31,7 @@ func (c Config) HasIPv6() bool {
 	return slices.ContainsFunc(c.Addrs, func(a netlink.Addr) bool { return a.IP.To4() == nil })
 }
 
-// Apply gives the interface its addresses, sets it up and adds its routes.
+// Apply gives the interface its addresses, sets it up unless it is, and adds its routes.
 // Addresses come first: an interface announces those it has when it goes up
 // (arp_notify, ndisc_notify). What the kernel has already from router
 // advertisements stays as it is.
@@ -58,8 +58,10 @@ func (c Config) apply(n *link.Namespace, l netlink.Link, take func(step func() e
 			return fmt.Errorf("add address %v to %q: %w", addr.IPNet, name, err)
 		}
 	}
-	if err := take(func() error { return n.LinkSetUp(l) }); err != nil {
-		return fmt.Errorf("set %q up: %w", name, err)
+	if l.Attrs().Flags&net.FlagUp == 0 {
+		if err := take(func() error { return n.LinkSetUp(l) }); err != nil {
+			return fmt.Errorf("set %q up: %w", name, err)
+		}
 	}
 	for _, route := range c.Routes {
 		if err := addBeside(n, l, route); err != nil {

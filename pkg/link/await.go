@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/vishvananda/netlink"
-	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
 
@@ -21,57 +20,22 @@ func (n *Namespace) Await(ctx context.Context, timeout time.Duration, look func(
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	var socket *nl.NetlinkSocket
-	err := n.Do(func() (err error) {
-		socket, err = nl.Subscribe(unix.NETLINK_ROUTE, groups...)
-		return err
-	})
+	w, err := n.Watch(groups...)
 	if err != nil {
-		return false, fmt.Errorf("subscribe to changes: %w", err)
+		return false, err
 	}
-	defer socket.Close()
+	defer w.Close()
 	// A change between the first look and the subscription sends nothing.
 	for {
 		if done, err := look(); done || err != nil {
 			return done, err
 		}
-		if err := receive(ctx, socket); errors.Is(err, context.DeadlineExceeded) {
+		if _, err := w.next(ctx); errors.Is(err, context.DeadlineExceeded) {
 			return false, nil
 		} else if err != nil {
-			return false, fmt.Errorf("wait for a change: %w", err)
+			return false, err
 		}
 	}
-}
-
-// receive waits for a notification, whatever it says.
-func receive(ctx context.Context, socket *nl.NetlinkSocket) error {
-	for {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		// The library's wait knows no context, and takes 0 for "for ever".
-		patience := unix.NsecToTimeval(max(untilDeadline(ctx), time.Microsecond).Nanoseconds())
-		if err := socket.SetReceiveTimeout(&patience); err != nil {
-			return err
-		}
-		_, _, err := socket.Receive()
-		switch {
-		case errors.Is(err, unix.EAGAIN):
-			continue
-		case errors.Is(err, unix.ENOBUFS): // some were lost
-			return nil
-		default:
-			return err
-		}
-	}
-}
-
-// signalLatency is how long a wait may go on after a signal to terminate.
-const signalLatency = 100 * time.Millisecond
-
-func untilDeadline(ctx context.Context) time.Duration {
-	deadline, _ := ctx.Deadline()
-	return min(time.Until(deadline), signalLatency)
 }
 
 // HasCarrier reports whether the lower layer of a link, which is up, is ready to
@@ -98,15 +62,33 @@ func (n *Namespace) AwaitUp(ctx context.Context, l netlink.Link) error {
 	return err
 }
 
+// AwaitUpIfCarried is AwaitUp for a link, which is up, that may have no carrier. It reports
+// whether there is one; otherwise it does not wait.
+func (n *Namespace) AwaitUpIfCarried(ctx context.Context, l netlink.Link) (carried bool, err error) {
+	_, err = n.awaitOperState(ctx, l, func(now netlink.Link) bool {
+		carried = now.Attrs().RawFlags&unix.IFF_LOWER_UP != 0
+		return !carried
+	})
+	return carried, err
+}
+
 // AwaitOperState is like AwaitUp, and returns the state that the link has then.
-func (n *Namespace) AwaitOperState(ctx context.Context, l netlink.Link) (state netlink.LinkOperState, err error) {
+func (n *Namespace) AwaitOperState(ctx context.Context, l netlink.Link) (netlink.LinkOperState, error) {
+	return n.awaitOperState(ctx, l, func(netlink.Link) bool { return false })
+}
+
+// awaitOperState waits no longer if enough says so of the link.
+func (n *Namespace) awaitOperState(ctx context.Context, l netlink.Link, enough func(netlink.Link) bool) (state netlink.LinkOperState, err error) {
 	_, err = n.Await(ctx, upTime, func() (bool, error) {
 		now, err := n.LinkByIndex(l.Attrs().Index)
 		if err != nil {
 			return false, fmt.Errorf("look %q up: %w", l.Attrs().Name, err)
 		}
 		state = now.Attrs().OperState
-		if state == netlink.OperUnknown {
+		switch {
+		case enough(now):
+			return true, nil
+		case state == netlink.OperUnknown:
 			return n.hasConstantCarrier(now)
 		}
 		return state == netlink.OperUp, nil

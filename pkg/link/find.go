@@ -3,11 +3,15 @@ package link
 import (
 	"bytes"
 	"errors"
+	"io/fs"
 	"net"
+	"os"
 	"slices"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"github.com/containernetworking/plugins/pkg/netdev"
 )
 
 // IsNotFound reports whether err says that there is no such link.
@@ -15,6 +19,36 @@ func IsNotFound(err error) bool {
 	var notFound netlink.LinkNotFoundError
 	return errors.As(err, &notFound) || errors.Is(err, unix.ENODEV)
 }
+
+// Lacks reports whether certainly no link has a name, other than as an alternative one, and
+// asks nothing over rtnetlink, whose lock all wait for who set up containers. It is for
+// namespaces with few links.
+func (n *Namespace) Lacks(name string) bool {
+	lacks := false
+	_ = n.enter(func() error {
+		exists, err := netdev.Exists(name)
+		lacks = !exists && err == nil
+		return nil
+	})
+	return lacks
+}
+
+// LacksEthernet is Lacks for a link with an MTU of 68 bytes or more, as all have that
+// Ethernet frames go through, and for namespaces with any number of links. The kernel has
+// parameters of IPv4 for those, if it has any.
+func (n *Namespace) LacksEthernet(name string) bool {
+	lacks := false
+	_ = n.enter(func() error {
+		_, err := os.Lstat(parameters + name)
+		_, ofAll := os.Lstat(parameters + "all")
+		lacks = errors.Is(err, fs.ErrNotExist) && ofAll == nil
+		return nil
+	})
+	return lacks
+}
+
+// parameters is where IPv4 has those of each link.
+const parameters = "/proc/sys/net/ipv4/conf/"
 
 // LinkByMAC returns the link with a hardware address. Of several it prefers the one
 // that was made with it, and hardware to what was put upon it and took its address

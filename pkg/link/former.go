@@ -10,6 +10,9 @@ import (
 // other end, on the host; "" if there is none. By it DEL finds the name that the
 // attachment's network had at ADD: see owner.Attachment.Former.
 func TagOf(host, container *Namespace, name string) string {
+	if container.Lacks(name) {
+		return ""
+	}
 	l, err := container.LinkByName(name)
 	if err != nil {
 		return ""

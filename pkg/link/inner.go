@@ -6,7 +6,6 @@ import (
 	"net"
 
 	"github.com/vishvananda/netlink"
-	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
 
@@ -90,27 +89,8 @@ func (n *Namespace) addInner(bridge netlink.Link, name string) error {
 	if err := errors.Join(err1, err2); err != nil {
 		return err
 	}
-	req, err := n.request(unix.RTM_NEWLINK, unix.NLM_F_CREATE|unix.NLM_F_EXCL|unix.NLM_F_ACK)
-	if err != nil {
-		return err
-	}
-	mtu := nl.Uint32Attr(uint32(bridge.Attrs().MTU))
-	req.AddData(nl.NewIfInfomsg(unix.AF_UNSPEC))
-	req.AddData(nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(portName)))
-	req.AddData(nl.NewRtAttr(unix.IFLA_MTU, mtu))
-	req.AddData(nl.NewRtAttr(unix.IFLA_ADDRESS, portMAC))
-	// The kernel honours it for the device that the message is about, and
-	// ignores it for its peer.
-	req.AddData(nl.NewRtAttr(unix.IFLA_MASTER, nl.Uint32Attr(uint32(bridge.Attrs().Index))))
-	info := nl.NewRtAttr(unix.IFLA_LINKINFO, nil)
-	info.AddRtAttr(nl.IFLA_INFO_KIND, nl.NonZeroTerminated("veth"))
-	peer := info.AddRtAttr(nl.IFLA_INFO_DATA, nil).AddRtAttr(nl.VETH_INFO_PEER, nil)
-	nl.NewIfInfomsgChild(peer, unix.AF_UNSPEC)
-	peer.AddRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(name))
-	peer.AddRtAttr(unix.IFLA_MTU, mtu)
-	peer.AddRtAttr(unix.IFLA_ADDRESS, mac)
-	req.AddData(info)
-	if _, err := req.Execute(unix.NETLINK_ROUTE, 0); err != nil {
+	near := end{name: portName, mac: portMAC, mtu: bridge.Attrs().MTU, master: bridge.Attrs().Index}
+	if _, err := n.makePair(near, end{name: name, mac: mac, mtu: near.mtu}, 0); err != nil {
 		return fmt.Errorf("make interface %q: %w", name, err)
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strconv"
 
@@ -40,8 +41,15 @@ func AddOwnedVeth(host, container *Namespace, v Veth, a owner.Attachment) (hostE
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := host.own(hostEnd, a, skipLinkLocal()); err != nil {
+	var flags uint32
+	if v.Up {
+		flags = unix.IFF_UP
+	}
+	if err := host.own(hostEnd, a, flags, skipLinkLocal()); err != nil {
 		return nil, nil, errors.Join(err, host.delete(hostEnd))
+	}
+	if v.Up {
+		hostEnd.Attrs().Flags |= net.FlagUp
 	}
 	return hostEnd, containerEnd, nil
 }
@@ -74,11 +82,18 @@ func isOf(l netlink.Link, attachments []owner.Attachment) bool {
 	})
 }
 
+// MayHavePair reports whether there is a link of the name that the host's end of the
+// attachment's pair has. The name is made from those of network, container and interface.
+func (n *Namespace) MayHavePair(a owner.Attachment) bool { return !n.LacksEthernet(hostName(a, 0)) }
+
 // OwnedVeths returns the host's ends of the attachment's pairs. There is more than
 // one only if an ADD was cut off.
 func (n *Namespace) OwnedVeths(a owner.Attachment) ([]netlink.Link, error) {
 	var ends []netlink.Link
 	for try := range maxNameTries {
+		if n.LacksEthernet(hostName(a, try)) {
+			break
+		}
 		l, err := n.LinkByName(hostName(a, try))
 		if IsNotFound(err) {
 			break
@@ -115,6 +130,9 @@ func DeleteOwnedVeth(host, container *Namespace, a owner.Attachment) error {
 // upstream makes them. One with the tag of another attachment is left alone:
 // the path of a dead container's namespace may be in use again.
 func deleteUntagged(host, container *Namespace, a owner.Attachment) error {
+	if container.Lacks(a.IfName) {
+		return nil
+	}
 	l, err := container.LinkByName(a.IfName)
 	if IsNotFound(err) {
 		return nil
@@ -139,15 +157,16 @@ func isOthers(l netlink.Link, a owner.Attachment) bool {
 
 // Own writes its owner's tag into the alias of a new link and, in the same message,
 // takes it out of the group in which it may have been born.
-func (n *Namespace) Own(l netlink.Link, a owner.Attachment) error { return n.own(l, a) }
+func (n *Namespace) Own(l netlink.Link, a owner.Attachment) error { return n.own(l, a, 0) }
 
-// own is Own with more settings in the message.
-func (n *Namespace) own(l netlink.Link, a owner.Attachment, more ...*nl.RtAttr) error {
-	err := n.set(l, append(more,
+// own is Own with flags of the link that are turned on (IFF_*), and more settings, in the
+// message.
+func (n *Namespace) own(l netlink.Link, a owner.Attachment, flags uint32, more ...*nl.RtAttr) error {
+	err := n.setFlags(l, flags, flags, append(more,
 		nl.NewRtAttr(unix.IFLA_IFALIAS, []byte(a.Tag())),
 		nl.NewRtAttr(unix.IFLA_GROUP, nl.Uint32Attr(0)))...)
 	if isWithoutIPv6(err) && len(more) > 0 {
-		return n.own(l, a)
+		return n.own(l, a, flags)
 	}
 	if err != nil {
 		return fmt.Errorf("set alias of %q: %w", l.Attrs().Name, err)

@@ -14,9 +14,13 @@ import (
 
 // Make makes an interface. The error says so if the kernel lacks the driver.
 func (n *Namespace) Make(l netlink.Link) error {
-	err := n.LinkAdd(l)
+	return n.explain(l.Type(), n.LinkAdd(l))
+}
+
+// explain says so if the kernel made no interface since it lacks the driver.
+func (n *Namespace) explain(kind string, err error) error {
 	if errors.Is(err, unix.EOPNOTSUPP) {
-		if lacks := n.Supports(l.Type()); lacks != nil {
+		if lacks := n.Supports(kind); lacks != nil {
 			return lacks
 		}
 	}

@@ -24,6 +24,9 @@ type Veth struct {
 	MAC net.HardwareAddr
 	// Group is the link group of the host's end.
 	Group uint32
+	// Up sets the host's end up as soon as it has its owner's tag (AddOwnedVeth): it
+	// has no carrier, and nothing gets in, before the container's end is up as well.
+	Up bool
 }
 
 // maxNameTries bounds the search for a free random name, of which there are 2³².
@@ -49,17 +52,22 @@ func AddVeth(host, container *Namespace, v Veth) (hostEnd, containerEnd netlink.
 	if name == "" {
 		tries = maxNameTries
 	}
-	var pair *netlink.Veth
+	near, far := end{mtu: v.MTU, group: v.Group}, end{name: v.Name, mtu: v.MTU, at: container}
+	if near.mac, err = ChooseMAC(nil); err == nil {
+		far.mac, err = ChooseMAC(v.MAC)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	var made netlink.Link
 	for range tries {
 		if v.HostName == "" {
 			if name, err = RandomName("veth"); err != nil {
 				return nil, nil, err
 			}
 		}
-		if pair, err = v.pair(name, container); err != nil {
-			return nil, nil, err
-		}
-		err = host.Make(pair)
+		near.name = name
+		made, err = host.addPair(near, far)
 		if !errors.Is(err, unix.EEXIST) {
 			break
 		}
@@ -73,36 +81,15 @@ func AddVeth(host, container *Namespace, v Veth) (hostEnd, containerEnd netlink.
 	case err != nil:
 		return nil, nil, fmt.Errorf("failed to make veth pair: %w", err)
 	}
-	defer func() {
-		if err != nil {
-			container.Delete(v.Name, "veth")
-		}
-	}()
-	if containerEnd, err = container.LinkByName(v.Name); err != nil {
-		return nil, nil, fmt.Errorf("failed to lookup %q: %w", v.Name, err)
-	}
-	if pair.Index == 0 { // LinkAdd looks for it
-		return nil, nil, fmt.Errorf("failed to lookup %q in %q", name, host.NetNS.Path())
-	}
-	other := containerEnd.Attrs() // what is the same at both ends
-	pair.MTU, pair.TxQLen, pair.ParentIndex = other.MTU, other.TxQLen, other.Index
-	return pair, containerEnd, nil
+	return made, otherEnd(made, v.Name, far.mac), nil
 }
 
-// pair is the request for the kernel, whose peer is the container's end: a peer has
-// no group in the netlink package. The transmit queue lengths are left to the
-// kernel: 1000 on both ends, where a length of 0 would make qdiscs drop bursts.
-func (v Veth) pair(hostName string, container *Namespace) (*netlink.Veth, error) {
-	hostMAC, err1 := ChooseMAC(nil)
-	mac, err2 := ChooseMAC(v.MAC)
-	if err := errors.Join(err1, err2); err != nil {
-		return nil, err
-	}
-	attrs := netlink.NewLinkAttrs()
-	attrs.Name, attrs.MTU, attrs.HardwareAddr, attrs.Group = hostName, v.MTU, hostMAC, v.Group
-	pair := netlink.NewVeth(attrs)
-	pair.PeerName, pair.PeerHardwareAddr, pair.PeerNamespace = v.Name, mac, netlink.NsFd(container.NetNS.Fd())
-	return pair, nil
+// otherEnd is the container's end of a new pair, of which nothing has to be asked.
+func otherEnd(made netlink.Link, name string, mac net.HardwareAddr) netlink.Link {
+	near, attrs := made.Attrs(), netlink.NewLinkAttrs()
+	attrs.Index, attrs.ParentIndex, attrs.Name, attrs.HardwareAddr = PeerIndex(made), near.Index, name, mac
+	attrs.MTU, attrs.TxQLen, attrs.EncapType = near.MTU, near.TxQLen, near.EncapType
+	return netlink.NewVeth(attrs)
 }
 
 // VethExistsError says that one of a pair's names is taken.

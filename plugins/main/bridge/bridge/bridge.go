@@ -128,11 +128,11 @@ func (c *Conf) becomeGateway(a *iface.Attachment, gateways []netlink.Addr) error
 	if len(gateways) == 0 {
 		return nil
 	}
-	l, err := c.gateway(a)
-	if err != nil {
+	var err error
+	if c.host, err = c.gateway(a); err != nil {
 		return err
 	}
-	if err := c.addGateways(a, l, gateways); err != nil {
+	if err := c.addGateways(a, c.host, gateways); err != nil {
 		if c.VLAN != 0 {
 			return fmt.Errorf("failed to set vlan interface for bridge with addr: %w", err)
 		}

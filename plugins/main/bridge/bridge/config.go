@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/vishvananda/netlink"
+
 	"github.com/containernetworking/plugins/pkg/iface"
 	"github.com/containernetworking/plugins/pkg/link"
 	"github.com/containernetworking/plugins/pkg/nat"
@@ -78,6 +80,8 @@ type Conf struct {
 	made   link.Connection
 	kept   rules.Record
 	heeded error
+	// host is the interface of the host that has the gateways' addresses.
+	host netlink.Link
 }
 
 // masquerade has the keys about masquerading.

@@ -61,9 +61,5 @@ func (c *Conf) awaitGateways(a *iface.Attachment, gateways []netlink.Addr) error
 	if !config.HasIPv6() || c.STP != nil && *c.STP {
 		return nil
 	}
-	l, err := a.Host.LinkByName(c.gatewayName())
-	if err != nil {
-		return fmt.Errorf("look %q up: %w", c.gatewayName(), err)
-	}
-	return config.AwaitUse(a.Context, a.Host, l)
+	return config.AwaitUse(a.Context, a.Host, c.host)
 }

@@ -27,7 +27,7 @@ func (c *Conf) Create(a *iface.Attachment) error {
 	if err := c.CheckIPv6(a, c.MTU); err != nil {
 		return err
 	}
-	pair := link.Veth{Name: a.IfName, MTU: c.MTU, MAC: c.mac}
+	pair := link.Veth{Name: a.IfName, MTU: c.MTU, MAC: c.mac, Up: true}
 	hostEnd, containerEnd, err := link.AddOwnedVeth(a.Host, a.Container, pair, a.Attachment)
 	if err != nil {
 		return err
@@ -50,6 +50,16 @@ func (c *Conf) Configure(a *iface.Attachment) error {
 	if err := ip.Tolerate(ip.IgnoreAdvertisements(host.Attrs().Name), a.Result.IPs); err != nil {
 		return err
 	}
+	onHost, err := plan.host.Watch(a.Host, host)
+	if err != nil {
+		return err
+	}
+	defer onHost.Close()
+	inside, err := plan.container.Watch(a.Container, a.Link())
+	if err != nil {
+		return err
+	}
+	defer inside.Close()
 	if err := withLinkLocal(plan.host).Claim(a.Context, a.Host, host); err != nil {
 		return err
 	}
@@ -66,10 +76,12 @@ func (c *Conf) Configure(a *iface.Attachment) error {
 	if err := c.masquerade.Add(a.Attachment, a.Networks()); err != nil {
 		return err
 	}
-	if err := plan.host.AwaitUse(a.Context, a.Host, host); err != nil {
+	// The container's end sends already: its other end was up when it was set up, so that
+	// it had its carrier (__dev_open).
+	if err := a.Host.AwaitUp(a.Context, host); err != nil {
 		return err
 	}
-	return plan.container.AwaitUse(a.Context, a.Container, a.Link())
+	return plugin.Join(onHost.Await(a.Context), inside.Await(a.Context))
 }
 
 // Expect describes both ends.
