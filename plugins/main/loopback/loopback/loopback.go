@@ -27,15 +27,12 @@ func add(args *plugin.CmdArgs) error {
 	}
 	defer lo.close()
 	return plugin.Add(args, func(a *plugin.Attachment) (*current.Result, error) {
-		up, err := lo.isUp()
+		changed, err := lo.set(true)
 		if err != nil {
 			return nil, err
 		}
-		if !up {
-			a.Undo(lo.setDown)
-			if err := lo.setUp(); err != nil {
-				return nil, err
-			}
+		if changed {
+			a.Undo(func() error { _, err := lo.set(false); return err })
 		}
 		if prev != nil {
 			return prev, nil
@@ -91,5 +88,6 @@ func del(args *plugin.CmdArgs) error {
 	if err != nil || own {
 		return err
 	}
-	return lo.setDown()
+	_, err = lo.set(false)
+	return err
 }
