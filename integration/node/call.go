@@ -186,9 +186,12 @@ func programs(out faults.Outcome) []string {
 type Cost struct {
 	// Programs is how many are executed beside the plugin.
 	Programs int
-	// Messages is how often the plugin sends something over netlink, and
-	// Answers how many datagrams it gets, of which a list may take many.
+	// Messages is how often the plugin sends something over netlink, or asks for something
+	// of an interface by an ioctl, and Answers how many datagrams it gets, of which a list
+	// may take many.
 	Messages, Answers int
+	// Sent are the messages: "netlink message type 0x10", "ioctl 0x8913 of lo".
+	Sent []string
 }
 
 // Cost makes a call, which must succeed, and returns standard output and what it cost.
@@ -198,8 +201,10 @@ func (n *Node) Cost(t testing.TB, command string, c Call) ([]byte, Cost) {
 	stdout, out := n.mustTrace(t, command, c)
 	cost := Cost{Programs: len(programs(out)), Answers: out.Answers[c.Plugin]}
 	for _, p := range out.Points {
-		if p.Process == c.Plugin && strings.Contains(p.Call, " netlink message ") {
+		_, call, isMessage := strings.Cut(p.Call, " netlink message ")
+		if p.Process == c.Plugin && (isMessage || strings.HasPrefix(p.Call, "ioctl ")) {
 			cost.Messages++
+			cost.Sent = append(cost.Sent, call)
 		}
 	}
 	return stdout, cost
