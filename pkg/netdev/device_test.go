@@ -169,3 +169,19 @@ func TestParseMAC(t *testing.T) {
 		t.Errorf("no proper address: %v", err)
 	}
 }
+
+func TestNameOf(t *testing.T) {
+	onVeth(t, func(d *Device) error {
+		index, err := d.Index()
+		if err != nil {
+			return err
+		}
+		if name, err := NameOf(index); name != "v0" || err != nil {
+			t.Errorf("name %q, %v", name, err)
+		}
+		if name, err := NameOf(index + 1000); !errors.Is(err, unix.ENODEV) {
+			t.Errorf("of an index that is free: %q, %v", name, err)
+		}
+		return nil
+	})
+}
