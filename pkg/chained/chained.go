@@ -82,6 +82,7 @@ func (k Kind) Plugin() plugin.Plugin {
 	return plugin.Plugin{
 		Name:     k.Name,
 		Versions: k.Versions,
+		Validate: k.validate,
 		CNIFuncs: plugin.CNIFuncs{Add: k.add, Check: k.check, Del: k.del, GC: k.gc, Status: k.status},
 	}
 }
@@ -173,6 +174,12 @@ func (k Kind) load(stdin []byte) (Driver, error) {
 		return nil, plugin.Errorf(types.ErrInvalidNetworkConfig, "%w", err)
 	}
 	return d, nil
+}
+
+// validate is the plugin's Validate.
+func (k Kind) validate(conf []byte) error {
+	_, err := k.load(conf)
+	return err
 }
 
 // loadForDel reads what it can: DEL must succeed with a configuration that ADD

@@ -18,6 +18,8 @@ import (
 )
 
 // Conf is the value of the key hostInterface: false, the default, true, or an object.
+//
+//schema:value {"anyOf": [{"type": "boolean"}, {"type": "object", "properties": {"name": {"description": "name of the interface.", "type": "string", "maxLength": 15}, "addresses": {"description": "the host's addresses on it.", "type": "array", "items": {"type": "string"}}}}]}
 type Conf struct {
 	// Wanted says that there is to be such an interface.
 	Wanted bool

@@ -28,9 +28,11 @@ type Child struct {
 	// Master is the name of the interface below. Default: that of the default
 	// route.
 	Master string `json:"master"`
-	// MTU in bytes, at most the master's, which is also the default, 0.
+	// MTU in bytes, 68 to the master's. IPv6 needs 1280. Default: 0, the master's.
+	//
+	//schema:value {"type": "integer", "anyOf": [{"const": 0}, {"minimum": 68}]}
 	MTU int `json:"mtu"`
-	// LinkInContainer says that the master is in the container's namespace.
+	// LinkInContainer says that the master is in the container's namespace, not the host's.
 	LinkInContainer bool `json:"linkInContainer"`
 
 	onto netlink.Link // the master that Make found

@@ -13,11 +13,12 @@ import (
 // Conf has the keys that all interface plugins know.
 type Conf struct {
 	types.PluginConf
-	// DefaultRoute says what becomes of the default routes of the result.
+	// DefaultRoute says what becomes of the default routes of the result: true leaves them as
+	// they are, false leaves them out, and {"metric": N} gives them a metric. Default: true.
 	DefaultRoute DefaultRoute `json:"defaultRoute"`
 
 	RuntimeConfig struct {
-		// MAC is the value of the capability "mac".
+		// MAC is the hardware address of the container's interface.
 		MAC string `json:"mac"`
 	} `json:"runtimeConfig"`
 }
@@ -58,6 +59,12 @@ func (v verbs) load(stdin []byte) (Driver, error) {
 		return nil, plugin.Errorf(types.ErrInvalidNetworkConfig, "%w", err)
 	}
 	return d, nil
+}
+
+// validate is the plugin's Validate.
+func (v verbs) validate(conf []byte) error {
+	_, err := v.load(conf)
+	return err
 }
 
 // loadForDel reads what it can: DEL must succeed with a configuration that ADD

@@ -16,6 +16,8 @@ import (
 // DefaultRoute is the value of the key defaultRoute, which says what becomes of the
 // default routes of a result: true, the default, leaves them as they are, false leaves
 // them out, and {"metric": N} gives them a metric.
+//
+//schema:value {"default": true, "anyOf": [{"type": "boolean"}, {"type": "object", "required": ["metric"], "properties": {"metric": {"type": "integer", "minimum": 1, "maximum": 2147483647}}}]}
 type DefaultRoute struct {
 	dropped bool
 	metric  *int

@@ -147,6 +147,7 @@ func New(name string, newDriver func() Driver) plugin.Plugin {
 	v := verbs{name, newDriver}
 	return plugin.Plugin{
 		Name:     name,
+		Validate: v.validate,
 		CNIFuncs: plugin.CNIFuncs{Add: v.add, Check: v.check, Del: v.del, GC: v.gc, Status: v.status},
 	}
 }

@@ -11,8 +11,10 @@ const maxQueues = 4096
 
 // Queues are how many queues an interface has for each direction.
 type Queues struct {
-	// NumTxQueues and NumRxQueues are from 1 to 4096. 0, the default, leaves it to
-	// the kernel, which makes one.
+	// NumTxQueues and NumRxQueues are how many queues the interface has, up to 4096.
+	// Default: 0, which leaves it to the kernel (1).
+	//
+	//schema:value {"minimum": 0, "maximum": 4096}
 	NumTxQueues int `json:"numTxQueues"`
 	NumRxQueues int `json:"numRxQueues"`
 }

@@ -18,7 +18,8 @@ import (
 // Reachable is a Child that the host may reach by an interface of its own.
 type Reachable struct {
 	Child
-	// HostInterface makes that interface. Default: none.
+	// HostInterface makes an interface of the host by which that reaches the container, true
+	// with a name and addresses that the plugin chooses. Default: false.
 	HostInterface hostlink.Conf `json:"hostInterface"`
 	// HostMode is the mode of an ipvlan of the host.
 	HostMode netlink.IPVlanMode `json:"-"`

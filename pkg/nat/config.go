@@ -13,9 +13,12 @@ import (
 // Conf has the configuration keys of masquerading, for plugins to embed. Beside
 // upstream's values it takes a family for ipMasq, and the last three keys.
 type Conf struct {
-	// IPMasq says which addresses to masquerade. Default: none.
+	// IPMasq gives packets to elsewhere the host's address as source: true, or "ipv4" or "ipv6"
+	// for one family. Default: false.
 	IPMasq Families `json:"ipMasq"`
-	// IPMasqBackend is "iptables" or "nftables". Default: see Open.
+	// IPMasqBackend is what masquerades. Default: iptables where it is installed, else nftables.
+	//
+	//schema:value {"enum": ["iptables", "nftables"]}
 	IPMasqBackend *string `json:"ipMasqBackend"`
 	// MasqRandomFully lets the kernel choose source ports at random.
 	MasqRandomFully bool `json:"masqRandomFully"`
@@ -28,6 +31,8 @@ type Conf struct {
 
 // Families is the value of the key ipMasq: true for both families, or "ipv4" or
 // "ipv6" for one of them.
+//
+//schema:value {"enum": [true, false, "ipv4", "ipv6"]}
 type Families struct{ IPv4, IPv6 bool }
 
 var errFamilies = errors.New(`ipMasq must be true, false, "ipv4" or "ipv6"`)

@@ -9,7 +9,10 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/containernetworking/plugins/pkg/restored"
+	"github.com/containernetworking/plugins/pkg/utils/buildversion"
 )
 
 // The exit statuses of a command: it failed, or was not called as it should be.
@@ -18,20 +21,67 @@ const (
 	StatusUsage  = 2
 )
 
-// isCommand reports whether a person or a service calls, and not a runtime.
-// With options alone, it says what the plugin is.
-func isCommand() bool {
-	return len(os.Args) > 1 && !strings.HasPrefix(os.Args[1], "-") && os.Getenv("CNI_COMMAND") == ""
+// called is what a plugin does without a verb, for a person or a service: it returns the exit
+// status. Without arguments it introduces itself, where programs look for its version.
+func (p Plugin) called(args []string, stdout, stderr io.Writer) int {
+	if len(args) == 0 {
+		fmt.Fprint(stderr, p.introduction())
+		if isTerminal(os.Stderr) {
+			fmt.Fprintf(stderr, "A container runtime calls it. %s --help tells what it does.\n", p.Name)
+		}
+		return 0
+	}
+	switch args[0] {
+	case "-h", "-help", "--help", "help":
+		fmt.Fprintf(stdout, "%s\n%s", p.introduction(), textOf(p.Help))
+	case "-version", "--version":
+		fmt.Fprint(stdout, p.introduction())
+	case "-schema", "--schema":
+		fmt.Fprint(stdout, textOf(p.Schema))
+	case "validate":
+		return p.validate(args[1:], stdout, stderr)
+	default:
+		return p.command(args, stderr)
+	}
+	return 0
+}
+
+// introduction says what the plugin is, in the form that runtimes read for its version.
+func (p Plugin) introduction() string {
+	return fmt.Sprintf("%s\nCNI protocol versions supported: %s\n", buildversion.BuildString(p.Name), strings.Join(p.versions().SupportedVersions(), ", "))
+}
+
+func textOf(text *string) string {
+	if text == nil {
+		return ""
+	}
+	return *text
+}
+
+func isTerminal(file *os.File) bool {
+	_, err := unix.IoctlGetTermios(int(file.Fd()), unix.TCGETS)
+	return err == nil
 }
 
 // command runs the command that the arguments name and returns the exit status.
 func (p Plugin) command(args []string, stderr io.Writer) int {
 	run := p.Commands[args[0]]
 	if run == nil {
-		fmt.Fprintf(stderr, "%s: unknown command %q\n%s", p.Name, args[0], p.usage())
+		kind := "command"
+		if strings.HasPrefix(args[0], "-") {
+			kind = "flag"
+		}
+		fmt.Fprintf(stderr, "%s: unknown %s %q\n%s", p.Name, kind, args[0], p.usage())
 		return StatusUsage
 	}
-	return Status(p.Name+" "+args[0], stderr, func() error { return run(args[1:]) })
+	return Status(p.Name+" "+args[0], stderr, func() error {
+		err := run(args[1:])
+		if errors.Is(err, errHelp) {
+			fmt.Print(p.helpOn(args[0]))
+			return nil
+		}
+		return err
+	})
 }
 
 // Status runs a command, tells of its error in the name of who, and returns the exit status.
@@ -63,23 +113,45 @@ func (p Plugin) WithRepair(repair func() error) Plugin {
 	})
 }
 
+// helpOn returns what the help says of a command.
+func (p Plugin) helpOn(command string) string {
+	_, text, _ := strings.Cut(textOf(p.Help), "\n  "+p.Name+" "+command+"\n")
+	what := ""
+	for line := range strings.Lines(text) {
+		if !strings.HasPrefix(line, "   ") {
+			break
+		}
+		what += strings.TrimLeft(line, " ")
+	}
+	return fmt.Sprintf("usage: %s %s\n%s", p.Name, command, what)
+}
+
 // usage says how to call the plugin.
 func (p Plugin) usage() string {
-	if len(p.Commands) == 0 {
+	names := slices.Sorted(maps.Keys(p.Commands))
+	if p.Help != nil {
+		names = append(names, "validate", "--help", "--version", "--schema")
+	}
+	if len(names) == 0 {
 		return fmt.Sprintf("%s has no commands; a container runtime calls it with CNI_COMMAND in its environment.\n", p.Name)
 	}
-	names := slices.Sorted(maps.Keys(p.Commands))
 	return fmt.Sprintf("usage: %s %s\n", p.Name, strings.Join(names, "|"))
 }
 
 // ErrUsage is what errors of commands wrap that were not called as they should be.
 var ErrUsage = errors.New("wrong usage")
 
+// errHelp is the error of a command that was asked what it does.
+var errHelp = errors.New("help")
+
 // NoArguments returns an error if there are arguments, for commands that take
-// none.
+// none. One that asks for help makes the plugin print what its help says of the command.
 func NoArguments(args []string) error {
 	if len(args) == 0 {
 		return nil
+	}
+	if slices.Contains([]string{"-h", "-help", "--help"}, args[0]) {
+		return errHelp
 	}
 	return fmt.Errorf("%w: unexpected argument %q", ErrUsage, args[0])
 }

@@ -15,7 +15,6 @@ import (
 
 	"github.com/containernetworking/plugins/pkg/ns"
 	"github.com/containernetworking/plugins/pkg/owner"
-	"github.com/containernetworking/plugins/pkg/utils/buildversion"
 )
 
 // Plugin is a CNI plugin as a library. Its verbs take what a runtime passes
@@ -29,6 +28,12 @@ type Plugin struct {
 	// Add, Check, Del, GC and Status return an error that has a CNI code if it
 	// comes from Errorf, and stands for code 999 (internal) otherwise.
 	CNIFuncs
+	// Help and Schema are what a plugin tells of itself: help.txt and schema.json, which
+	// scripts/schema writes.
+	Help, Schema *string
+	// Validate returns why ADD would refuse a configuration whatever the node, the container
+	// and the runtime's part are like. Default: it would not.
+	Validate func(conf []byte) error
 	// Commands are what Main runs, by its first argument, when there is no verb in
 	// the environment, as in `portmap repair`: for persons and services, not for
 	// runtimes. They get the arguments behind their names, and their errors go to
@@ -51,14 +56,20 @@ func (p Plugin) With(name string, command func(args []string) error) Plugin {
 	return p
 }
 
+// WithAbout returns the plugin with what it tells of itself.
+func (p Plugin) WithAbout(help, schema *string) Plugin {
+	p.Help, p.Schema = help, schema
+	return p
+}
+
 // Main runs the verb that the environment asks for and exits: with status 0, or
 // with status 1 and an error in JSON on standard output. Without a verb it runs
 // the command that the first argument names. Delegates are the plugins that it calls, if they
 // are of the same build, without starting a process.
 func Main(p Plugin, delegates ...*Plugin) {
 	siblings = append(siblings, delegates...)
-	if isCommand() {
-		os.Exit(p.command(os.Args[1:], os.Stderr))
+	if os.Getenv("CNI_COMMAND") == "" {
+		os.Exit(p.called(os.Args[1:], os.Stdout, os.Stderr))
 	}
 	if os.Getenv("CNI_COMMAND") == "ADD" {
 		catchSignals()
@@ -76,9 +87,6 @@ func Main(p Plugin, delegates ...*Plugin) {
 func (p Plugin) answer() error {
 	command, args, err := readRequest(os.Stdin)
 	switch {
-	case command == "":
-		p.introduce()
-		return nil
 	case err != nil:
 		return err
 	case command == "VERSION":
@@ -95,13 +103,6 @@ func (p Plugin) answer() error {
 		run = outsideOnly(run)
 	}
 	return p.verb(command, run)(args)
-}
-
-// introduce says on standard error what the plugin is. What else there is to say in the
-// same form is what runtimes read it for.
-func (p Plugin) introduce() {
-	fmt.Fprintf(os.Stderr, "%s\nCNI protocol versions supported: %s\n",
-		buildversion.BuildString(p.Name), strings.Join(p.versions().SupportedVersions(), ", "))
 }
 
 func (p Plugin) verbs() map[string]verb {

@@ -8,6 +8,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"github.com/containernetworking/plugins/pkg/schema"
 )
 
 // NameSlips tells of each key of a network configuration that conf, the plugin's
@@ -86,21 +88,9 @@ func nameSlips(to io.Writer, path string, text []byte, known keys) {
 			}
 			continue
 		}
-		i := slices.IndexFunc(known, func(k key) bool { return isSlip(strings.ToLower(name), strings.ToLower(k.name)) })
+		i := slices.IndexFunc(known, func(k key) bool { return schema.IsSlip(strings.ToLower(name), strings.ToLower(k.name)) })
 		if i >= 0 {
 			fmt.Fprintf(to, "unknown key %q in the network configuration: is %q meant?\n", path+name, path+known[i].name)
 		}
 	}
-}
-
-// isSlip reports whether one letter too many, too few or wrong, or two in the wrong
-// order, make one text of the other.
-func isSlip(a, b string) bool {
-	for a != "" && b != "" && a[0] == b[0] {
-		a, b = a[1:], b[1:]
-	}
-	for a != "" && b != "" && a[len(a)-1] == b[len(b)-1] {
-		a, b = a[:len(a)-1], b[:len(b)-1]
-	}
-	return len(a) <= 1 && len(b) <= 1 || len(a) == 2 && len(b) == 2 && a[0] == b[1] && a[1] == b[0]
 }

@@ -21,13 +21,17 @@ func (t tuned) Unwrap() error { return t.error }
 // broken.
 func Tuned(difference error) error { return tuned{difference} }
 
+// Conf is the part of a configuration that says which differences a CHECK fails for.
+type Conf struct {
+	// StrictCheck makes CHECK fail for what may be different on purpose, too.
+	StrictCheck bool `json:"strictCheck"`
+}
+
 // Of returns those of a CHECK's differences, joined by plugin.Join, that make it fail: all
 // but those that are Tuned, which standard error names. With "strictCheck" in the
 // configuration these do, too.
 func Of(config []byte, differences error) error {
-	var conf struct {
-		StrictCheck bool `json:"strictCheck"`
-	}
+	var conf Conf
 	if _ = json.Unmarshal(config, &conf); conf.StrictCheck {
 		return differences
 	}

@@ -11,6 +11,8 @@ import (
 
 // IP is an address with or without a prefix length, as in "192.0.2.1" and
 // "192.0.2.1/24". Without, its mask is nil.
+//
+//schema:value {"type": "string"}
 type IP struct {
 	net.IPNet
 }

@@ -28,21 +28,28 @@ const (
 // Conf is the network configuration, as far as dhcp reads it.
 type Conf struct {
 	Name string `json:"name"`
-	IPAM *IPAM  `json:"ipam"`
+	// IPAM is the part of this plugin.
+	//
+	//schema:required
+	IPAM *IPAM `json:"ipam"`
 }
 
 // IPAM is dhcp's own part of the configuration.
 type IPAM struct {
-	// DaemonSocketPath is where the daemon listens. Default: DefaultSocket.
+	// DaemonSocketPath is where the daemon listens, an absolute path. Default: /run/cni/dhcp.sock.
 	DaemonSocketPath string `json:"daemonSocketPath"`
 	// Provide are options that are sent to the server.
 	Provide []Provide `json:"provide"`
-	// Request are options that the server is asked for. Default: 3 and 1, which
-	// are added also where others are named, unless one entry has SkipDefault.
+	// Request are options that the server is asked for. 3 (routers) and 1 (subnet mask) are
+	// asked for as well, unless one entry has skipDefault.
 	Request []Request `json:"request"`
-	// Priority of all routes. 0: as the kernel chooses.
+	// Priority of all routes. Default: as the kernel chooses, which is also what 0 stands for.
+	//
+	//schema:value {"minimum": 0}
 	Priority int `json:"priority"`
-	// ClientID says by what the server tells clients apart: see ClientIDOf.
+	// ClientID is what the server tells clients apart by (option 61): duid (RFC 4361), mac, 0x
+	// and hexadecimal digits, or any other text. Default: the container's id, the network's name
+	// and the interface's, with slashes between them.
 	ClientID string `json:"clientID"`
 	// Broadcast asks servers to answer to everybody, because the interface gets
 	// nothing else before it has an address. Default: true for ipvlan, and
@@ -52,24 +59,33 @@ type IPAM struct {
 	DNS bool `json:"dns"`
 	// MTU sets the interface's MTU to what the server says.
 	MTU bool `json:"mtu"`
-	// IPv6 is how the interface gets IPv6 addresses: "dhcp", "ra" (from router
-	// advertisements), "both" or, by default, not at all.
+	// IPv6 is how the interface gets IPv6 addresses: dhcp, ra (from router advertisements) or
+	// both. Default: not at all.
+	//
+	//schema:value {"enum": ["", "dhcp", "ra", "both"]}
 	IPv6 string `json:"ipv6"`
 }
 
 // Provide is an option for the server.
 type Provide struct {
 	// Option is a name or a number.
+	//
+	//schema:required
 	Option string `json:"option"`
-	Value  string `json:"value"`
-	// FromArg is a key of CNI_ARGS, whose value replaces Value if it is there.
+	// Value is sent as it is.
+	//
+	//schema:value {"maxLength": 255}
+	Value string `json:"value"`
+	// FromArg is a key of CNI_ARGS, whose value replaces the other one if it is there.
 	FromArg string `json:"fromArg"`
 }
 
 // Request is an option that the server is asked for.
 type Request struct {
-	SkipDefault bool   `json:"skipDefault"`
-	Option      string `json:"option"`
+	// SkipDefault keeps options that nobody named from being asked for.
+	SkipDefault bool `json:"skipDefault"`
+	// Option is a name or a number.
+	Option string `json:"option"`
 }
 
 // Parse reads and checks a configuration. Its errors have code 6 or 7.

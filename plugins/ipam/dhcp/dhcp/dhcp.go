@@ -4,6 +4,7 @@ package dhcp
 
 import (
 	"context"
+	_ "embed" // for help and schema
 	"errors"
 	"fmt"
 	"io/fs"
@@ -21,12 +22,27 @@ import (
 )
 
 // Plugin is dhcp as a library.
+//
+//schema:conf config.Conf
+//schema:args ANY what a fromArg of ipam.provide names is sent to the server.
+//schema:command daemon is the daemon that gets and renews leases; -help tells its flags.
+//schema:command leases prints the leases that the daemon has; -help tells its flags.
 var Plugin = plugin.Plugin{
 	Name:     "dhcp",
+	Help:     &help,
+	Schema:   &schema,
+	Validate: validate,
 	CNIFuncs: plugin.CNIFuncs{Add: add, Check: check, Del: del, GC: gc, Status: status},
 	Commands: map[string]func([]string) error{"daemon": daemon.Run, "leases": leases},
 	Holdings: holdings,
 }
+
+var (
+	//go:embed help.txt
+	help string
+	//go:embed schema.json
+	schema string
+)
 
 func add(args *plugin.CmdArgs) error {
 	return plugin.Add(args, func(a *plugin.Attachment) (*current.Result, error) {
@@ -140,3 +156,9 @@ type detailed struct {
 }
 
 func (e *detailed) Unwrap() []error { return []error{e.error, e.printed} }
+
+// validate is the plugin's Validate.
+func validate(stdin []byte) error {
+	_, err := config.Parse(stdin)
+	return err
+}

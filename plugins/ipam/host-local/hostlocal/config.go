@@ -26,6 +26,24 @@ func load(args *plugin.CmdArgs) (*allocator.IPAMConfig, error) {
 	return conf, nil
 }
 
+// validate is the plugin's Validate. What the runtime says with each call need not be there.
+func validate(stdin []byte) error {
+	var conf struct {
+		IPAM struct {
+			Ranges []json.RawMessage `json:"ranges"`
+			Subnet string            `json:"subnet"`
+		} `json:"ipam"`
+		Capabilities struct {
+			IPRanges bool `json:"ipRanges"`
+		} `json:"capabilities"`
+	}
+	if json.Unmarshal(stdin, &conf) == nil && conf.Capabilities.IPRanges && conf.IPAM.Ranges == nil && conf.IPAM.Subnet == "" {
+		return nil
+	}
+	_, err := load(&plugin.CmdArgs{StdinData: stdin})
+	return err
+}
+
 // nameStrayGateways tells of each gateway that is not in its subnet. Some mean that:
 // a next hop on the link beside addresses that have no neighbours. Others have
 // mistyped it.
@@ -55,18 +73,6 @@ func loadPlace(stdin []byte) (place, error) {
 		return p, plugin.Errorf(types.ErrDecodingFailure, "%w", err)
 	}
 	return p, nil
-}
-
-// wantsExhaustion reports whether STATUS is to fail when a range set has no
-// address left: the key "statusExhausted" of "ipam". Default: false, as a runtime
-// that gets this error takes the whole node for not ready.
-func wantsExhaustion(stdin []byte) bool {
-	var conf struct {
-		IPAM struct {
-			StatusExhausted bool `json:"statusExhausted"`
-		} `json:"ipam"`
-	}
-	return json.Unmarshal(stdin, &conf) == nil && conf.IPAM.StatusExhausted
 }
 
 // hasOwnRanges reports whether the call has ranges of its own: the capability

@@ -3,6 +3,7 @@
 package hostlocal
 
 import (
+	_ "embed" // for help and schema
 	"fmt"
 	"net"
 	"net/netip"
@@ -21,10 +22,25 @@ import (
 )
 
 // Plugin is host-local as a library.
+//
+//schema:conf allocator.Net
+//schema:args IP a requested address. Other keys need IgnoreUnknown=true.
+//schema:command list prints which container has which address; -help tells its flags.
+//schema:command usage prints how full each network is; -help tells its flags.
 var Plugin = plugin.Plugin{
 	Name:     "host-local",
+	Help:     &help,
+	Schema:   &schema,
+	Validate: validate,
 	CNIFuncs: plugin.CNIFuncs{Add: add, Check: check, Del: del, GC: gc, Status: status},
 }
+
+var (
+	//go:embed help.txt
+	help string
+	//go:embed schema.json
+	schema string
+)
 
 func add(args *plugin.CmdArgs) error {
 	return plugin.Add(args, func(a *plugin.Attachment) (*current.Result, error) {

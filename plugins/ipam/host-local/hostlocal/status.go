@@ -23,7 +23,7 @@ func status(args *plugin.CmdArgs) error {
 	if err := writable(disk.Path(conf.Name, conf.DataDir)); err != nil {
 		return unavailable(err)
 	}
-	if !wantsExhaustion(args.StdinData) {
+	if !conf.StatusExhausted {
 		return nil
 	}
 	err = begin(conf.Name, conf.DataDir, func(tx *disk.Tx) error { return exhausted(tx, conf) })

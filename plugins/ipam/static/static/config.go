@@ -13,33 +13,38 @@ import (
 // Conf is the network configuration, as far as static reads it.
 type Conf struct {
 	CNIVersion string `json:"cniVersion"`
-	IPAM       *IPAM  `json:"ipam"`
-	Args       struct {
+	// IPAM is the part of this plugin.
+	//
+	//schema:required
+	IPAM *IPAM `json:"ipam"`
+	Args struct {
 		CNI struct {
-			// IPs, in CIDR notation, replace IPAM.Addresses and those of
+			// IPs, in CIDR notation, replace ipam.addresses and those of
 			// CNI_ARGS.
 			IPs []string `json:"ips"`
 		} `json:"cni"`
 	} `json:"args"`
 	RuntimeConfig struct {
-		// IPs is the value of the capability "ips". In CIDR notation; they
-		// replace all others.
+		// IPs, in CIDR notation, replace all others.
 		IPs []string `json:"ips"`
 	} `json:"runtimeConfig"`
 }
 
 // IPAM is static's own part of the configuration.
 type IPAM struct {
+	// Addresses of the container. Default: none.
 	Addresses []struct {
 		// Address in CIDR notation.
+		//
+		//schema:required
 		Address string `json:"address"`
-		// Gateway need not be in the address's subnet. Default: that of
-		// CNI_ARGS which is, if there is one.
+		// Gateway is the next hop for routes that name none. It need not be in the address's
+		// subnet. Default: that of CNI_ARGS which is, if there is one.
 		Gateway net.IP `json:"gateway"`
 	} `json:"addresses"`
-	// Routes are returned as they are.
+	// Routes of the container are returned as they are.
 	Routes []*types.Route `json:"routes"`
-	// DNS is returned as it is.
+	// DNS has settings that are returned as they are.
 	DNS types.DNS `json:"dns"`
 }
 

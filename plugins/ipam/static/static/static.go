@@ -4,6 +4,7 @@
 package static
 
 import (
+	_ "embed" // for help and schema
 	"os"
 
 	"github.com/containernetworking/cni/pkg/types"
@@ -14,10 +15,24 @@ import (
 
 // Plugin answers the verbs for static. There is nothing to release, so that DEL and
 // GC do nothing, whatever the configuration looks like by then.
+//
+//schema:ignores strictCheck
+//schema:args IP addresses in CIDR notation, with commas between, behind those of ipam.addresses. Other keys need IgnoreUnknown=true.
+//schema:args GATEWAY gateways, with commas between, for addresses in whose subnet they are and that have none.
 var Plugin = plugin.Plugin{
 	Name:     "static",
+	Help:     &help,
+	Schema:   &schema,
+	Validate: validate,
 	CNIFuncs: plugin.CNIFuncs{Add: add, Check: check, Del: nothing, Status: status},
 }
+
+var (
+	//go:embed help.txt
+	help string
+	//go:embed schema.json
+	schema string
+)
 
 func add(args *plugin.CmdArgs) error {
 	conf, err := load(args.StdinData)
@@ -30,6 +45,15 @@ func add(args *plugin.CmdArgs) error {
 		return err
 	}
 	return plugin.Add(args, func(*plugin.Attachment) (*current.Result, error) { return result, nil })
+}
+
+// validate is the plugin's Validate.
+func validate(stdin []byte) error {
+	conf, err := load(stdin)
+	if err == nil {
+		_, err = conf.result("")
+	}
+	return err
 }
 
 func nothing(*plugin.CmdArgs) error { return nil }

@@ -3,6 +3,7 @@
 package bridge
 
 import (
+	_ "embed" // for help and schema
 	"fmt"
 
 	"github.com/vishvananda/netlink"
@@ -18,8 +19,19 @@ import (
 )
 
 // Plugin answers the verbs for bridge.
-var Plugin = iface.New("bridge", func() iface.Driver { return new(Conf) }).
+//
+//schema:args MAC hardware address of the container's interface, if neither args.cni.mac nor the capability says one. Other keys need IgnoreUnknown=true.
+//schema:command repair makes again what was flushed of the packet filter, for containers that have it by the records in /run/cni.
+//schema:command downgrade gives what running containers have the form of containernetworking/plugins, before a way back to that.
+var Plugin = iface.New("bridge", func() iface.Driver { return new(Conf) }).WithAbout(&help, &schema).
 	WithRepair(records.Repair).With("downgrade", records.Downgrade).WithHoldings(records.Holdings)
+
+var (
+	//go:embed help.txt
+	help string
+	//go:embed schema.json
+	schema string
+)
 
 // records are for the commands repair and downgrade.
 var records = rules.Records{Plugin: "bridge", Restrict: spoof.Repair, Release: spoof.Del, Restricted: spoof.Holdings, Unrestrict: spoof.Downgrade}

@@ -21,7 +21,9 @@ type Conf struct {
 	iface.Conf
 	masquerade
 	antiSpoofing
-	// Bridge is the name of the bridge. Default: cni0.
+	// Bridge is the name of the bridge, which is made if there is none. Default: cni0.
+	//
+	//schema:value {"maxLength": 15}
 	Bridge string `json:"bridge"`
 	// IsGateway gives the bridge the gateways' addresses and makes the host
 	// forward packets.
@@ -31,15 +33,18 @@ type Conf struct {
 	IsDefaultGateway bool `json:"isDefaultGateway"`
 	// ForceAddress replaces addresses of the bridge that are in the way.
 	ForceAddress bool `json:"forceAddress"`
-	// MTU of both ends of the veth pair, and of a bridge that is made, in
-	// bytes. 0, the default, leaves it to the kernel.
+	// MTU of both ends of the veth pair, and of a bridge that is made, in bytes. IPv6 needs
+	// 1280. Default: 0, which leaves it to the kernel.
+	//
+	//schema:value {"type": "integer", "anyOf": [{"const": 0}, {"minimum": 68}], "maximum": 65535}
 	MTU int `json:"mtu"`
 	// HairpinMode lets the bridge send frames back to where they came from.
 	HairpinMode bool `json:"hairpinMode"`
 	// PromiscMode makes the bridge itself take all frames.
 	PromiscMode bool `json:"promiscMode"`
-	// VLAN of the container's untagged frames, 0 to 4094. 0, the default, means
-	// that VLANs do not matter.
+	// VLAN of the container's untagged frames, 1 to 4094. Default: 0, none in particular.
+	//
+	//schema:value {"minimum": 0, "maximum": 4094}
 	VLAN int `json:"vlan"`
 	// VLANTrunk are VLANs whose frames reach the container with their tag.
 	VLANTrunk []trunkItem `json:"vlanTrunk"`
@@ -64,12 +69,14 @@ type Conf struct {
 	// STP turns the spanning tree protocol on or off. Default: as it is, which
 	// is off for a bridge that ADD makes.
 	STP *bool `json:"stp"`
-	// MulticastSnooping likewise; on for a bridge that ADD makes.
+	// MulticastSnooping limits multicast to ports that joined, or does not. Default: as it is,
+	// which is on for a bridge that ADD makes.
 	MulticastSnooping *bool `json:"multicastSnooping"`
 	// Args has a MAC address under args.cni.mac, which overrides that of
 	// CNI_ARGS. The capability "mac" overrides both.
 	Args struct {
 		CNI struct {
+			// MAC is the hardware address of the container's interface.
 			MAC string `json:"mac"`
 		} `json:"cni"`
 	} `json:"args"`
@@ -119,6 +126,9 @@ func (c *Conf) Validate() error {
 		return errors.New("cannot use ipspoofchk without IPAM")
 	}
 	if err := c.masquerade.Validate(); err != nil {
+		return err
+	}
+	if _, err := iface.RequestedMAC("", "", c.Args.CNI.MAC, c.RuntimeConfig.MAC); err != nil {
 		return err
 	}
 	return c.validateNames()

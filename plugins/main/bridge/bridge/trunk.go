@@ -8,7 +8,13 @@ import (
 
 // trunkItem is an entry of the key vlanTrunk: one VLAN, a range, or both.
 type trunkItem struct {
-	ID    *int `json:"id"`
+	// ID is one VLAN.
+	//
+	//schema:value {"minimum": 1, "maximum": 4094}
+	ID *int `json:"id"`
+	// MinID and MaxID are the first and the last one of a range.
+	//
+	//schema:value {"minimum": 1, "maximum": 4094}
 	MinID *int `json:"minID"`
 	MaxID *int `json:"maxID"`
 }

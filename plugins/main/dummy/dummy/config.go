@@ -11,7 +11,9 @@ type Conf struct {
 	iface.Conf
 	iface.Endpoint
 	iface.Queues
-	// MTU in bytes. 0, the default, leaves it to the kernel (1500).
+	// MTU in bytes. IPv6 needs 1280. Default: 0, which leaves it to the kernel (1500).
+	//
+	//schema:value {"type": "integer", "anyOf": [{"const": 0}, {"minimum": 68}]}
 	MTU int `json:"mtu"`
 	// MAC of the interface. Default: a random one. The capability "mac" overrides
 	// it.

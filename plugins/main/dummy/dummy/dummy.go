@@ -3,6 +3,8 @@
 package dummy
 
 import (
+	_ "embed" // for help and schema
+
 	"github.com/vishvananda/netlink"
 
 	"github.com/containernetworking/plugins/pkg/check"
@@ -14,7 +16,14 @@ import (
 const kind = "dummy"
 
 // Plugin answers the verbs for dummy.
-var Plugin = iface.New("dummy", func() iface.Driver { return new(Conf) })
+var Plugin = iface.New("dummy", func() iface.Driver { return new(Conf) }).WithAbout(&help, &schema)
+
+var (
+	//go:embed help.txt
+	help string
+	//go:embed schema.json
+	schema string
+)
 
 // Create makes the interface.
 func (c *Conf) Create(a *iface.Attachment) error {

@@ -34,11 +34,11 @@ type Conf struct {
 
 	// Runtime has what the runtime adds.
 	Runtime struct {
-		// DeviceID is the value of the capability "deviceID", which precedes
-		// PCI: an address of a PCI function, or the name of an auxiliary device.
+		// DeviceID precedes pciBusID: the address of a PCI function, or the name of an
+		// auxiliary device.
 		DeviceID string `json:"deviceID"`
-		// MAC is the value of the capability "mac": the hardware address that
-		// the device has in the container. Default: its own.
+		// MAC is the hardware address that the device has in the container. Default: its
+		// own.
 		MAC string `json:"mac"`
 	} `json:"runtimeConfig"`
 

@@ -2,6 +2,7 @@
 package hostdevice
 
 import (
+	_ "embed" // for help and schema
 	"errors"
 	"fmt"
 	"net"
@@ -19,8 +20,16 @@ import (
 )
 
 // Plugin answers the verbs for host-device.
-var Plugin = iface.New("host-device", func() iface.Driver { return new(Conf) }).
-	With("downgrade", loan.Downgrade).WithHoldings(loan.Holdings)
+//
+//schema:command downgrade gives what running containers have the form of containernetworking/plugins, before a way back to that.
+var Plugin = iface.New("host-device", func() iface.Driver { return new(Conf) }).WithAbout(&help, &schema).With("downgrade", loan.Downgrade).WithHoldings(loan.Holdings)
+
+var (
+	//go:embed help.txt
+	help string
+	//go:embed schema.json
+	schema string
+)
 
 // Create moves the device into the container.
 func (c *Conf) Create(a *iface.Attachment) error {

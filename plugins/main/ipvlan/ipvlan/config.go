@@ -20,9 +20,15 @@ const (
 // single interface of a prevResult, if there is one.
 type Conf struct {
 	iface.Reachable
-	// Mode is one of link.IPVLANModes. Default: l2.
+	// Mode is l2, as if connected by a switch, l3, routed without broadcast and multicast, or
+	// l3s, the same through netfilter of the host. Default: l2.
+	//
+	//schema:value {"enum": ["", "l2", "l3", "l3s"]}
 	Mode string `json:"mode"`
-	// Flag is one of link.IPVLANFlags. Default: bridge.
+	// Flag says whom containers of one master reach: bridge each other, private nobody, vepa
+	// each other through a switch that sends frames back. Default: bridge.
+	//
+	//schema:value {"enum": ["", "bridge", "private", "vepa"]}
 	Flag string `json:"flag"`
 
 	mode netlink.IPVlanMode

@@ -3,6 +3,8 @@
 package ipvlan
 
 import (
+	_ "embed" // for help and schema
+
 	"github.com/containernetworking/cni/pkg/types"
 	current "github.com/containernetworking/cni/pkg/types/100"
 	"github.com/vishvananda/netlink"
@@ -15,9 +17,20 @@ import (
 )
 
 // Plugin answers the verbs for ipvlan.
+//
+//schema:ignores runtimeConfig
+//schema:command repair makes the interface again by which the host reaches its containers.
+//schema:command downgrade gives what running containers have the form of containernetworking/plugins, before a way back to that.
 var Plugin = iface.New("ipvlan", func() iface.Driver {
 	return &Conf{Reachable: iface.Reachable{Child: iface.Child{Kind: "ipvlan"}}}
-}).WithRepair(hostlink.Repair("ipvlan")).With("downgrade", hostlink.Downgrade("ipvlan")).WithHoldings(hostlink.Holdings("ipvlan"))
+}).WithAbout(&help, &schema).WithRepair(hostlink.Repair("ipvlan")).With("downgrade", hostlink.Downgrade("ipvlan")).WithHoldings(hostlink.Holdings("ipvlan"))
+
+var (
+	//go:embed help.txt
+	help string
+	//go:embed schema.json
+	schema string
+)
 
 // Create makes the interface. Where another plugin was before, it takes over what
 // that has found out.

@@ -2,6 +2,8 @@
 package loopback
 
 import (
+	_ "embed" // for help and schema
+
 	current "github.com/containernetworking/cni/pkg/types/100"
 
 	"github.com/containernetworking/plugins/pkg/ns"
@@ -10,10 +12,21 @@ import (
 
 // Plugin answers the verbs for loopback. It needs nothing that STATUS could
 // find missing, and leaves nothing that GC could collect.
+//
+//schema:conf
 var Plugin = plugin.Plugin{
 	Name:     "loopback",
+	Help:     &help,
+	Schema:   &schema,
 	CNIFuncs: plugin.CNIFuncs{Add: add, Check: check, Del: del},
 }
+
+var (
+	//go:embed help.txt
+	help string
+	//go:embed schema.json
+	schema string
+)
 
 // add sets lo up, and down again if something fails then and it was down.
 func add(args *plugin.CmdArgs) error {

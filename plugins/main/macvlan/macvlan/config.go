@@ -18,14 +18,18 @@ const defaultMode = "bridge"
 // Conf is the network configuration of macvlan.
 type Conf struct {
 	iface.Reachable
-	// Mode is one of link.MacvlanModes. Default: bridge.
+	// Mode says whom containers of one master reach: bridge each other, private nobody, vepa
+	// each other through a switch that sends frames back, passthru there is one only, source
+	// those whose frames they take by macaddrs. Default: bridge.
+	//
+	//schema:value {"enum": ["", "private", "vepa", "bridge", "passthru", "source"]}
 	Mode string `json:"mode"`
 	// MAC of the interface. Default: a random one. MAC in CNI_ARGS overrides
 	// it, and the capability "mac" both. In mode passthru the interface has the
 	// master's.
 	MAC string `json:"mac"`
 	// BCQueueLen is the length of the queue for broadcast and multicast packets.
-	// 0, the default, leaves it to the kernel (1000).
+	// Default: 0, which leaves it to the kernel (1000).
 	BCQueueLen uint32 `json:"bcqueuelen"`
 	// NoPromisc keeps mode passthru from making the master take all frames.
 	NoPromisc bool `json:"nopromisc"`
@@ -60,6 +64,9 @@ func (c *Conf) Validate() error {
 			return fmt.Errorf("macaddrs: %q is no unicast MAC address", text)
 		}
 		c.macAddrs = append(c.macAddrs, mac)
+	}
+	if _, err := iface.RequestedMAC("", c.MAC, c.RuntimeConfig.MAC); err != nil {
+		return err
 	}
 	return c.Reachable.Validate(c.mode == netlink.MACVLAN_MODE_BRIDGE)
 }

@@ -3,6 +3,8 @@
 package macvlan
 
 import (
+	_ "embed" // for help and schema
+
 	"github.com/vishvananda/netlink"
 
 	"github.com/containernetworking/plugins/pkg/check"
@@ -12,9 +14,20 @@ import (
 )
 
 // Plugin answers the verbs for macvlan.
+//
+//schema:args MAC hardware address of the container's interface, which overrides the key mac. Other keys need IgnoreUnknown=true.
+//schema:command repair makes the interface again by which the host reaches its containers.
+//schema:command downgrade gives what running containers have the form of containernetworking/plugins, before a way back to that.
 var Plugin = iface.New("macvlan", func() iface.Driver {
 	return &Conf{Reachable: iface.Reachable{Child: iface.Child{Kind: "macvlan"}}}
-}).WithRepair(hostlink.Repair("macvlan")).With("downgrade", hostlink.Downgrade("macvlan")).WithHoldings(hostlink.Holdings("macvlan"))
+}).WithAbout(&help, &schema).WithRepair(hostlink.Repair("macvlan")).With("downgrade", hostlink.Downgrade("macvlan")).WithHoldings(hostlink.Holdings("macvlan"))
+
+var (
+	//go:embed help.txt
+	help string
+	//go:embed schema.json
+	schema string
+)
 
 // Create makes the interface.
 func (c *Conf) Create(a *iface.Attachment) error {

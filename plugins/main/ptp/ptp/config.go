@@ -13,7 +13,10 @@ import (
 type Conf struct {
 	iface.Conf
 	masquerade
-	// MTU of both ends in bytes. 0, the default, leaves it to the kernel.
+	// MTU of both ends in bytes. IPv6 needs 1280. Default: 0, which leaves it to the kernel
+	// (1500).
+	//
+	//schema:value {"type": "integer", "anyOf": [{"const": 0}, {"minimum": 68}], "maximum": 65535}
 	MTU int `json:"mtu"`
 	// MAC of the container's end. Default: a random one. The capability "mac"
 	// overrides it.

@@ -3,6 +3,7 @@
 package ptp
 
 import (
+	_ "embed" // for help and schema
 	"fmt"
 
 	"github.com/containernetworking/plugins/pkg/check"
@@ -16,8 +17,18 @@ import (
 )
 
 // Plugin answers the verbs for ptp.
-var Plugin = iface.New("ptp", func() iface.Driver { return new(Conf) }).
+//
+//schema:command repair makes again what was flushed of the packet filter, for containers that have it by the records in /run/cni.
+//schema:command downgrade gives what running containers have the form of containernetworking/plugins, before a way back to that.
+var Plugin = iface.New("ptp", func() iface.Driver { return new(Conf) }).WithAbout(&help, &schema).
 	WithRepair(records.Repair).With("downgrade", records.Downgrade).WithHoldings(records.Holdings)
+
+var (
+	//go:embed help.txt
+	help string
+	//go:embed schema.json
+	schema string
+)
 
 // records are for the commands repair and downgrade.
 var records = rules.Records{Plugin: "ptp"}

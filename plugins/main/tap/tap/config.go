@@ -14,7 +14,9 @@ type Conf struct {
 	iface.Endpoint
 	// MultiQueue lets the process that uses the tap open several queues of it.
 	MultiQueue bool `json:"multiQueue"`
-	// MTU in bytes. 0, the default, leaves it to the kernel (1500).
+	// MTU in bytes. IPv6 needs 1280. Default: 0, which leaves it to the kernel (1500).
+	//
+	//schema:value {"type": "integer", "anyOf": [{"const": 0}, {"minimum": 68}], "maximum": 65521}
 	MTU int `json:"mtu"`
 	// MAC of the interface. Default: a random one. MAC in CNI_ARGS overrides it,
 	// and the capability "mac" both.
@@ -33,5 +35,8 @@ type Conf struct {
 
 // Validate checks the bounds of the plugin's own keys.
 func (c *Conf) Validate() error {
+	if _, err := iface.RequestedMAC("", c.MAC, c.RuntimeConfig.MAC); err != nil {
+		return err
+	}
 	return iface.ValidateMTU(c.MTU, maxMTU)
 }

@@ -3,6 +3,7 @@
 package tap
 
 import (
+	_ "embed" // for help and schema
 	"fmt"
 	"strconv"
 
@@ -15,7 +16,16 @@ import (
 )
 
 // Plugin answers the verbs for tap.
-var Plugin = iface.New("tap", func() iface.Driver { return new(Conf) }).With(createCommand, create)
+//
+//schema:args MAC hardware address of the container's interface, which overrides the key mac. Other keys need IgnoreUnknown=true.
+var Plugin = iface.New("tap", func() iface.Driver { return new(Conf) }).WithAbout(&help, &schema).With(createCommand, create)
+
+var (
+	//go:embed help.txt
+	help string
+	//go:embed schema.json
+	schema string
+)
 
 // Create makes the tap and connects it to the bridge.
 func (c *Conf) Create(a *iface.Attachment) error {

@@ -20,17 +20,25 @@ type Conf struct {
 	iface.Child
 	// VLANID is the identifier of the VLAN, 0 to 4094. With 0, frames have a
 	// priority only.
+	//
+	//schema:required
+	//schema:value {"minimum": 0, "maximum": 4094}
 	VLANID *int `json:"vlanId"`
-	// Protocol is 802.1Q, the default, or 802.1ad.
+	// Protocol is 802.1Q, or 802.1ad for a service provider's outer tag, in any case.
+	// Default: 802.1Q.
 	Protocol string `json:"protocol"`
 	// MAC of the interface. Default: the master's. The capability "mac"
 	// overrides it.
 	MAC string `json:"mac"`
 	// QoS maps the priority of frames to that of packets within the kernel, and
-	// the other way round. Default: 0.
+	// the other way round, from 0 to 7. Default: all are 0.
 	QoS struct {
+		// Ingress has the priority within the kernel by that of frames.
 		Ingress map[uint32]uint32 `json:"ingress"`
-		Egress  map[uint32]uint32 `json:"egress"`
+		// Egress has the priority of frames by that within the kernel.
+		//
+		//schema:value {"additionalProperties": {"type": "integer", "minimum": 0, "maximum": 7}}
+		Egress map[uint32]uint32 `json:"egress"`
 	} `json:"qos"`
 
 	mac      net.HardwareAddr

@@ -3,6 +3,7 @@
 package vlan
 
 import (
+	_ "embed" // for help and schema
 	"errors"
 	"fmt"
 
@@ -15,9 +16,18 @@ import (
 )
 
 // Plugin answers the verbs for vlan.
+//
+//schema:requires master
 var Plugin = iface.New("vlan", func() iface.Driver {
 	return &Conf{Child: iface.Child{Kind: "vlan", OnlyIfUp: true}}
-})
+}).WithAbout(&help, &schema)
+
+var (
+	//go:embed help.txt
+	help string
+	//go:embed schema.json
+	schema string
+)
 
 // Create makes the interface.
 func (c *Conf) Create(a *iface.Attachment) error {

@@ -4,6 +4,7 @@ package bandwidth
 
 import (
 	"cmp"
+	_ "embed" // for help and schema
 
 	current "github.com/containernetworking/cni/pkg/types/100"
 	"github.com/containernetworking/cni/pkg/version"
@@ -18,13 +19,22 @@ import (
 
 // Plugin is the bandwidth plugin. Like upstream's it knows no version of the
 // specification before 0.3.0: those have no interfaces in their results.
+//
+//schema:command downgrade gives what running containers have the form of containernetworking/plugins, before a way back to that.
 var Plugin = chained.Kind{
 	Name:      "bandwidth",
 	Versions:  version.PluginSupports("0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"),
 	NewDriver: func() chained.Driver { return new(Conf) },
 	Unchained: "must be called as chained plugin",
 	Unchecked: "must be called as a chained plugin",
-}.Plugin().With("downgrade", downgrade).WithHoldings(holdings)
+}.Plugin().WithAbout(&help, &schema).With("downgrade", downgrade).WithHoldings(holdings)
+
+var (
+	//go:embed help.txt
+	help string
+	//go:embed schema.json
+	schema string
+)
 
 // Add shapes the interface, and tells of the device for that in the result.
 func (c *Conf) Add(a *chained.Attachment) error {

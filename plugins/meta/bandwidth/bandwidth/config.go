@@ -14,20 +14,29 @@ type Conf struct {
 	*Limits
 	// Subnets hold for the runtime's limits, too, unless it has some itself.
 	Subnets
-	// RuntimeConfig is the runtime's (capability "bandwidth").
 	RuntimeConfig struct {
+		// Bandwidth has limits of the container, for a network that gives none.
 		Bandwidth *Asked `json:"bandwidth"`
 	} `json:"runtimeConfig"`
 	// Latency is the longest that a packet may wait for its turn, in milliseconds;
 	// one that would wait longer is dropped. Default: 25.
+	//
+	//schema:value {"maximum": 10000}
 	Latency uint64 `json:"latency"`
-	// DefaultBurst is the burst where there is a rate without one, in bits.
+	// DefaultBurst is the burst where there is a rate without one, in bits. Default: none, and
+	// such a rate is an error.
+	//
+	//schema:value {"anyOf": [{"const": 0}, {"minimum": 8}], "maximum": 34359738359}
 	DefaultBurst uint64 `json:"defaultBurst"`
 	// MaxBurst bounds all bursts: bytes, a text with a time at the rate ("20ms"), or
 	// "auto", which bounds what runtimes pass for "any". Default: no bound.
+	//
+	//schema:value {"anyOf": [{"type": "integer", "minimum": 1, "maximum": 4294967294}, {"type": "string"}]}
 	MaxBurst json.RawMessage `json:"maxBurst"`
 	// Discipline says in what order waiting packets go: "fq_codel" or "cake", where the
 	// kernel has it. Default: that of their arrival.
+	//
+	//schema:value {"enum": ["", "fq_codel", "cake"]}
 	Discipline discipline `json:"discipline"`
 
 	// ingress and egress are the valid outcome. nil means no limit.
@@ -44,10 +53,15 @@ type Asked struct {
 // Limits are how much a container may receive (ingress) and send (egress). A rate
 // of 0 means as much as it likes.
 type Limits struct {
-	// IngressRate and EgressRate are in bits per second.
+	// IngressRate and EgressRate are in bits per second. Default: 0, no limit.
+	//
+	//schema:value {"anyOf": [{"const": 0}, {"minimum": 8}]}
 	IngressRate uint64 `json:"ingressRate"`
 	EgressRate  uint64 `json:"egressRate"`
-	// IngressBurst and EgressBurst are what may come at once after a silence, in bits.
+	// IngressBurst and EgressBurst are what may come at once after a silence, in bits. They are
+	// required with a rate, unless there is defaultBurst.
+	//
+	//schema:value {"anyOf": [{"const": 0}, {"minimum": 8}], "maximum": 34359738359}
 	IngressBurst uint64 `json:"ingressBurst"`
 	EgressBurst  uint64 `json:"egressBurst"`
 }

@@ -12,17 +12,25 @@ import (
 
 // Conf is the plugin's part of a network configuration.
 type Conf struct {
-	// Backend is "iptables", "nftables" or "firewalld". Default: see detect.
+	// Backend has the rules. Default: firewalld if it is on the system bus, else iptables if it
+	// is installed, else nftables.
+	//
+	//schema:value {"enum": ["", "iptables", "nftables", "firewalld"]}
 	Backend string `json:"backend"`
 	// AdminChain is the iptables chain that decides before the containers' rules.
 	// Default: CNI-ADMIN.
+	//
+	//schema:value {"maxLength": 28}
 	AdminChain string `json:"iptablesAdminChainName"`
 	// Zone is the zone of firewalld that containers belong to. Default: trusted.
 	Zone string `json:"firewalldZone"`
 	// AcceptDNAT says whether connections from outside are let through that were
 	// translated to a container, as those to published ports are. Default: true.
 	AcceptDNAT *bool `json:"acceptDNAT"`
-	// IngressPolicy is "open", "same-bridge" or "isolated". Default: open.
+	// IngressPolicy says which traffic between containers is let through: open all of it,
+	// same-bridge what stays on a bridge, isolated none. Default: open.
+	//
+	//schema:value {"enum": ["", "open", "same-bridge", "isolated"]}
 	IngressPolicy policy `json:"ingressPolicy"`
 }
 

@@ -3,6 +3,7 @@
 package firewall
 
 import (
+	_ "embed" // for help and schema
 	"net/netip"
 	"slices"
 
@@ -20,13 +21,23 @@ const unchained = "missing prevResult from earlier plugin"
 
 // Plugin is the firewall plugin. Like upstream's it knows no version of the
 // specification before 0.4.0.
+//
+//schema:command repair makes again what was flushed of the packet filter, for containers that have it by the records in /run/cni.
+//schema:command downgrade gives what running containers have the form of containernetworking/plugins, before a way back to that.
 var Plugin = chained.Kind{
 	Name:      "firewall",
 	Versions:  version.PluginSupports("0.4.0", "1.0.0", "1.1.0"),
 	NewDriver: func() chained.Driver { return &Conf{} },
 	Unchained: unchained,
 	Unchecked: unchained,
-}.Plugin().WithRepair(repair).With("downgrade", downgrade).WithHoldings(holdings)
+}.Plugin().WithAbout(&help, &schema).WithRepair(repair).With("downgrade", downgrade).WithHoldings(holdings)
+
+var (
+	//go:embed help.txt
+	help string
+	//go:embed schema.json
+	schema string
+)
 
 // Add lets the addresses through, puts the policy into effect and keeps a record.
 func (c *Conf) Add(a *chained.Attachment) error {

@@ -31,8 +31,10 @@ const (
 
 // Conf is the network configuration of portmap.
 type Conf struct {
-	// Backend is "iptables" or "nftables". Default: the one that the conditions
-	// are for, else iptables where it is installed, else nftables.
+	// Backend has the rules. Default: the one that the conditions are for, else iptables where
+	// it is installed, else nftables.
+	//
+	//schema:value {"enum": ["", "iptables", "nftables"]}
 	Backend string `json:"backend"`
 	// SNAT masquerades connections of the container to itself, and of the host
 	// through localhost, which would not come back otherwise. Default: true.
@@ -41,6 +43,8 @@ type Conf struct {
 	MasqAll bool `json:"masqAll"`
 	// MarkMasqBit is the bit, 0 to 31, of the packet mark that the iptables
 	// backend uses. Default: 13.
+	//
+	//schema:value {"minimum": 0, "maximum": 31}
 	MarkMasqBit *int `json:"markMasqBit"`
 	// ExternalSetMarkChain is a chain that marks packets to be masqueraded and
 	// that somebody else made. With it, nothing here masquerades.
@@ -51,24 +55,36 @@ type Conf struct {
 	ConditionsV4 *[]string `json:"conditionsV4"`
 	ConditionsV6 *[]string `json:"conditionsV6"`
 	// HostPortConflict says what an ADD does where another container has a port that it
-	// asks for: "error", the default, or "ignore", which leaves the port to the other one.
+	// asks for: error, or ignore, which leaves the port to the other one. Default: error.
+	//
+	//schema:value {"enum": ["", "error", "ignore"]}
 	HostPortConflict string `json:"hostPortConflict"`
 
 	RuntimeConfig struct {
-		// PortMappings is the value of the capability "portMappings".
+		// PortMappings are the ports of the container.
 		PortMappings []mapping `json:"portMappings"`
 	} `json:"runtimeConfig"`
 }
 
 // mapping is one entry of portMappings.
 type mapping struct {
-	// HostPort, or the ports from it to HostPortEnd: 1 to 65535.
+	// HostPort of the host, or the first one of several.
+	//
+	//schema:required
+	//schema:value {"minimum": 1, "maximum": 65535}
 	HostPort int `json:"hostPort"`
-	// HostPortEnd is 0 if there is one port only.
+	// HostPortEnd is the last one. Default: 0, there is one port only.
+	//
+	//schema:value {"minimum": 0, "maximum": 65535}
 	HostPortEnd int `json:"hostPortEnd,omitempty"`
-	// ContainerPort belongs to HostPort, and the following ones to those behind.
+	// ContainerPort belongs to hostPort, and the following ones to those behind.
+	//
+	//schema:required
+	//schema:value {"minimum": 1, "maximum": 65535}
 	ContainerPort int `json:"containerPort"`
-	// Protocol is "tcp", "udp" or "sctp", in any case.
+	// Protocol is tcp, udp or sctp, in any case.
+	//
+	//schema:required
 	Protocol string `json:"protocol"`
 	// HostIP is the address of the host, and 0.0.0.0 or :: stands for all of its
 	// family. Default: all of both.

@@ -2,6 +2,7 @@
 package portmap
 
 import (
+	_ "embed" // for help and schema
 	"errors"
 	"fmt"
 	"os"
@@ -18,12 +19,22 @@ import (
 )
 
 // Plugin answers the verbs for portmap.
+//
+//schema:command repair makes again what was flushed of the packet filter, for containers that have it by the records in /run/cni.
+//schema:command downgrade gives what running containers have the form of containernetworking/plugins, before a way back to that.
 var Plugin = chained.Kind{
 	Name:      "portmap",
 	NewDriver: func() chained.Driver { return new(Conf) },
 	Unchained: "must be called as chained plugin",
 	Unchecked: "Required prevResult missing",
-}.Plugin().WithRepair(repair).With("downgrade", downgrade).WithHoldings(holdings)
+}.Plugin().WithAbout(&help, &schema).WithRepair(repair).With("downgrade", downgrade).WithHoldings(holdings)
+
+var (
+	//go:embed help.txt
+	help string
+	//go:embed schema.json
+	schema string
+)
 
 // backend is one way to map ports. Its methods work in the network namespace of
 // the calling thread.

@@ -18,9 +18,13 @@ type Conf struct {
 	// Table is the table that the rules lead to, whatever is in it. The plugin adds
 	// default routes through the configured gateways, and touches no other routes.
 	// Default: a table of its own for each address.
+	//
+	//schema:value {"minimum": 1, "maximum": 4294967295}
 	Table *int `json:"table"`
 	// Gateways are at most one address of each family, and override the gateways
 	// of prevResult.
+	//
+	//schema:value {"maxItems": 2}
 	Gateways []string `json:"gateways"`
 	// SubnetGateways has gateways by the subnet whose addresses they are for, in
 	// CIDR notation. They override Gateways; of several subnets, the smallest

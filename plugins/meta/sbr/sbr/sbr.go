@@ -4,6 +4,7 @@
 package sbr
 
 import (
+	_ "embed" // for help and schema
 	"fmt"
 	"net"
 	"slices"
@@ -22,11 +23,20 @@ import (
 )
 
 // Plugin answers the verbs for sbr.
+//
+//schema:command downgrade gives what running containers have the form of containernetworking/plugins, before a way back to that.
 var Plugin = chained.Kind{
 	Name:      "sbr",
 	NewDriver: func() chained.Driver { return new(Conf) },
 	Unchained: "This plugin must be called as chained plugin",
-}.Plugin().With("downgrade", records.Downgrade).WithHoldings(records.Holdings)
+}.Plugin().WithAbout(&help, &schema).With("downgrade", records.Downgrade).WithHoldings(records.Holdings)
+
+var (
+	//go:embed help.txt
+	help string
+	//go:embed schema.json
+	schema string
+)
 
 const records = routing.Records("sbr")
 

@@ -20,13 +20,11 @@ type Conf struct {
 	keys
 	// CNIVersion is the version of the specification, and of the result.
 	CNIVersion string `json:"cniVersion"`
-	// DataDir is the directory of the values that DEL puts back. Default:
-	// /run/cni/tuning.
+	// DataDir is the directory of the values that DEL puts back. Default: /run/cni/tuning.
 	DataDir string `json:"dataDir"`
 
 	RuntimeConfig struct {
-		// MAC is the value of the capability "mac". It overrides that of CNI_ARGS,
-		// and that overrides the configured one.
+		// MAC overrides that of CNI_ARGS, and that overrides the configured one.
 		MAC string `json:"mac"`
 	} `json:"runtimeConfig"`
 	// Args has the same keys under args.cni, which override all others.
@@ -44,11 +42,16 @@ type keys struct {
 	MAC string `json:"mac"`
 	// Promisc makes the interface receive all packets.
 	Promisc bool `json:"promisc"`
-	// MTU in bytes; 0 stands for none.
+	// MTU in bytes, up to what the interface takes. IPv6 needs 1280. Default, and for 0: as it
+	// is.
+	//
+	//schema:value {"minimum": 0, "maximum": 2147483647}
 	MTU int `json:"mtu"`
-	// AllMulti says whether the interface receives all multicast packets.
+	// AllMulti says whether the interface receives all multicast packets. Default: as it is.
 	AllMulti *bool `json:"allmulti"`
-	// TxQLen is how many packets the interface's transmit queue takes.
+	// TxQLen is how many packets the interface's transmit queue takes. Default: as it is.
+	//
+	//schema:value {"minimum": 0, "maximum": 2147483647}
 	TxQLen *int `json:"txQLen"`
 	// Offloads says what the interface leaves to its driver, or the kernel to a
 	// later stage, by the names that ethtool(8) has for that: tso, gso, gro, …

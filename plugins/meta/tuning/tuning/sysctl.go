@@ -40,6 +40,8 @@ func put(list []sysctl, s sysctl) []sysctl {
 }
 
 // sysctls is an object of JSON in its order, in which the sysctls are written.
+//
+//schema:value {"type": "object", "additionalProperties": {"type": "string"}}
 type sysctls struct {
 	list []sysctl
 	// err is what is wrong. Other keys of the configuration can be read all the

@@ -3,6 +3,7 @@
 package tuning
 
 import (
+	_ "embed" // for help and schema
 	"net"
 
 	"github.com/containernetworking/cni/pkg/types"
@@ -17,12 +18,22 @@ import (
 )
 
 // Plugin answers the verbs for tuning.
+//
+//schema:args MAC hardware address of the container's interface, which overrides the key mac. Other keys need IgnoreUnknown=true.
+//schema:command downgrade gives what running containers have the form of containernetworking/plugins, before a way back to that.
 var Plugin = chained.Kind{
 	Name:      "tuning",
 	NewDriver: func() chained.Driver { return new(Conf) },
 	Unchained: "Required prevResult missing",
 	Unchecked: "Required prevResult missing",
-}.Plugin().With("downgrade", downgrade).WithHoldings(holdings)
+}.Plugin().WithAbout(&help, &schema).With("downgrade", downgrade).WithHoldings(holdings)
+
+var (
+	//go:embed help.txt
+	help string
+	//go:embed schema.json
+	schema string
+)
 
 func (c *Conf) directory() directory { return directory(c.DataDir) }
 

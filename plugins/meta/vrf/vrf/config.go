@@ -11,7 +11,10 @@ import (
 
 // Conf is the plugin's part of a network configuration.
 type Conf struct {
-	// VRFName is the name of the VRF's interface. Required.
+	// VRFName is the name of the VRF's interface, which is made if it is missing.
+	//
+	//schema:required
+	//schema:value {"minLength": 1, "maxLength": 15}
 	VRFName string `json:"vrfname"`
 	// Table is the VRF's table. Default, and for 0: that of the VRF, if it exists
 	// already, or else the first one that nobody uses.

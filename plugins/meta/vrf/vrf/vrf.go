@@ -3,6 +3,7 @@
 package vrf
 
 import (
+	_ "embed" // for help and schema
 	"fmt"
 	"net"
 
@@ -19,12 +20,21 @@ import (
 
 // Plugin answers the verbs for vrf. Like upstream's it knows no version of the
 // specification before 0.3.1.
+//
+//schema:command downgrade gives what running containers have the form of containernetworking/plugins, before a way back to that.
 var Plugin = chained.Kind{
 	Name:      "vrf",
 	Versions:  version.PluginSupports("0.3.1", "0.4.0", "1.0.0", "1.1.0"),
 	NewDriver: func() chained.Driver { return new(Conf) },
 	Unchained: "missing prevResult from earlier plugin",
-}.Plugin().With("downgrade", records.Downgrade).WithHoldings(records.Holdings)
+}.Plugin().WithAbout(&help, &schema).With("downgrade", records.Downgrade).WithHoldings(records.Holdings)
+
+var (
+	//go:embed help.txt
+	help string
+	//go:embed schema.json
+	schema string
+)
 
 const records = routing.Records("vrf")
 

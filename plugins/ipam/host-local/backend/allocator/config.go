@@ -14,14 +14,16 @@ import (
 
 // Net is a network configuration, as far as host-local reads it.
 type Net struct {
-	Name          string      `json:"name"`
-	CNIVersion    string      `json:"cniVersion"`
+	Name       string `json:"name"`
+	CNIVersion string `json:"cniVersion"`
+	// IPAM is the part of this plugin.
+	//
+	//schema:required
 	IPAM          *IPAMConfig `json:"ipam"`
 	RuntimeConfig struct {
-		// IPRanges come before those of IPAM (capability "ipRanges").
+		// IPRanges are range sets before those of ipam.
 		IPRanges []RangeSet `json:"ipRanges,omitempty"`
-		// IPs are requested addresses; a prefix length means nothing (capability
-		// "ips").
+		// IPs are requested addresses; a prefix length means nothing.
 		IPs []*ip.IP `json:"ips,omitempty"`
 	} `json:"runtimeConfig"`
 	Args *struct {
@@ -33,20 +35,26 @@ type Net struct {
 type IPAMConfig struct {
 	// Range is the one range of the old form of the configuration.
 	*Range
+	//schema:omit
 	Name string
+	// Type is the name of the plugin.
 	Type string `json:"type"`
-	// Routes go into the result as they are.
+	// Routes of the container go into the result as they are.
 	Routes []*types.Route `json:"routes"`
-	// DataDir has a directory for each network. Default: /var/lib/cni/networks.
+	// DataDir is where each network has a directory. Default: /var/lib/cni/networks.
 	DataDir string `json:"dataDir"`
 	// ResolvConf is the path of a file like /etc/resolv.conf whose content goes
 	// into the result. Default: none.
 	ResolvConf string `json:"resolvConf"`
-	// Ranges are all range sets. A container gets an address of each.
+	// Ranges are range sets. A container gets an address of each. A set is a list of ranges, of
+	// one family and without overlaps.
 	Ranges []RangeSet `json:"ranges"`
 	// IPArgs are requested addresses: of CNI_ARGS, of args.cni and of
 	// runtimeConfig, in this order.
 	IPArgs []net.IP `json:"-"`
+	// StatusExhausted makes STATUS fail while a range set has no address left. A runtime may
+	// take the whole node for unusable then.
+	StatusExhausted bool `json:"statusExhausted"`
 }
 
 // IPAMEnvArgs is what CNI_ARGS may contain.

@@ -12,10 +12,18 @@ import (
 // Range is a part of a subnet. Its addresses are given out from RangeStart to
 // RangeEnd, but for Gateway.
 type Range struct {
-	RangeStart net.IP      `json:"rangeStart,omitempty"` // default: the first after the network address
-	RangeEnd   net.IP      `json:"rangeEnd,omitempty"`   // default: the last, for IPv4 that before the broadcast address
-	Subnet     types.IPNet `json:"subnet"`
-	Gateway    net.IP      `json:"gateway,omitempty"` // default: the first after the network address
+	// RangeStart is the first address. Default: the first after the network address.
+	RangeStart net.IP `json:"rangeStart,omitempty"`
+	// RangeEnd is the last address. Default: the last, for IPv4 that before the broadcast
+	// address.
+	RangeEnd net.IP `json:"rangeEnd,omitempty"`
+	// Subnet is a network address with the length of its prefix, up to /30 or /126.
+	//
+	//schema:required
+	Subnet types.IPNet `json:"subnet"`
+	// Gateway is the next hop for routes that name none. It is not given out. Default: the
+	// first after the network address.
+	Gateway net.IP `json:"gateway,omitempty"`
 }
 
 // Canonicalize fills in what is left out and makes IPv4 addresses 4 bytes long.
