@@ -17,6 +17,7 @@ import (
 	"github.com/containernetworking/plugins/plugins/bundle/gc"
 	"github.com/containernetworking/plugins/plugins/bundle/install"
 	"github.com/containernetworking/plugins/plugins/bundle/show"
+	"github.com/containernetworking/plugins/plugins/bundle/validate"
 	"github.com/containernetworking/plugins/plugins/ipam/dhcp/dhcp"
 	hostlocal "github.com/containernetworking/plugins/plugins/ipam/host-local/commands"
 	"github.com/containernetworking/plugins/plugins/ipam/static/static"
@@ -71,6 +72,7 @@ func commands(name string) []cli.Command {
 		gc.Command(),
 		install.Command(plugins),
 		show.Command(plugins),
+		validate.Command(plugins),
 	}
 }
 

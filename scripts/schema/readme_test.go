@@ -56,9 +56,7 @@ func described(s *schema.Schema, prefix string) []property {
 			continue
 		case "ipam":
 			if len(p.Properties) > 1 {
-				for _, inner := range described(p.Schema, "") {
-					all = append(all, inner)
-				}
+				all = append(all, described(p.Schema, "")...)
 				continue
 			}
 		}
