@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/containernetworking/plugins/integration/faults"
 	"github.com/containernetworking/plugins/integration/hoststate"
 	"github.com/containernetworking/plugins/integration/node"
 )
@@ -116,14 +115,6 @@ func subnetsSubject() subject {
 	s.variant = "veth subnets"
 	s.config = strings.Replace(s.config, `"runtimeConfig"`, `"unshapedSubnets": `+someSubnets+`, "runtimeConfig"`, 1)
 	return s
-}
-
-// Whoever is killed leaves no class, filter, nor anything else, behind DEL.
-func TestFaultsOfBandwidthSubnets(t *testing.T) {
-	t.Parallel()
-	t.Run("ADD fails", func(t *testing.T) { walk(t, subnetsSubject(), faults.Fail, addStep) })
-	t.Run("ADD killed", func(t *testing.T) { walk(t, subnetsSubject(), faults.Kill, addStep) })
-	t.Run("DEL killed", func(t *testing.T) { walk(t, subnetsSubject(), faults.Kill, delStep) })
 }
 
 // What tc shows where limits hold for some subnets alone, and CHECK of what somebody changed.

@@ -61,7 +61,7 @@ func findSubject(plugin, variant string) subject {
 // others, some that do more, and the chains.
 func walked() []subject {
 	all := slices.DeleteFunc(slices.Clone(subjects), func(s subject) bool { return s.unwalked })
-	all = append(all, hostInterfaceSubject(), excluding("iptables"), excluding("nftables"),
+	all = append(all, hostInterfaceSubject(), subnetsSubject(), excluding("iptables"), excluding("nftables"),
 		subject{
 			plugin: "bridge", variant: "masquerade", ifName: "eth0", delegated: true,
 			config: `{"name": "net", "type": "bridge", "bridge": "br0", "removeEmptyBridge": true, "mtu": 1400, "hairpinMode": true,
