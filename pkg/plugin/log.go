@@ -10,6 +10,8 @@ import (
 
 	current "github.com/containernetworking/cni/pkg/types/100"
 	"golang.org/x/sys/unix"
+
+	"github.com/containernetworking/plugins/pkg/unpolled"
 )
 
 // LogVariable names the environment variable with the path of a call log: each
@@ -160,10 +162,11 @@ func (c *loggedCall) line(format string) []byte {
 // appendLine makes one write in append mode: lines of processes that run beside each
 // other do not mix. A FIFO may have no reader.
 func appendLine(path string, line []byte) {
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE|unix.O_NONBLOCK, 0o600)
+	fd, err := unpolled.OpenAny(path, unix.O_WRONLY|unix.O_APPEND|unix.O_CREAT|unix.O_NONBLOCK, 0o600)
 	if err != nil {
 		return
 	}
+	file := os.NewFile(uintptr(fd), path)
 	defer file.Close()
 	file.Write(append(line, '\n'))
 }

@@ -53,8 +53,11 @@ func WriteVia(path, replacement string, text []byte) error {
 }
 
 // Save writes a value as JSON, for Read, and makes the directory if there is none,
-// as before the first record since the host started.
+// as before the first record since the host started. It follows no unpolled.ErrPlanted.
 func Save(path string, value any) error {
+	if err := unpolled.CheckPath(filepath.Dir(path)); err != nil {
+		return err
+	}
 	text, err := json.Marshal(value)
 	if err != nil {
 		return err
@@ -109,6 +112,9 @@ func IsMissing(err error) bool { return errors.Is(err, unix.ENOENT) || errors.Is
 // Writable returns an error if files cannot be made in dir, which need not exist
 // yet.
 func Writable(dir string) error {
+	if err := unpolled.CheckPath(dir); err != nil {
+		return err
+	}
 	for ; ; dir = filepath.Dir(dir) {
 		err := unix.Access(dir, unix.W_OK|unix.X_OK)
 		if errors.Is(err, unix.ENOENT) {

@@ -16,7 +16,7 @@ import (
 // whoever may write to a directory may have made a FIFO there, a device, or a directory.
 var ErrIrregular = errors.New("no regular file")
 
-// Open is like os.OpenFile for regular files, be it through a symbolic link. Others are
+// Open is like os.OpenFile for regular files, be it through a symbolic link (but for ErrPlanted). Others are
 // ErrIrregular: a FIFO that nobody else opens would be waited for, for ever. (One that is
 // opened to be written to is unix.ENXIO.) Flags are those of open(2); a file that it makes
 // is for root alone.
@@ -24,7 +24,11 @@ func Open(path string, flags int) (*os.File, error) { return Make(path, flags, 0
 
 // Make is Open with the permissions of a file that it makes.
 func Make(path string, flags int, mode uint32) (*os.File, error) {
-	fd, err := open(path, flags|unix.O_NONBLOCK, mode)
+	opener := OpenAny
+	if flags&unix.O_DIRECTORY != 0 { // a file without a name, below the path
+		opener = open
+	}
+	fd, err := opener(path, flags|unix.O_NONBLOCK, mode)
 	if err == nil {
 		if err = settle(fd, flags); err != nil {
 			unix.Close(fd)

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/containernetworking/plugins/pkg/plugin"
+	"github.com/containernetworking/plugins/pkg/unpolled"
 	"github.com/containernetworking/plugins/plugins/ipam/host-local/backend/allocator"
 	"github.com/containernetworking/plugins/plugins/ipam/host-local/backend/disk"
 )
@@ -47,6 +48,9 @@ func exhausted(tx *disk.Tx, conf *allocator.IPAMConfig) error {
 // writable returns an error if no file can be made in dir, or if dir is missing
 // and cannot be made.
 func writable(dir string) error {
+	if err := unpolled.CheckPath(dir); err != nil {
+		return err
+	}
 	for ; ; dir = filepath.Dir(dir) {
 		info, err := os.Stat(dir)
 		if errors.Is(err, fs.ErrNotExist) && dir != filepath.Dir(dir) {

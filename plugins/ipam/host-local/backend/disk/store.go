@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/containernetworking/plugins/pkg/unpolled"
 	"github.com/containernetworking/plugins/plugins/ipam/host-local/backend"
 )
 
@@ -28,7 +29,11 @@ var _ backend.Store = (*Store)(nil)
 // New opens the store of a network below dataDir, by default
 // /var/lib/cni/networks. It makes the directory if it is missing.
 func New(network, dataDir string) (*Store, error) {
-	if err := os.MkdirAll(Path(network, dataDir), 0o755); err != nil {
+	dir := Path(network, dataDir)
+	if err := unpolled.CheckPath(dir); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
 	return Open(network, dataDir)
@@ -38,6 +43,9 @@ func New(network, dataDir string) (*Store, error) {
 // wraps fs.ErrNotExist: nothing is reserved.
 func Open(network, dataDir string) (*Store, error) {
 	dir := Path(network, dataDir)
+	if err := unpolled.CheckPath(dir); err != nil {
+		return nil, err
+	}
 	if _, err := os.Stat(dir); err != nil {
 		return nil, err
 	}
