@@ -192,7 +192,7 @@ func (at *site) replace(t *testing.T) error {
 func (at *site) added(t *testing.T) error {
 	t.Helper()
 	ignore := []*regexp.Regexp{node.Lasting(), late(), regexp.MustCompile("^c ")}
-	if at.after.forgotten && at.subject.held != "" {
+	if at.subject.held != "" {
 		ignore = append(ignore, regexp.MustCompile(at.subject.held))
 	}
 	var left string
