@@ -42,9 +42,13 @@ func (l *Loan) end(host, container *link.Namespace) error {
 func (l *Loan) bringBack(host, container *link.Namespace) (bool, error) {
 	if container == nil {
 		// The runtime may have forgotten what is still there.
-		if opened, err := link.Open(l.Netns); err == nil {
+		opened, err := link.Open(l.Netns)
+		switch {
+		case err == nil:
 			defer opened.Close()
 			container = opened
+		case !ns.IsGone(err): // the record stays for the next DEL
+			return false, err
 		}
 	}
 	if container != nil {
