@@ -177,11 +177,12 @@ test_fuzz() {
 	return "$status"
 }
 
-# use_cnitool builds cnitool, with which the tests of the documentation call plugins.
+# use_cnitool builds cnitool, with which the tests of the documentation call plugins. The variable
+# has no name that plugins would hand on.
 use_cnitool() {
 	build_cnitool
-	CNI_TEST_RUNTIMES=$(build_folder)/bin
-	export CNI_TEST_RUNTIMES
+	TEST_TOOLS=$(build_folder)/bin
+	export TEST_TOOLS
 }
 
 # run_tests runs the tests of packages and, by -also, those of other modules.
@@ -215,7 +216,9 @@ agent) test_agent ;;
 runtimes)
 	install_missing "${runtime_requirements[@]}"
 	build_containerd
-	use_cnitool
+	build_cnitool
+	CNI_TEST_RUNTIMES=$(build_folder)/bin
+	export CNI_TEST_RUNTIMES
 	run_tests -also "integration/runtimes ./containerd ./podman ./cnitool"
 	;;
 faults) test_faults ;;

@@ -21,9 +21,9 @@ import (
 // namespace "outside".
 func TestDocumentation(t *testing.T) {
 	t.Parallel()
-	tools := os.Getenv("CNI_TEST_RUNTIMES")
+	tools := os.Getenv("TEST_TOOLS")
 	if tools == "" {
-		t.Skip("$CNI_TEST_RUNTIMES, the folder of cnitool, is not set")
+		t.Skip("$TEST_TOOLS, the folder of cnitool, is not set")
 	}
 	bundled := bundle(t)
 	documents, err := filepath.Glob("../docs/*.md")

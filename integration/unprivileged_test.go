@@ -75,7 +75,7 @@ func TestUnprivileged(t *testing.T) {
 		for _, command := range []string{"repair", "daemon"} {
 			out := n.Run(t, "", node.Call{Plugin: call.Plugin, Command: command, Credential: nobody})
 			wantTraceless(t, command, string(out.Stderr))
-			if out.Status == 0 && len(out.Stderr) > 0 || len(out.Stdout) > 0 || strings.Count(string(out.Stderr), "\n") > 2 {
+			if out.Status == 0 && len(out.Stderr) > 0 || out.Status != 0 && len(out.Stdout) > 0 || strings.Count(string(out.Stderr), "\n") > 2 {
 				t.Errorf("%s: status %v, stdout %q, stderr %q", command, out.Status, out.Stdout, out.Stderr)
 			}
 		}

@@ -35,7 +35,7 @@ func TestRetransmission(t *testing.T) {
 	if e := err.(*types.Error); e.Msg != "error calling DHCP.Allocate: no more tries" {
 		t.Errorf("error %+v", e)
 	}
-	wantIn(t, err, "no DHCP server answered on eth0 within 8")
+	wantIn(t, err, "no DHCP server answered on eth0 within ")
 	first := listener.Next(t, dhcpv4.MessageTypeDiscover, limit)
 	last := first
 	for _, want := range []time.Duration{time.Second, 2 * time.Second, 4 * time.Second} {

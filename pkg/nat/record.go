@@ -55,5 +55,8 @@ func cutLast(s, sep string) (before, after string, found bool) {
 // network too.
 func containerOf(comment, network string) (string, bool) {
 	a, ok := owner.OfComment(comment)
-	return a.ContainerID, ok && a.Network == network
+	if !ok || a.Network != network {
+		return "", false
+	}
+	return a.ContainerID, true
 }

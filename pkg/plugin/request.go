@@ -29,7 +29,7 @@ func readRequest(stdin io.Reader) (command string, args *CmdArgs, err error) {
 	attachment := []string{"ADD", "CHECK", "DEL"}
 	var missing []string
 	for _, v := range []variable{
-		{"CNI_COMMAND", &command, []string{""}, nil},
+		{"CNI_COMMAND", &command, nil, nil},
 		{"CNI_CONTAINERID", &args.ContainerID, attachment, checkContainerID},
 		{"CNI_NETNS", &args.Netns, []string{"ADD", "CHECK"}, nil},
 		{"CNI_IFNAME", &args.IfName, attachment, CheckIfName},

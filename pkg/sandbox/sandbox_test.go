@@ -4,7 +4,10 @@ import (
 	"encoding/json"
 	"net/netip"
 	"os/exec"
+	"runtime"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/containernetworking/plugins/pkg/ns"
 	"github.com/containernetworking/plugins/pkg/sandbox"
@@ -17,7 +20,24 @@ func run(t *testing.T, command string) {
 	}
 }
 
+// hide gives the test a /run of its own, on its thread, which ends with it.
+func hide(t *testing.T) {
+	t.Helper()
+	runtime.LockOSThread()
+	err := unix.Unshare(unix.CLONE_NEWNS)
+	if err == nil {
+		err = unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "")
+	}
+	if err == nil {
+		err = unix.Mount("tmpfs", "/run", "tmpfs", 0, "mode=755")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestIsGone(t *testing.T) {
+	hide(t)
 	const name, path = "sandboxtest", "/run/netns/sandboxtest"
 	add := func() {
 		run(t, "ip netns add "+name+"; ip -n "+name+" link add eth0 type veth peer name peer")

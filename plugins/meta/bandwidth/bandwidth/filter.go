@@ -138,6 +138,7 @@ func read(f netlink.Filter) (have filter, ok bool) {
 		}
 	}
 	if u32.Protocol == unix.ETH_P_ALL {
+		have.class = 0 // upstream's has one, of a qdisc that has none
 		masked := slices.ContainsFunc(u32.Sel.Keys, func(k netlink.TcU32Key) bool { return k.Mask != 0 })
 		return have, redirects && !masked
 	}
