@@ -52,7 +52,7 @@ func (s subject) courses() []course {
 			}
 		}
 		for _, f := range s.faults() {
-			if f.Kind != faults.Fail && f.Kind != faults.Kill {
+			if f.Kind != faults.Fail && f.Kind != faults.Kill || !faults.All() {
 				continue
 			}
 			all = append(all, course{verb: "GC", number: number, fault: f})

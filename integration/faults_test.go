@@ -18,7 +18,8 @@ import (
 // killed DEL alone restores host and disk, with the container's namespace and without,
 // also where it has been killed before itself. Then a container can be attached as before.
 //
-// By default this is a sample; with CNI_TEST_FAULTS=all each step goes wrong in all ways.
+// By default this is a sample of ADD and DEL; with CNI_TEST_FAULTS=all each step goes wrong in
+// all ways, of GC, repair and chains of plugins, too.
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	eachOf(t, walked(), func(t *testing.T, s subject) {

@@ -225,6 +225,7 @@ func hostInterfaceSubject() subject {
 		config: `{"name": "net", "type": "macvlan", "master": "uplink", ` + itsHost["macvlan"] + `, ` + dualStack + `}`,
 		host: `ip link add uplink type veth peer name far; ip link set far addrgenmode none; ip link set uplink addrgenmode none
 			ip link set far up; ip link set uplink up; ip addr add 10.1.2.1/24 dev uplink`,
+		held: "^host links: uplink ", // is promiscuous
 	}
 }
 
