@@ -105,7 +105,7 @@ func allManagers() []manager {
 	return []manager{
 		{"NetworkManager", "/run/NetworkManager/devices", regexp.MustCompile(`(?m)^managed=true$`),
 			`add to /etc/NetworkManager/conf.d: [keyfile] unmanaged-devices=interface-name:veth*;interface-name:BRIDGE`},
-		{"systemd-networkd", "/run/systemd/netif/links", regexp.MustCompile(`(?m)^ADMIN_STATE=(configur|pending|initialized)`),
+		{"systemd-networkd", "/run/systemd/netif/links", regexp.MustCompile(`(?m)^ADMIN_STATE=(configur|failed)`),
 			`add to /etc/systemd/network a file 00-containers.network: [Match] Name=veth* BRIDGE [Link] Unmanaged=yes`},
 	}
 }

@@ -18,15 +18,7 @@ func setting(name string) string {
 // forwarding looks whether the kernel forwards what containers send: the plugins turn that on
 // when they make an attachment that wants it.
 func forwarding(p *patient) []Finding {
-	var v4, v6 bool
-	for _, a := range p.living() {
-		if !slices.ContainsFunc(a.Holdings, isPair) {
-			continue
-		}
-		for _, address := range a.Cached.Addresses() {
-			v4, v6 = v4 || address.Is4(), v6 || !address.Is4()
-		}
-	}
+	v4, v6 := p.families()
 	var found []Finding
 	if v4 && setting("net/ipv4/ip_forward") == "0" {
 		found = append(found, fault("sysctl net.ipv4.ip_forward=1, and look in /etc/sysctl.d for what has turned it off", "IPv4 is not forwarded"))
@@ -38,6 +30,20 @@ func forwarding(p *patient) []Finding {
 		found = append(found, ok("IPv4 %s, IPv6 %s", onOff(setting("net/ipv4/ip_forward")), onOff(setting("net/ipv6/conf/all/forwarding"))))
 	}
 	return found
+}
+
+// families reports whether containers have addresses of IPv4 and IPv6 on interfaces that lead
+// to the host.
+func (p *patient) families() (v4, v6 bool) {
+	for _, a := range p.living() {
+		if !slices.ContainsFunc(a.Holdings, isPair) {
+			continue
+		}
+		for _, address := range a.Cached.Addresses() {
+			v4, v6 = v4 || address.Is4(), v6 || !address.Is4()
+		}
+	}
+	return v4, v6
 }
 
 func onOff(value string) string {

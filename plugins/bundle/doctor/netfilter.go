@@ -33,25 +33,6 @@ func has(tool string) bool {
 	return err == nil
 }
 
-// forwardPolicy looks whether what nobody accepts is dropped on its way to containers.
-func forwardPolicy(p *patient) []Finding {
-	for _, tool := range []string{"iptables-nft", "iptables-legacy", "iptables"} {
-		if !has(tool) || tool == "iptables-legacy" && !legacyHas("filter") {
-			continue
-		}
-		rules, _ := p.list(tool, "filter")
-		if !strings.Contains(rules, "-P FORWARD DROP\n") {
-			continue
-		}
-		if p.uses("firewall") {
-			return []Finding{ok("DROP, and the plugin firewall lets containers through")}
-		}
-		return []Finding{fault("add the plugin firewall to the networks, or: iptables -P FORWARD ACCEPT",
-			"DROP (%s), as Docker and some firewalls set it: containers reach nothing but this host", tool)}
-	}
-	return []Finding{ok("nothing is dropped by a policy of iptables")}
-}
-
 // legacyHas reports whether the legacy variant has the table, which it has as soon as
 // somebody has listed it.
 func legacyHas(table string) bool {
