@@ -112,12 +112,17 @@ func (f *forgetful) calls(t *testing.T, c cached) []node.Call {
 // add adds a container with a port of the host, and keeps what libcni keeps.
 func (f *forgetful) add(t *testing.T, l list, to *node.Container, port int) cached {
 	t.Helper()
+	return f.addAs(t, l, to, "eth0", port)
+}
+
+func (f *forgetful) addAs(t *testing.T, l list, to *node.Container, ifName string, port int) cached {
+	t.Helper()
 	text, err := os.ReadFile(string(l))
 	if err != nil {
 		t.Fatal(err)
 	}
 	c := cached{
-		Kind: "cniCacheV1", ContainerID: filepath.Base(to.Path), Config: text, IfName: "eth0", Netns: to.Path,
+		Kind: "cniCacheV1", ContainerID: filepath.Base(to.Path), Config: text, IfName: ifName, Netns: to.Path,
 		NetworkName: strings.TrimSuffix(filepath.Base(string(l)), ".conflist"),
 		CapabilityArgs: map[string]json.RawMessage{
 			"portMappings": fmt.Appendf(nil, `[{"hostPort": %d, "containerPort": 80, "protocol": "tcp"}]`, port),

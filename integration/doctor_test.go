@@ -94,7 +94,7 @@ func TestDoctorOfContainer(t *testing.T) {
 	f.ails(t, "of a healthy container", nil, "c")
 	f.Exec(t, "sh", "-ec", "ip link set br1 down; sysctl -qw net.ipv4.ip_forward=0; printf x >"+filepath.Join(f.confs, "50-x.conf")+"")
 	f.ails(t, "of an ill container", []string{
-		"fault configuration: " + filepath.Join(f.confs, "50-x.conf") + ": invalid character 'x'",
+		"fault configuration: " + filepath.Join(f.confs, "50-x.conf") + ": this is no JSON: invalid character 'x'",
 		"fault forwarding: IPv4 is not forwarded",
 		"fault CHECK: bridge: of attachments: 1, which are not as they were added, such as one/c/eth0: interface br1 is down",
 		"fault gateway: one/c/eth0: 10.88.1.1 does not answer: ",

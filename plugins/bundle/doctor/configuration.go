@@ -16,13 +16,24 @@ import (
 	"github.com/containernetworking/cni/pkg/version"
 
 	"github.com/containernetworking/plugins/pkg/plugin"
+	"github.com/containernetworking/plugins/pkg/schema"
 	"github.com/containernetworking/plugins/plugins/bundle/libcni"
 )
 
 // configuration looks whether the runtime finds networks.
 func configuration(p *patient) []Finding {
 	var found []Finding
-	if p.errNetworks != nil {
+	for _, f := range p.judged {
+		text := f.File + ": " + strings.TrimPrefix(f.Place+": "+f.Message, ": ")
+		switch {
+		case f.File == p.confDir: // told below
+		case f.Severity == schema.Error:
+			found = append(found, fault("mend or remove it: runtimes may refuse the whole directory, and ADD fails", "%s", text))
+		default:
+			found = append(found, warning("mend it, unless it is meant so", "%s", text))
+		}
+	}
+	if p.errNetworks != nil && !p.isRefused() { // or else they are told
 		found = append(found, fault("mend or remove it: runtimes may refuse the whole directory", "%v", p.errNetworks))
 	}
 	if len(p.networks) == 0 {
@@ -121,8 +132,7 @@ func status(p *patient) []Finding {
 			err = called.Status()
 		}
 		var refusal *types.Error
-		isOld := errors.As(err, &refusal) && (refusal.Code == types.ErrIncompatibleCNIVersion || refusal.Code == types.ErrInvalidEnvironmentVariables)
-		if err != nil && !isOld {
+		if err != nil && !(errors.As(err, &refusal) && p.isTold(of, refusal)) {
 			found = append(found, fault("containers that are added to this network fail until then", "network %s: %v", n.Name, err))
 		}
 	})
@@ -130,4 +140,16 @@ func status(p *patient) []Finding {
 		found = append(found, ok("all plugins could make an attachment"))
 	}
 	return found
+}
+
+// isTold reports whether an error of STATUS needs no telling: the plugin is too old for the
+// verb, or the check of configurations has found what it refuses.
+func (p *patient) isTold(of libcni.Conf, refusal *types.Error) bool {
+	switch refusal.Code {
+	case types.ErrIncompatibleCNIVersion, types.ErrInvalidEnvironmentVariables:
+		return true
+	case types.ErrInvalidNetworkConfig:
+		return p.isOurs(of.Get("type")) && p.isRefused()
+	}
+	return false
 }

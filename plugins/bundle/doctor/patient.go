@@ -1,11 +1,14 @@
 package doctor
 
 import (
+	"slices"
 	"time"
 
 	"github.com/containernetworking/plugins/pkg/plugin"
+	"github.com/containernetworking/plugins/pkg/schema"
 	"github.com/containernetworking/plugins/plugins/bundle/libcni"
 	"github.com/containernetworking/plugins/plugins/bundle/show"
+	"github.com/containernetworking/plugins/plugins/bundle/validate"
 )
 
 // patient is the node, with what several checks need to know of it.
@@ -19,13 +22,21 @@ type patient struct {
 
 	networks    []libcni.Network
 	errNetworks error
+	// judged is what is to be told of the configurations.
+	judged      []validate.Finding
 	attachments []*show.Attachment
 	errLook     error
 }
 
 func (p *patient) read() {
 	p.networks, p.errNetworks = libcni.ReadNetworks(p.confDir)
+	p.judged = validate.Look([]string{p.confDir}, p.plugins, nil) // executables looks for the plugins
 	p.attachments, p.errLook = show.Look(p.plugins, p.cacheDir, p.netns)
+}
+
+// isRefused reports whether a plugin of ours refuses something of the configurations.
+func (p *patient) isRefused() bool {
+	return slices.ContainsFunc(p.judged, func(f validate.Finding) bool { return f.Severity == schema.Error })
 }
 
 // chosen returns the attachments that somebody has asked about: all, or those of a container.

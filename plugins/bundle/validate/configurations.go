@@ -106,6 +106,7 @@ func (c *configurations) readFile(path string) {
 	_ = json.Unmarshal(text, &n) // what is wrong, Findings tells
 	isList := n.List != nil
 	switch extension := filepath.Ext(path); {
+	case !json.Valid(text): // which tells nothing of what was meant
 	case extension == ".conflist" && !isList:
 		c.tell(path, schema.Error, "", `there is no list "plugins", which runtimes want in a .conflist`)
 	case extension == ".conf" && isList:

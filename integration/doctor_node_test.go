@@ -1,0 +1,123 @@
+package integration
+
+import (
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/containernetworking/plugins/integration/node"
+)
+
+// newPatient is a node with an uplink and a healthy container.
+func newPatient(t *testing.T) (*forgetful, *node.Container) {
+	t.Helper()
+	f := newForgetful(t)
+	f.Exec(t, "sh", "-ec", `ip link add eth0 type veth peer name outside && ip link set outside up && ip link set eth0 up
+		ip address add 192.0.2.10/24 dev eth0 && ip route add default via 192.0.2.1`)
+	c := f.Container(t, "c")
+	f.add(t, f.chained(t, "1.1.0", "one", 1), c, 8080)
+	f.ails(t, "at first", nil)
+	return f, c
+}
+
+// What may be wrong with configurations is told once, however many find it, and nothing is
+// where they are as a person means them: not the routes that the plugins have made.
+func TestDoctorOfConfigurations(t *testing.T) {
+	t.Parallel()
+	f, _ := newPatient(t)
+	f.network(t, "20-slip.conflist", `{"cniVersion": "1.1.0", "name": "slip", "plugins": [
+		{"type": "ptp", "ipMask": true, "ipam": {"type": "host-local", "subnet": "192.0.2.128/25"}}, {"type": "portmap"}]}`)
+	path := filepath.Join(f.confs, "20-slip.conflist")
+	f.ails(t, "of slips", []string{
+		"warning configuration: " + path + `: plugins[0].ipMask: there is no such key`,
+		"warning configuration: " + path + `: plugins[1]: portmap does nothing without`,
+		"warning configuration: " + path + `: plugins[0].ipam.subnet: 192.0.2.128/25 overlaps with the node's route to 192.0.2.0/24 by eth0`,
+	})
+	for _, refused := range []struct{ conf, told string }{
+		{`"type": "bridge", "bridge": "br2", "vlan": 5000`, "plugins[0].vlan: 5000 is not 0 to 4094"},
+		{`"typ": "ptp"`, "plugins[0]"},
+		{`"type": "ptp", "mtu": `, "this is no JSON"},
+	} {
+		f.network(t, "20-slip.conflist", `{"cniVersion": "1.1.0", "name": "slip", "plugins": [{`+refused.conf+`}]}`)
+		f.ails(t, refused.conf, []string{"fault configuration: " + path + ": " + refused.told})
+	}
+	f.network(t, "20-slip.conflist", `{"cniVersion": "1.1.0", "plugins": [{"type": "loopback"}]}`)
+	f.ails(t, "without a name", []string{"fault configuration: " + path + ": "})
+	f.Exec(t, "sh", "-c", "rm "+f.confs+"/*")
+	f.ails(t, "without any", []string{"fault configuration: there is none in " + f.confs})
+}
+
+// What others do to a node is found, whoever did it, and no longer when it is mended.
+func TestDoctorOfNode(t *testing.T) {
+	t.Parallel()
+	f, c := newPatient(t)
+	drops := "fault FORWARD policy: FORWARD of iptables: DROP, which the plugin firewall does not overrule"
+	table := "warning FORWARD policy: chain forward of nftables' table inet admin drops what its rules do not accept"
+	for _, ill := range []struct {
+		when, do, undo string
+		want           []string
+	}{
+		{"below a small uplink", "ip link set eth0 mtu 1400", "ip link set eth0 mtu 1500", []string{"warning MTU: 1500 of veth"}},
+		{"with iptables' policy", "iptables -P FORWARD DROP", "iptables -P FORWARD ACCEPT", []string{drops}},
+		{"with nftables' policy", "nft 'add table inet admin; add chain inet admin forward { type filter hook forward priority 0; policy drop; }'",
+			"nft delete table inet admin", []string{table}},
+		{"with the policy of IPv6, which no container has", "ip6tables -P FORWARD DROP", "ip6tables -P FORWARD ACCEPT", nil},
+		{"with a policy for what comes in", "iptables -P INPUT DROP", "iptables -P INPUT ACCEPT", nil},
+		{"with a strict filter, which does no harm", "sysctl -qw net.ipv4.conf.all.rp_filter=1", "sysctl -qw net.ipv4.conf.all.rp_filter=0", nil},
+		// What NetworkManager 1.42 writes of a device that it has, and of one that it has not.
+		{"beside NetworkManager", "mkdir -p /run/NetworkManager/devices && printf '[device]\nmanaged=true\n' >/run/NetworkManager/devices/$(cat /sys/class/net/br1/ifindex)",
+			"rm -r /run/NetworkManager", []string{"warning other managers: NetworkManager has taken over br1"}},
+		{"beside NetworkManager that leaves it alone", "mkdir -p /run/NetworkManager/devices && printf '[device]\nmanaged=false\n' >/run/NetworkManager/devices/$(cat /sys/class/net/br1/ifindex)",
+			"rm -r /run/NetworkManager", nil},
+	} {
+		f.Exec(t, "sh", "-ec", ill.do)
+		f.ails(t, ill.when, ill.want)
+		f.Exec(t, "sh", "-ec", ill.undo)
+	}
+	f.ails(t, "at last", nil)
+
+	// A second network makes a strict filter harmful, and one with the other backend of
+	// firewall a policy harmless.
+	two := f.network(t, "two.conflist", `{"cniVersion": "1.1.0", "name": "two", "plugins": [
+		{"type": "ptp", "ipam": {"type": "host-local", "subnet": "10.91.0.0/24"}}, {"type": "firewall", "backend": "iptables"}]}`)
+	f.addAs(t, two, c, "eth1", 9000)
+	f.Exec(t, "sh", "-ec", "iptables -P FORWARD DROP; sysctl -qw net.ipv4.conf.all.rp_filter=1")
+	f.ails(t, "of a container in two networks", []string{"warning rp_filter: strict, and containers such as c are in several networks"})
+}
+
+// systemd-networkd, which has a file for each link, is told of where it configures one, and not
+// where it only knows it. What it configures and has no bridge for, it takes out of its bridge.
+func TestDoctorBesideNetworkd(t *testing.T) {
+	t.Parallel()
+	f, _ := newPatient(t)
+	// With a /sys that cannot be written to, it does not wait for udev.
+	f.Exec(t, "sh", "-ec", "mount -o remount,bind,ro /sys; mkdir -p /run/systemd/network")
+	// await waits for so many links to be in a state.
+	await := func(links int, state string) {
+		t.Helper()
+		for deadline := time.Now().Add(20 * time.Second); ; {
+			states, err := f.Try("grep", "-h", "^ADMIN_STATE=", "-r", "/run/systemd/netif/links")
+			if strings.Count(states, "ADMIN_STATE="+state) == links {
+				return
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("systemd-networkd: %v, %s", err, states)
+			}
+		}
+	}
+	networkd := f.Start(t, "/lib/systemd/systemd-networkd")
+	await(5, "unmanaged")
+	f.ails(t, "where it leaves all alone", nil)
+	networkd.Stop(syscall.SIGTERM)
+	f.Exec(t, "sh", "-ec", `rm -r /run/systemd/netif
+		printf '[Match]\nName=veth*\n[Network]\nLinkLocalAddressing=no\n' >/run/systemd/network/10-veth.network`)
+	veth := strings.TrimSpace(f.Exec(t, "ls", "/sys/class/net/br1/brif"))
+	f.Start(t, "/lib/systemd/systemd-networkd")
+	await(1, "configured")
+	f.ails(t, "where it takes what no bridge is named for", []string{
+		"fault CHECK: bridge: of attachments: 1, which are not as they were added, such as one/c/eth0: interface " + veth + " is not a port of bridge br1",
+		"warning other managers: systemd-networkd has taken over " + veth,
+	})
+}
