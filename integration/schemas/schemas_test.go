@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"text/template"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
@@ -78,39 +79,97 @@ func judge(t *testing.T, all map[string]*jsonschema.Schema, text string) (judged
 
 var block = regexp.MustCompile("(?s)```json\n(.*?)```")
 
-// Every example in a README, and every configuration that others ship, is valid.
+// read returns the texts of the files whose paths match any of the patterns, each of which
+// has to match some.
+func read(t *testing.T, patterns ...string) []string {
+	t.Helper()
+	var texts []string
+	for _, pattern := range patterns {
+		paths, err := filepath.Glob(root + "/" + pattern)
+		if err != nil || len(paths) == 0 {
+			t.Fatalf("%s: %d files, %v", pattern, len(paths), err)
+		}
+		for _, path := range paths {
+			text, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			texts = append(texts, string(text))
+		}
+	}
+	return texts
+}
+
+// examples returns what is in JSON in a document.
+func examples(document string) []string {
+	var texts []string
+	for _, found := range block.FindAllStringSubmatch(document, -1) {
+		if json.Valid([]byte(found[1])) { // others show a part
+			texts = append(texts, found[1])
+		}
+	}
+	return texts
+}
+
+// fill does what the agent does with a template, for a node.
+func fill(t *testing.T, text string) string {
+	t.Helper()
+	parsed, err := template.New("").Funcs(template.FuncMap{"json": func(v any) (string, error) {
+		text, err := json.Marshal(v)
+		return string(text), err
+	}}).Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var filled strings.Builder
+	if err := parsed.Execute(&filled, map[string]any{
+		"MTU":    1450,
+		"Ranges": [][]map[string]string{{{"subnet": "10.1.2.0/24"}}, {{"subnet": "fd00::/64"}}},
+		"Routes": []map[string]string{{"dst": "0.0.0.0/0"}, {"dst": "::/0"}},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return filled.String()
+}
+
+var (
+	// manifest finds the template in the manifest of the agent, whose lines are indented.
+	manifest = regexp.MustCompile(`(?m)^  conflist: \|\n((?:    .*\n)+)`)
+	// demo finds the configuration in the demo, whose parts are in quotes of the shell.
+	demo = regexp.MustCompile(`(?m)^readonly (ipam|config)='(.*)'$`)
+)
+
+// Every example in the documentation, every configuration that others ship, those of the agent
+// and that of the demo are valid, but for the one that is there to be wrong.
 func TestValid(t *testing.T) {
 	all := schemas(t)
 	var texts []string
-	readmes, _ := filepath.Glob(root + "/plugins/*/*/README.md")
-	for _, path := range append(readmes, root+"/README.md", root+"/agent/README.md") {
-		text, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, found := range block.FindAllStringSubmatch(string(text), -1) {
-			if json.Valid([]byte(found[1])) { // others show a part
-				texts = append(texts, found[1])
-			}
-		}
+	for _, document := range read(t, "plugins/*/*/README.md", "README.md", "agent/README.md", "docs/*.md") {
+		texts = append(texts, examples(document)...)
 	}
-	shipped, _ := filepath.Glob("../testdata/shipped/*.conflist")
-	for _, path := range shipped {
-		text, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		texts = append(texts, string(text))
+	texts = append(texts, read(t, "integration/testdata/shipped/*.conflist")...)
+	for _, text := range read(t, "agent/templates/*.conflist") {
+		texts = append(texts, fill(t, text))
 	}
+	found := manifest.FindStringSubmatch(read(t, "agent/deploy/cni-plugins.yaml")[0])
+	if found == nil {
+		t.Fatal("no template in the manifest")
+	}
+	texts = append(texts, fill(t, found[1]))
+	parts := demo.FindAllStringSubmatch(read(t, "scripts/demo.sh")[0], -1)
+	if len(parts) != 2 {
+		t.Fatalf("the demo's configuration: %q", parts)
+	}
+	texts = append(texts, strings.NewReplacer("'$network'", "demonet", "'$ipam'", parts[0][2]).Replace(parts[1][2]))
 	judged := 0
 	for _, text := range texts {
 		n, err := judge(t, all, text)
-		if err != nil {
+		if wrong := strings.Contains(text, `"name": "wrong"`); (err != nil) != wrong {
 			t.Errorf("%s: %v", text, err)
 		}
 		judged += n
 	}
-	if judged < 60 {
+	if judged < 100 {
 		t.Errorf("only %d configurations of plugins were judged", judged)
 	}
 }
