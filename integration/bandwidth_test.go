@@ -46,7 +46,7 @@ func wirings() []wiring {
 			container: `ip link add link up0 name eth0 netns NAME type macvlan mode bridge` + upInside},
 		{kind: "ipvlan", host: uplink, far: "up1",
 			container: `ip link add link up0 name eth0 netns NAME type ipvlan mode l2` + upInside},
-		{kind: "vlan", host: uplink + `; ip link add link up1 name up1.5 up type vlan id 5`, far: "up1.5",
+		{kind: "vlan", host: uplink + `; ip link add link up1 name up1.5 type vlan id 5; ip link set up1.5 addrgenmode none; ip link set up1.5 up`, far: "up1.5",
 			container: `ip link add link up0 name eth0 netns NAME type vlan id 5` + upInside},
 		{kind: "host-device", container: pair + upInside, far: "hNAME"},
 	}
