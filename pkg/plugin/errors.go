@@ -77,17 +77,18 @@ func Join(errs ...error) error {
 }
 
 // cniError turns err into the object that is printed for the runtime. An error
-// object that a delegate printed passes through unchanged, with its details.
+// object that a delegate printed passes through unchanged, with its details. Those of one
+// within err are the object's, too, and not in its message: runtimes show both.
 func cniError(err error) *types.Error {
 	if e, ok := err.(*types.Error); ok {
 		return e
 	}
-	var details string
-	var delegate *types.Error
-	if errors.As(err, &delegate) {
-		details = delegate.Details
+	var within *types.Error
+	if !errors.As(err, &within) {
+		return types.NewError(Code(err), oneLine(err), "")
 	}
-	return types.NewError(Code(err), oneLine(err), details)
+	message := errors.New(strings.Replace(err.Error(), within.Error(), within.Msg, 1))
+	return types.NewError(Code(err), oneLine(message), within.Details)
 }
 
 // oneLine is the text of an error for a log or a table, where it must not be broken:

@@ -23,11 +23,12 @@ func TestCNIError(t *testing.T) {
 		"wrapped code":    {fmt.Errorf("a: %w", Errorf(7, "b")), types.Error{Code: 7, Msg: "a: b"}},
 		"outermost code":  {Errorf(4, "a: %w", Errorf(7, "b")), types.Error{Code: 4, Msg: "a: b"}},
 		"delegate":        {delegate, *delegate},
-		"joined":          {Join(errors.New("x"), delegate, nil), types.Error{Code: 11, Msg: "x; try later; soon", Details: "soon"}},
+		"joined":          {Join(errors.New("x"), delegate, nil), types.Error{Code: 11, Msg: "x; try later", Details: "soon"}},
 		"one of several":  {Join(nil, Errorf(8, "y")), types.Error{Code: 8, Msg: "y"}},
-		"details of one":  {fmt.Errorf("a: %w", delegate), types.Error{Code: 11, Msg: "a: try later; soon", Details: "soon"}},
+		"details of one":  {fmt.Errorf("a: %w", delegate), types.Error{Code: 11, Msg: "a: try later", Details: "soon"}},
 		"several lines":   {errors.Join(errors.New("x"), errors.New("y\n")), types.Error{Code: 999, Msg: "x; y"}},
 		"no namespace":    {fmt.Errorf("a: %w", ns.IsNSorErr("/nonexistent")), types.Error{Code: 8, Msg: "a: failed to Statfs \"/nonexistent\": no such file or directory"}},
+		"panic in STATUS": {fmt.Errorf("ptp: %w", Guard(func() error { panic("oh") })), types.Error{Code: 999, Msg: "ptp: panic: oh", Details: report}},
 		"joined wrapping": {Join(errors.New("x"), Errorf(8, "y")), types.Error{Code: 8, Msg: "x; y"}},
 	} {
 		if diff := cmp.Diff(c.want, *cniError(c.err)); diff != "" {
