@@ -142,6 +142,49 @@ func TestHostInterface(t *testing.T) {
 	})
 }
 
+// The master's address changes, as DHCP changes it. The kernel takes the routes with it, and repair
+// makes them with the new one, also of the record of an earlier release.
+func TestHostInterfaceRenumbered(t *testing.T) {
+	t.Parallel()
+	n := newReachable(t, "macvlan")
+	before := n.State(t)
+	calls := map[int]node.Call{}
+	for i := range 2 {
+		c, call := n.call(t, fmt.Sprint("c", i), i, itsHost["macvlan"])
+		calls[i] = call.With("prevResult", n.Must(t, "ADD", call))
+		place{c.Do}.serve(t, "c", "tcp", ":80")
+	}
+	repair := node.Call{Plugin: "macvlan", Command: "repair"}
+	for _, step := range []struct{ change, source string }{
+		{"ip addr del 10.89.1.1/24 dev uplink; ip addr add 10.1.1.1/24 dev uplink; ip addr add 10.89.1.5/24 dev uplink", "10.89.1.5"},
+		{`sed -i 's/,"bits":[0-9]*//' /run/cni/hostlink/*/*; ip addr del 10.1.1.1/24 dev uplink; ip addr replace 10.89.1.6/25 dev uplink
+			ip addr del 10.89.1.5/24 dev uplink`, "10.89.1.6"},
+	} {
+		n.Exec(t, "sh", "-ec", step.change)
+		wantDifference(t, n.Node, calls[0], "lacks route 10.89.1.10/32")
+		if out := n.Run(t, "", repair); out.Status != 0 || !strings.Contains(string(out.Stdout)+string(out.Stderr), "of attachments: 2") {
+			t.Errorf("repair: %+v", out)
+		}
+		for i, call := range calls {
+			n.Must(t, "CHECK", call)
+			expect(t, step.change, place{n.Do}, "tcp4", fmt.Sprintf("10.89.1.%d:80", 10+i), "c "+step.source)
+		}
+		if out := n.Run(t, "", repair); out.Status != 0 || strings.Contains(string(out.Stdout)+string(out.Stderr), "of attachments") {
+			t.Errorf("repair of nothing: %+v", out)
+		}
+	}
+	n.Exec(t, "ip", "-4", "addr", "flush", "dev", "uplink")
+	if out := n.Run(t, "", repair); out.Status == 0 || !strings.Contains(string(out.Stderr), "the host has no address") {
+		t.Errorf("repair without an address: %+v", out)
+	}
+	n.Must(t, "DEL", calls[0])
+	n.Exec(t, "ip", "addr", "add", "10.89.1.1/24", "dev", "uplink")
+	n.Must(t, "DEL", calls[1])
+	if diff := hoststate.Diff(before, n.State(t), node.Lasting(), late(), containersOf()); diff != "" {
+		t.Errorf("after DEL:\n%s", diff)
+	}
+}
+
 // Whatever becomes of the namespace and of the network's name, the ways to the container go,
 // and GC removes those of containers that nobody has.
 func TestHostInterfaceGoes(t *testing.T) {

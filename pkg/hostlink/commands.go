@@ -24,7 +24,11 @@ func Repair(kind string) func() error {
 			if r.Differences(host) != nil {
 				restored.Of(r.Attachment)
 			}
-			errs = append(errs, r.make(host))
+			err := r.refresh(host)
+			if err == nil {
+				err = r.make(host)
+			}
+			errs = append(errs, err)
 		}
 		return plugin.Join(errs...)
 	})

@@ -14,6 +14,7 @@ import (
 	"github.com/containernetworking/plugins/pkg/ip"
 	"github.com/containernetworking/plugins/pkg/link"
 	"github.com/containernetworking/plugins/pkg/owner"
+	"github.com/containernetworking/plugins/pkg/record"
 	"github.com/containernetworking/plugins/pkg/sandbox"
 )
 
@@ -40,6 +41,9 @@ type Reach struct {
 type Way struct {
 	To   netip.Addr `json:"to"`
 	From netip.Addr `json:"from"`
+	// Bits is the length of the prefix that the container's address has, 0 in records of
+	// earlier releases.
+	Bits int `json:"bits,omitempty"`
 }
 
 // macvlan is the kind whose interfaces have hardware addresses of their own.
@@ -62,7 +66,8 @@ func (c *Conf) New(host *link.Namespace, a owner.Attachment, kind string, master
 			return nil, err
 		}
 		to, _ := netip.AddrFromSlice(address.IP)
-		r.Ways = append(r.Ways, Way{to.Unmap(), from})
+		bits, _ := address.Mask.Size()
+		r.Ways = append(r.Ways, Way{to.Unmap(), from, bits})
 	}
 	return r, nil
 }
@@ -94,6 +99,38 @@ func ofMaster(host *link.Namespace, master netlink.Link, address *net.IPNet) (ne
 	best := max(0, slices.IndexFunc(addrs, func(a netlink.Addr) bool { return address.Contains(a.IP) }))
 	from, _ := netip.AddrFromSlice(addrs[best].IP.To4())
 	return from, nil
+}
+
+// refresh chooses another of the master's addresses, and writes that down, for each way whose
+// packets have one that the master has lost, as by DHCP. The kernel took the route along.
+func (r *Reach) refresh(host *link.Namespace) error {
+	if r.Kind != macvlan {
+		return nil
+	}
+	master, err := host.LinkByName(r.Master)
+	if err != nil {
+		return fmt.Errorf("failed to lookup master %q: %w", r.Master, err)
+	}
+	have, err := host.Addrs(master)
+	if err != nil {
+		return err
+	}
+	changed := false
+	for i, w := range r.Ways {
+		isFrom := func(a netlink.Addr) bool { return a.IP.Equal(w.From.AsSlice()) }
+		if w.To.Is6() || slices.Contains(r.Addresses, w.From) || slices.ContainsFunc(have, isFrom) {
+			continue
+		}
+		address := &net.IPNet{IP: w.To.AsSlice(), Mask: net.CIDRMask(w.Bits, 32)}
+		if r.Ways[i].From, err = new(Conf).from(host, r, master, address); err != nil {
+			return err
+		}
+		changed = true
+	}
+	if !changed {
+		return nil
+	}
+	return record.Save(r.path(), r)
 }
 
 // hardwareAddr returns the address of the host's interface on a macvlan's master: the same

@@ -9,6 +9,7 @@ import (
 
 	"github.com/containernetworking/plugins/pkg/ip"
 	"github.com/containernetworking/plugins/pkg/link"
+	"github.com/containernetworking/plugins/pkg/restored"
 	"github.com/containernetworking/plugins/pkg/utils/sysctl"
 )
 
@@ -42,7 +43,7 @@ func (r *Reach) make(host *link.Namespace) error {
 		}
 	}
 	for _, route := range r.Routes() {
-		if err := addRoute(host, l, route); err != nil {
+		if err := r.addRoute(host, l, route); err != nil {
 			return fmt.Errorf("add route %s dev %s: %w", ip.RouteText(route), r.Link, err)
 		}
 	}
@@ -104,9 +105,12 @@ func (r *Reach) setSysctls() error {
 
 // addRoute adds a route, or takes over one that leads through the same interface, as a
 // container before it had. One through another interface belongs to somebody else.
-func addRoute(host *link.Namespace, l netlink.Link, route netlink.Route) error {
+func (r *Reach) addRoute(host *link.Namespace, l netlink.Link, route netlink.Route) error {
 	route.LinkIndex = l.Attrs().Index
 	err := host.RouteAdd(&route)
+	if err == nil {
+		restored.Of(r.Attachment)
+	}
 	if !errors.Is(err, unix.EEXIST) {
 		return err
 	}
