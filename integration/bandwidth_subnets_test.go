@@ -102,7 +102,7 @@ func TestBandwidthSubnets(t *testing.T) {
 			l.takes(t, "all", true, true)
 			l.Must(t, "ADD", unshaped)
 			l.Must(t, "DEL", all)
-			if diff := hoststate.Diff(before, l.State(t), node.Lasting()); diff != "" {
+			if diff := hoststate.Diff(before, l.State(t), node.Lasting(), late()); diff != "" {
 				t.Errorf("after the DEL:\n%s", diff)
 			}
 		})
