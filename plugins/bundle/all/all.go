@@ -71,10 +71,12 @@ func Version(name string) cli.Command {
 // Repair is the command that has all plugins make again what somebody has flushed. One that
 // fails does not keep others from it.
 func Repair(plugins []*plugin.Plugin) cli.Command {
+	var asJSON bool
 	return cli.Command{
 		Name:    "repair",
 		Summary: "make again the rules of containers that another program has flushed",
 		Details: "It goes by the records in /run/cni, and leaves what is there as it is.",
+		Flags:   func(f *flag.FlagSet) { f.BoolVar(&asJSON, "json", false, "print the numbers in JSON") },
 		Run: func([]string) error {
 			var errs []error
 			for _, p := range plugins {
@@ -85,33 +87,11 @@ func Repair(plugins []*plugin.Plugin) cli.Command {
 					errs = append(errs, fmt.Errorf("%s: %w", p.Name, err))
 				}
 			}
-			if total := restored.Count(); len(errs) == 0 || total != (restored.Total{}) {
+			switch total := restored.Count(); {
+			case asJSON:
+				errs = append(errs, json.NewEncoder(os.Stdout).Encode(total))
+			case len(errs) == 0 || total != (restored.Total{}):
 				fmt.Println(total)
-			}
-			return errors.Join(errs...)
-		},
-	}
-}
-
-// Downgrade is the command that gives the state of running containers the form of
-// containernetworking/plugins.
-func Downgrade(plugins []*plugin.Plugin) cli.Command {
-	return cli.Command{
-		Name:    "downgrade",
-		Summary: "give what containers have the form that containernetworking/plugins finds, before going back to that",
-		Details: "Keep runtimes from adding containers until the binaries have been replaced.",
-		Run: func([]string) error {
-			var errs []error
-			for _, p := range plugins {
-				run := p.Commands["downgrade"]
-				if run == nil {
-					continue
-				}
-				fmt.Printf("%s: ", p.Name)
-				if err := run(nil); err != nil {
-					fmt.Println("failed")
-					errs = append(errs, fmt.Errorf("%s: %w", p.Name, err))
-				}
 			}
 			return errors.Join(errs...)
 		},

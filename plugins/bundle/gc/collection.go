@@ -19,6 +19,7 @@ type collection struct {
 	options
 	networks []libcni.Network
 	live     []libcni.Attachment
+	report   *report
 }
 
 // remove deletes an attachment that is gone, with the configuration that it was added
@@ -32,7 +33,7 @@ func (c collection) remove(a libcni.Attachment) error {
 		return nil
 	}
 	if c.dryRun {
-		fmt.Printf("would remove %s\n", a.Owner())
+		c.report.remove(a.Owner())
 		return nil
 	}
 	for _, conf := range slices.Backward(n.Plugins) {
@@ -44,7 +45,7 @@ func (c collection) remove(a libcni.Attachment) error {
 			return fmt.Errorf("%s: DEL of %s: %w", a.Owner(), conf.Get("type"), err)
 		}
 	}
-	fmt.Printf("removed %s\n", a.Owner())
+	c.report.remove(a.Owner())
 	if a.Path == "" {
 		return nil
 	}
@@ -71,7 +72,8 @@ func (c collection) sweep() error {
 		return err
 	}
 	if len(strangers) > 0 {
-		fmt.Printf("left what no attachment is known of: there may be attachments of namespaces of which %s does not tell: %s\n",
+		c.report.Strangers = strangers
+		c.report.say("left what no attachment is known of: there may be attachments of namespaces of which %s does not tell: %s",
 			c.cacheDir, strings.Join(strangers, ", "))
 		return nil
 	}
@@ -97,8 +99,9 @@ const gcVersion = "1.1.0"
 // plugin need not know it.
 func (c collection) gc(n libcni.Network, of libcni.Conf) error {
 	valid := c.valid(n.Name)
+	told := collected{n.Name, of.Get("type"), len(valid)}
 	if c.dryRun {
-		fmt.Printf("would call GC of %s in network %s with %d valid attachments\n", of.Get("type"), n.Name, len(valid))
+		c.report.collect(told)
 		return nil
 	}
 	knows, err := version.GreaterThanOrEqualTo(n.Version, gcVersion)
@@ -120,6 +123,9 @@ func (c collection) gc(n libcni.Network, of libcni.Conf) error {
 	var refusal *types.Error
 	if !knows && errors.As(err, &refusal) && (refusal.Code == types.ErrIncompatibleCNIVersion || refusal.Code == types.ErrInvalidEnvironmentVariables) {
 		return nil
+	}
+	if err == nil {
+		c.report.collect(told)
 	}
 	return err
 }

@@ -5,7 +5,6 @@ package gc
 import (
 	"errors"
 	"flag"
-	"fmt"
 
 	"github.com/containernetworking/plugins/plugins/bundle/cli"
 	"github.com/containernetworking/plugins/plugins/bundle/libcni"
@@ -20,6 +19,8 @@ type options struct {
 	confDir, binDir, cacheDir string
 	// idle is the promise that nothing is added meanwhile.
 	idle, dryRun bool
+	// asJSON says that a program reads what is printed.
+	asJSON bool
 }
 
 // Command is the command `gc`.
@@ -41,6 +42,7 @@ func (o *options) flags(flags *flag.FlagSet) {
 	flags.StringVar(&o.cacheDir, "cache-dir", "/var/lib/cni", "the `directory` with what the runtime knows of attachments, in results")
 	flags.BoolVar(&o.idle, "idle", false, "nothing is added meanwhile, as before a runtime starts: remove also what no attachment is known of")
 	flags.BoolVar(&o.dryRun, "dry-run", false, "tell what would be removed, and change nothing")
+	flags.BoolVar(&o.asJSON, "json", false, "print an object in JSON")
 }
 
 // collect goes on after an error: what one network lacks is no reason to keep what is of
@@ -56,7 +58,8 @@ func (o options) collect() error {
 		return err
 	}
 	recorded, errRecords := recordedGone(live, gone)
-	c := collection{o, networks, live}
+	report := &report{asJSON: o.asJSON, DryRun: o.dryRun, Removed: []attachment{}}
+	c := collection{o, networks, live, report}
 	errs := []error{errNetworks, errCache, errRecords}
 	gone = append(gone, recorded...)
 	progress := cli.Begin("attachments that are gone", len(gone))
@@ -65,11 +68,13 @@ func (o options) collect() error {
 		errs = append(errs, c.remove(a))
 	}
 	progress.End()
-	fmt.Printf("attachments that live: %d, that are gone: %d\n", len(live), len(gone))
+	report.Live, report.Gone = len(live), len(gone)
+	report.say("attachments that live: %d, that are gone: %d", len(live), len(gone))
 	// What cannot be read may be alive.
 	if o.idle && errCache == nil {
 		errs = append(errs, c.sweep())
 	}
+	errs = append(errs, report.print())
 	return errors.Join(errs...)
 }
 
