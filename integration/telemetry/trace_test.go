@@ -7,8 +7,10 @@ package telemetry
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -183,10 +185,9 @@ func (f *fixture) run(t *testing.T, call func(context.Context, *libcni.CNIConfig
 	return spans, span.SpanContext().SpanID().String()
 }
 
-// readLog reads the log as the receiver otlpjsonfile of the OpenTelemetry collector does,
-// each line by the collector's own decoder, and removes it.
+// readLog reads the log, each line by the OpenTelemetry collector's own decoder, and removes it.
 func readLog(t *testing.T, path string) []ptrace.Span {
-	text, err := os.ReadFile(path)
+	text, err := received(path)
 	if os.IsNotExist(err) {
 		return nil
 	}
@@ -209,4 +210,20 @@ func readLog(t *testing.T, path string) []ptrace.Span {
 		t.Fatal(err)
 	}
 	return spans
+}
+
+// received returns what is in the log. With the program of the module collector, it is what the
+// collector's receiver otlpjsonfile has made of that.
+func received(path string) ([]byte, error) {
+	text, err := os.ReadFile(path)
+	program := os.Getenv("CNI_TELEMETRY_COLLECTOR")
+	if err != nil || program == "" {
+		return text, err
+	}
+	out, err := exec.Command(program, path).Output()
+	var failed *exec.ExitError
+	if errors.As(err, &failed) {
+		err = fmt.Errorf("%w: %s", err, failed.Stderr)
+	}
+	return out, err
 }
