@@ -42,8 +42,8 @@ func (c *configurations) read(path string) error {
 		if err != nil {
 			return err
 		}
-		c.take("standard input", text, named{})
-		return nil
+		_, err = c.take("standard input", text, named{})
+		return err
 	}
 	info, err := os.Stat(path)
 	if err != nil {
@@ -66,7 +66,7 @@ func (c *configurations) readDir(dir string, outer named, extensions ...string) 
 		}
 		path := filepath.Join(dir, entry.Name())
 		if err := c.readFile(path, outer); err != nil {
-			c.skip(path, err)
+			c.skip(err)
 		}
 	}
 	return nil
@@ -78,7 +78,10 @@ func (c *configurations) readFile(path string, outer named) error {
 	if err != nil {
 		return err
 	}
-	conf := c.take(path, text, outer)
+	conf, err := c.take(path, text, outer)
+	if err != nil {
+		return err
+	}
 	if filepath.Ext(path) != ".conflist" || conf.OnlyInlined || conf.Name == "" {
 		return nil
 	}
@@ -90,11 +93,10 @@ func (c *configurations) readFile(path string, outer named) error {
 }
 
 // take adds the networks of a configuration. What it leaves out, it has of outer.
-func (c *configurations) take(path string, text []byte, outer named) named {
+func (c *configurations) take(path string, text []byte, outer named) (named, error) {
 	var conf named
 	if err := json.Unmarshal(text, &conf); err != nil {
-		c.skip(path, err)
-		return conf
+		return conf, fmt.Errorf("%s: %w", path, err)
 	}
 	if conf.Name == "" {
 		conf.Name = outer.Name
@@ -103,7 +105,9 @@ func (c *configurations) take(path string, text []byte, outer named) named {
 		conf.CNIVersion = outer.CNIVersion
 	}
 	for _, inner := range slices.Concat(conf.Plugins, conf.Delegates) {
-		c.take(path, inner, conf)
+		if _, err := c.take(path, inner, conf); err != nil {
+			c.skip(err)
+		}
 	}
 	var ipam struct {
 		Type    string `json:"type"`
@@ -112,7 +116,7 @@ func (c *configurations) take(path string, text []byte, outer named) named {
 	if json.Unmarshal(conf.IPAM, &ipam) == nil && ipam.Type == "host-local" {
 		c.add(network{conf.Name, disk.Path("", ipam.DataDir), c.ranges(path, conf)})
 	}
-	return conf
+	return conf, nil
 }
 
 // ranges returns the range sets of a configuration of host-local. There are none where
@@ -120,7 +124,7 @@ func (c *configurations) take(path string, text []byte, outer named) named {
 func (c *configurations) ranges(path string, conf named) []allocator.RangeSet {
 	text, err := json.Marshal(map[string]any{"name": conf.Name, "cniVersion": conf.CNIVersion, "ipam": conf.IPAM})
 	if err != nil {
-		c.skip(path, err)
+		c.skip(fmt.Errorf("%s: %w", path, err))
 		return nil
 	}
 	whole, _, err := allocator.LoadIPAMConfig(text, "")
@@ -128,11 +132,10 @@ func (c *configurations) ranges(path string, conf named) []allocator.RangeSet {
 	case err == nil:
 		return whole.Ranges
 	case !conf.Capabilities.IPRanges:
-		c.skip(path, err)
+		c.skip(fmt.Errorf("%s: %w", path, err))
 	}
 	return nil
 }
 
-func (c *configurations) skip(path string, err error) {
-	fmt.Fprintf(c.warn, "%s: %v\n", path, err)
-}
+// skip names what cannot be used, and does not keep the rest from being so.
+func (c *configurations) skip(err error) { fmt.Fprintln(c.warn, err) }

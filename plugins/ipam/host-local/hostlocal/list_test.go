@@ -146,6 +146,7 @@ func TestListFailures(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "broken", "net", "lock", "lock", "in the way"), "")
+	write(t, filepath.Join(dir, "half"), "{")
 	for _, c := range []struct {
 		args   string
 		status int
@@ -154,6 +155,7 @@ func TestListFailures(t *testing.T) {
 		{"list now", 2, `host-local list: wrong usage: unexpected argument "now"`},
 		{"usage -json -prometheus", 2, "host-local usage: wrong usage: -json and -prometheus exclude each other"},
 		{"list -data-dir " + dir + "/none", 1, "host-local list: open " + dir + "/none: no such file or directory"},
+		{"usage -conf " + dir + "/half", 1, "host-local usage: " + dir + "/half: unexpected end of JSON input"},
 		{"usage -conf " + dir + "/none", 1, "host-local usage: stat " + dir + "/none: no such file or directory"},
 		{"usage -data-dir " + dir + "/broken", 1, "host-local usage: look at network net: "},
 	} {
