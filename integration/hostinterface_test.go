@@ -142,6 +142,36 @@ func TestHostInterface(t *testing.T) {
 	})
 }
 
+// Two networks on a master may have interfaces of the host of their own, and a network another one
+// than before.
+func TestHostInterfaceNames(t *testing.T) {
+	eachReachable(t, func(t *testing.T, n reachable) {
+		before := n.State(t)
+		calls := map[int]node.Call{}
+		for i, keys := range []string{`"hostInterface": {"name": "of0", "addresses": ["10.89.1.2", "fd00:89:1::2"]}`,
+			`"hostInterface": {"name": "of1", "addresses": ["10.89.1.3", "fd00:89:1::3"]}`, itsHost["macvlan"]} {
+			if i == 2 && n.kind == "ipvlan" {
+				break
+			}
+			c, call := n.call(t, fmt.Sprint("c", i), i, keys)
+			calls[i] = call.With("prevResult", n.Must(t, "ADD", call))
+			place{c.Do}.serve(t, "c", "tcp", ":80")
+			expect(t, keys, place{n.Do}, "tcp4", fmt.Sprintf("10.89.1.%d:80", 10+i), "c 10.89.1.")
+			expect(t, keys, place{n.Do}, "tcp6", fmt.Sprintf("[fd00:89:1::%d]:80", 10+i), "c f")
+		}
+		n.isUndisturbed(t, "of several names")
+		for _, call := range calls {
+			n.Must(t, "CHECK", call)
+		}
+		for _, call := range calls {
+			n.Must(t, "DEL", call.With("hostInterface", []byte(`{"name": "another"}`)))
+		}
+		if diff := hoststate.Diff(before, n.State(t), node.Lasting(), late(), containersOf()); diff != "" {
+			t.Errorf("after DEL:\n%s", diff)
+		}
+	})
+}
+
 // The master's address changes, as DHCP changes it. The kernel takes the routes with it, and repair
 // makes them with the new one, also of the record of an earlier release.
 func TestHostInterfaceRenumbered(t *testing.T) {

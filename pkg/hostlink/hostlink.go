@@ -79,7 +79,7 @@ func (c *Conf) from(host *link.Namespace, r *Reach, master netlink.Link, address
 		return c.Addresses[i], nil
 	}
 	if r.Kind == macvlan && !isIPv4 {
-		return linkLocal(hardwareAddr(master)), nil
+		return linkLocal(r.hardwareAddr(master)), nil
 	}
 	if r.Kind == macvlan {
 		if from, err := ofMaster(host, master, address); err != nil || from.IsValid() {
@@ -134,9 +134,10 @@ func (r *Reach) refresh(host *link.Namespace) error {
 }
 
 // hardwareAddr returns the address of the host's interface on a macvlan's master: the same
-// whenever it is made, and another one on each host.
-func hardwareAddr(master netlink.Link) net.HardwareAddr {
-	sum := sha256.Sum256(append([]byte("hostInterface "), master.Attrs().HardwareAddr...))
+// whenever it is made, and another one for each name, and on each host. The kernel lets only one
+// interface on a master have it.
+func (r *Reach) hardwareAddr(master netlink.Link) net.HardwareAddr {
+	sum := sha256.Sum256(fmt.Appendf(nil, "hostInterface %s %v", r.Link, master.Attrs().HardwareAddr))
 	mac := net.HardwareAddr(sum[:6])
 	mac[0] = mac[0]&^1 | 2
 	return mac

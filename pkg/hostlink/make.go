@@ -71,7 +71,7 @@ func (r *Reach) makeLink(host *link.Namespace) (netlink.Link, error) {
 	attrs.Name, attrs.ParentIndex, attrs.Group = r.Link, master.Attrs().Index, group
 	var l netlink.Link = &netlink.IPVlan{LinkAttrs: attrs, Mode: r.Mode, Flag: netlink.IPVLAN_FLAG_BRIDGE}
 	if r.Kind == macvlan {
-		attrs.HardwareAddr = hardwareAddr(master)
+		attrs.HardwareAddr = r.hardwareAddr(master)
 		l = &netlink.Macvlan{LinkAttrs: attrs, Mode: netlink.MACVLAN_MODE_BRIDGE}
 	}
 	if err := host.LinkAdd(l); err != nil {
