@@ -58,6 +58,11 @@ func (c *Conf) Validate() error {
 	if c.Name == "." || c.Name == ".." || bytes.ContainsAny([]byte(c.Name), "/: \t\n") {
 		return fmt.Errorf("hostInterface: %q is no name of an interface", c.Name)
 	}
+	for _, a := range c.Addresses {
+		if !a.IsGlobalUnicast() && !a.IsLinkLocalUnicast() || a.Zone() != "" || a.Is4In6() {
+			return fmt.Errorf("hostInterface: the host cannot have the address %v on it", a)
+		}
+	}
 	return nil
 }
 
