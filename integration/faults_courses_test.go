@@ -48,6 +48,9 @@ func (s subject) courses() []course {
 				all = append(all, course{verb: verb, number: number, fault: f})
 			}
 			for _, after := range aftermaths() {
+				if after.forgotten && s.plugin == "vlan" {
+					continue // the VLAN has but one interface, which lives
+				}
 				all = append(all, course{verb, number, faults.Fault{Kind: faults.Kill}, after})
 			}
 		}
