@@ -14,15 +14,15 @@ import (
 func TestFormer(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	before := conf("1.1.0", dir, oneSet)
+	before := conf("1.1.0", dir, strings.ReplaceAll(oneSet, "10.1.2.", "10.232.2.")) // of no other test
 	named := func(name string) string { return strings.Replace(before, `"name":"net"`, `"name":"`+name+`"`, 1) }
 	after := named("after")
 	call{id: "a", conf: before}.add(t)                 // .2
 	call{id: "a", ifname: "eth1", conf: before}.add(t) // .3
 	call{id: "b", conf: before}.add(t)                 // .4
-	call{id: "a", conf: named("net2"), args: "IP=10.1.2.9"}.add(t)
-	write(t, filepath.Join(dir, "net", "10.1.2.77"), "a")
-	write(t, filepath.Join(dir, "none", "10.1.2.5"), "a\r\neth0") // nobody has locked that
+	call{id: "a", conf: named("net2"), args: "IP=10.232.2.9"}.add(t)
+	write(t, filepath.Join(dir, "net", "10.232.2.77"), "a")
+	write(t, filepath.Join(dir, "none", "10.232.2.5"), "a\r\neth0") // nobody has locked that
 	all := state(t, dir)
 	privateMounts(t, func() {
 		del := func(netns, conf, said string) {
@@ -56,16 +56,16 @@ func TestFormer(t *testing.T) {
 		sh("mount -t tmpfs none /run; ip netns add c; ip -n c link add eth0 type veth peer name e")
 		del("/run/netns/c", after, "")
 		expect("the interface is there")
-		sh("ip netns add d; ip -n d addr add 10.1.2.2/24 dev lo")
-		del("", after, "release [10.1.2.9] of network net2: it had that name when interface eth0 was added\n")
-		expect("somebody has the address", "net2/10.1.2.9")
+		sh("ip netns add d; ip -n d addr add 10.232.2.2/24 dev lo")
+		del("", after, "release [10.232.2.9] of network net2: it had that name when interface eth0 was added\n")
+		expect("somebody has the address", "net2/10.232.2.9")
 		sh("ip netns del d; ip -n c link del eth0")
 		call{verb: "GC", conf: with(after, `"cni.dev/valid-attachments":[]`)}.succeeds(t)
-		expect("GC", "net2/10.1.2.9")
-		del("/run/netns/c", after, "release [10.1.2.2] of network net: it had that name when interface eth0 was added\n")
-		expect("all is gone", "net2/10.1.2.9", "net/10.1.2.2")
+		expect("GC", "net2/10.232.2.9")
+		del("/run/netns/c", after, "release [10.232.2.2] of network net: it had that name when interface eth0 was added\n")
+		expect("all is gone", "net2/10.232.2.9", "net/10.232.2.2")
 		del("", after, "")
 		del("", with(before, `"x":1`), "") // the file without a name of an interface
-		expect("once more", "net2/10.1.2.9", "net/10.1.2.2", "net/10.1.2.77")
+		expect("once more", "net2/10.232.2.9", "net/10.232.2.2", "net/10.232.2.77")
 	})
 }

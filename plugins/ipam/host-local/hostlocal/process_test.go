@@ -16,14 +16,14 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/containernetworking/plugins/pkg/plugin"
-	"github.com/containernetworking/plugins/plugins/ipam/host-local/hostlocal"
+	"github.com/containernetworking/plugins/plugins/ipam/host-local/commands"
 )
 
 // TestMain makes the plugin a command, so that tests run it in processes of its
 // own. $CNI_TEST_BIN names a directory whose host-local is run instead.
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"host-local": func() { plugin.Main(hostlocal.Plugin) },
+		"host-local": func() { plugin.Main(commands.Plugin) },
 	})
 }
 

@@ -160,25 +160,25 @@ func TestOtherRanges(t *testing.T) {
 }
 
 // Within one boot those leases beyond the ranges go that are of some age and whose address
-// no interface has.
+// no interface has, of whatever test.
 func TestVanishedBeyondRanges(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	first := conf("1.1.0", dir, `"ranges":[[{"subnet":"10.1.2.0/28"}]]`)
-	second := conf("1.1.0", dir, `"ranges":[[{"subnet":"10.1.3.0/24"}]]`)
+	first := conf("1.1.0", dir, `"ranges":[[{"subnet":"10.231.2.0/28"}]]`)
+	second := conf("1.1.0", dir, `"ranges":[[{"subnet":"10.231.3.0/24"}]]`)
 	requested := func(id, ip string) { call{id: id, conf: first, args: "IP=" + ip}.add(t) }
-	requested("alive", "10.1.2.9")
-	requested("young", "10.1.2.3")
-	requested("vanished", "10.1.2.2")
+	requested("alive", "10.231.2.9")
+	requested("young", "10.231.2.3")
+	requested("vanished", "10.231.2.2")
 	privateMounts(t, func() {
-		for _, old := range []string{"10.1.2.2", "10.1.2.9"} {
+		for _, old := range []string{"10.231.2.2", "10.231.2.9"} {
 			path := filepath.Join(dir, "net", old)
 			then := time.Now().Add(-time.Hour)
 			if err := os.Chtimes(path, then, then); err != nil {
 				t.Error(err)
 			}
 		}
-		const container = "mount -t tmpfs none /run; ip netns add c; ip -n c addr add 10.1.2.9/24 dev lo"
+		const container = "mount -t tmpfs none /run; ip netns add c; ip -n c addr add 10.231.2.9/24 dev lo"
 		if out, err := exec.Command("sh", "-ec", container).CombinedOutput(); err != nil {
 			t.Errorf("%v: %s", err, out)
 		}
@@ -187,7 +187,7 @@ func TestVanishedBeyondRanges(t *testing.T) {
 		}
 	})
 	got := state(t, dir)
-	if _, there := got["net/10.1.2.2"]; there || got["net/10.1.2.9"] == "" || got["net/10.1.2.3"] == "" || got["net/10.1.3.2"] == "" {
+	if _, there := got["net/10.231.2.2"]; there || got["net/10.231.2.9"] == "" || got["net/10.231.2.3"] == "" || got["net/10.231.3.2"] == "" {
 		t.Errorf("left: %q", got)
 	}
 }
