@@ -26,7 +26,7 @@ const (
 func (p Plugin) called(args []string, stdout, stderr io.Writer) int {
 	if len(args) == 0 {
 		fmt.Fprint(stderr, p.introduction())
-		if isTerminal(os.Stderr) {
+		if IsTerminal(os.Stderr) {
 			fmt.Fprintf(stderr, "A container runtime calls it. %s --help tells what it does.\n", p.Name)
 		}
 		return 0
@@ -58,7 +58,8 @@ func textOf(text *string) string {
 	return *text
 }
 
-func isTerminal(file *os.File) bool {
+// IsTerminal reports whether a person is at the other end.
+func IsTerminal(file *os.File) bool {
 	_, err := unix.IoctlGetTermios(int(file.Fd()), unix.TCGETS)
 	return err == nil
 }

@@ -10,7 +10,7 @@ import (
 
 // ConfigPath is the file that has what is not in the environment, for runtimes that do not
 // hand theirs on to all calls: lines of the form CNI_CALL_LOG=/var/log/cni-calls.json, and
-// comments behind #. To look for it, where it is missing, takes 2 us of a call.
+// comments behind #. Where it is missing, a call pays for one open(2).
 const ConfigPath = "/etc/cni/cni-plugins.conf"
 
 // logSettings are where to log calls, and in which form: LogVariable and LogFormatVariable.

@@ -64,11 +64,10 @@ func versionsOf(network map[string]any) []any {
 // say what it may be.
 func nameFindings(network map[string]any) []schema.Finding {
 	name, _ := network["name"].(string)
-	isLetter := func(r rune) bool { return 'a' <= r|0x20 && r|0x20 <= 'z' || '0' <= r && r <= '9' }
 	switch {
 	case name == "":
 		return []schema.Finding{{Severity: schema.Error, Message: `there is no "name"`}}
-	case !isLetter(rune(name[0])) || strings.ContainsFunc(name, func(r rune) bool { return !isLetter(r) && !strings.ContainsRune("_.-", r) }):
+	case !isName(name):
 		return []schema.Finding{{Severity: schema.Error, Place: "name", Message: fmt.Sprintf("%q is not letters, digits, and behind the first one _, . and -", name)}}
 	}
 	return nil

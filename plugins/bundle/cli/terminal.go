@@ -4,14 +4,8 @@ import (
 	"fmt"
 	"os"
 
-	"golang.org/x/sys/unix"
+	"github.com/containernetworking/plugins/pkg/plugin"
 )
-
-// isTerminal reports whether a person is at the other end.
-func isTerminal(f *os.File) bool {
-	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
-	return err == nil
-}
 
 // Colour is one of those that every terminal has.
 type Colour string
@@ -27,7 +21,7 @@ const (
 // Paint returns the text in a colour, for standard output, if that is a terminal with
 // colours and nobody has said otherwise (https://no-color.org).
 func Paint(c Colour, text string) string {
-	if os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" || !isTerminal(os.Stdout) {
+	if os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" || !plugin.IsTerminal(os.Stdout) {
 		return text
 	}
 	return "\x1b[" + string(c) + "m" + text + "\x1b[0m"
@@ -43,7 +37,7 @@ type Progress struct {
 
 // Begin begins work of so many steps.
 func Begin(what string, steps int) *Progress {
-	return &Progress{what: what, total: steps, shown: isTerminal(os.Stderr)}
+	return &Progress{what: what, total: steps, shown: plugin.IsTerminal(os.Stderr)}
 }
 
 // Step tells that the next step begins.

@@ -99,7 +99,7 @@ func (p *patient) isOurs(name string) bool {
 	return false
 }
 
-// versionOf returns the version that a plugin tells a person.
+// versionOf returns the version that a plugin tells a person, which only its executable knows.
 func (p *patient) versionOf(path string) string {
 	ctx, cancel := context.WithTimeout(context.Background(), p.limit)
 	defer cancel()

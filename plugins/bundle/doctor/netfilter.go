@@ -15,7 +15,8 @@ import (
 // tables are those of iptables in which plugins have rules.
 var tables = []string{"filter", "nat"}
 
-// list runs a tool that lists a table, and returns what it says, also if it fails.
+// list runs a tool that lists a table, and returns what it says, also if it fails: what iptables
+// itself sees there, and cannot read, is the question, and only it has the answer.
 func (p *patient) list(tool, table string) (rules string, complaint string) {
 	ctx, cancel := context.WithTimeout(context.Background(), p.limit)
 	defer cancel()
