@@ -38,16 +38,6 @@ func (n *Namespace) Await(ctx context.Context, timeout time.Duration, look func(
 	}
 }
 
-// HasCarrier reports whether the lower layer of a link, which is up, is ready to
-// send.
-func (n *Namespace) HasCarrier(l netlink.Link) (bool, error) {
-	now, err := n.LinkByIndex(l.Attrs().Index)
-	if err != nil {
-		return false, fmt.Errorf("look %q up: %w", l.Attrs().Name, err)
-	}
-	return now.Attrs().RawFlags&unix.IFF_LOWER_UP != 0, nil
-}
-
 // upTime bounds the wait for an interface whose other end is up: the kernel
 // takes milliseconds, or 1 s when it thinks that links change too fast, and longer when
 // they go on to do so (net/core/link_watch.c).
