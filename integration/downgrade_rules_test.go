@@ -59,8 +59,8 @@ func throughout(t *testing.T, from place, network, address, want string, f func(
 	asked := 0
 	asking.Go(func() {
 		for {
-			if answer := from.ask(network, address, patience); answer != want {
-				t.Errorf("meanwhile %s answers %q, want %q", address, answer, want)
+			if answer, err := from.ask(network, address, patience); answer != want {
+				t.Errorf("meanwhile %s answers %q, want %q: %v", address, answer, want, err)
 			}
 			if asked++; asked == 1 {
 				close(begun)

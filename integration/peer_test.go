@@ -3,6 +3,7 @@ package integration
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"strings"
 	"testing"
@@ -48,10 +49,18 @@ func answerConnections(name string, listener net.Listener) {
 		if err != nil {
 			return
 		}
-		host, _, _ := net.SplitHostPort(conn.RemoteAddr().String())
-		fmt.Fprint(conn, name, " ", host)
-		conn.Close()
+		go answerConnection(name, conn)
 	}
+}
+
+// answerConnection closes once the other side has. Who closes with a question unread resets the
+// connection, and the answer may be lost with it.
+func answerConnection(name string, conn net.Conn) {
+	defer conn.Close()
+	host, _, _ := net.SplitHostPort(conn.RemoteAddr().String())
+	fmt.Fprint(conn, name, " ", host)
+	_ = conn.SetDeadline(time.Now().Add(patience))
+	_, _ = io.Copy(io.Discard, conn)
 }
 
 func answerPackets(name string, conn net.PacketConn) {
@@ -68,26 +77,25 @@ func answerPackets(name string, conn net.PacketConn) {
 	}
 }
 
-// patience is how long an answer may take. Nobody waits for one that must not
-// come any longer.
+// patience is how long an answer may take, on a machine that is busy and loses the first packets
+// as well. Nobody waits for one that must not come any longer.
 const (
-	patience   = 3 * time.Second
+	patience   = 10 * time.Second
 	impatience = 300 * time.Millisecond
 )
 
-// ask connects to an address and returns the answer, "" if there is none.
-func (p place) ask(network, address string, wait time.Duration) string {
-	var answer string
-	_ = p.do(func() error {
+// ask connects to an address and returns the answer, or why there is none.
+func (p place) ask(network, address string, wait time.Duration) (answer string, err error) {
+	err = p.do(func() error {
 		conn, err := net.DialTimeout(network, address, wait)
 		if err != nil {
 			return err
 		}
 		defer conn.Close()
-		answer = exchange(conn, wait)
-		return nil
+		answer, err = exchange(conn, wait)
+		return err
 	})
-	return answer
+	return answer, err
 }
 
 // socket returns a UDP socket there, connected to an address.
@@ -105,17 +113,16 @@ func (p place) socket(t *testing.T, network, address string) net.Conn {
 	return conn
 }
 
-func exchange(conn net.Conn, wait time.Duration) string {
-	_ = conn.SetDeadline(time.Now().Add(wait))
+func exchange(conn net.Conn, wait time.Duration) (string, error) {
+	if err := conn.SetDeadline(time.Now().Add(wait)); err != nil {
+		return "", err
+	}
 	if _, err := conn.Write([]byte("?")); err != nil {
-		return ""
+		return "", err
 	}
 	buffer := make([]byte, 1500)
 	n, err := conn.Read(buffer)
-	if err != nil {
-		return ""
-	}
-	return string(buffer[:n])
+	return string(buffer[:n]), err
 }
 
 // hasFlowFrom reports whether the kernel there knows a UDP flow from an address.

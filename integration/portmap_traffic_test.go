@@ -61,11 +61,11 @@ func expect(t *testing.T, what string, from place, network, address, want string
 	if want == "" {
 		wait = impatience
 	}
-	have := from.ask(network, address, wait)
+	have, err := from.ask(network, address, wait)
 	if want == "" && have == "" || want != "" && strings.HasPrefix(have, want) {
 		return
 	}
-	t.Errorf("%s: %s %s answers %q, want %q", what, network, address, have, want)
+	t.Errorf("%s: %s %s answers %q, want %q: %v", what, network, address, have, want, err)
 }
 
 const trafficMappings = `{"hostPort": 8080, "containerPort": 80, "protocol": "tcp", "hostIP": ""},
@@ -200,8 +200,8 @@ func TestPortmapFlows(t *testing.T) {
 		for _, address := range []string{hostV4 + ":8053", "[" + hostV6 + "]:8053"} {
 			through := strings.NewReplacer(hostV4, outsideV4, hostV6, outsideV6).Replace(address)
 			foreign := s.two.socket(t, "udp", through)
-			if answer := exchange(foreign, patience); !strings.HasPrefix(answer, "outside") {
-				t.Fatalf("through the host: %q", answer)
+			if answer, err := exchange(foreign, patience); !strings.HasPrefix(answer, "outside") {
+				t.Fatalf("through the host: %q, %v", answer, err)
 			}
 			socket := s.outside.socket(t, "udp", address)
 			for _, step := range []struct {
@@ -212,8 +212,8 @@ func TestPortmapFlows(t *testing.T) {
 				if step.verb != "" {
 					s.Must(t, step.verb, step.call)
 				}
-				if answer := exchange(socket, patience); !strings.HasPrefix(answer, step.want) {
-					t.Errorf("after %s: %q answers, want %s", step.verb, answer, step.want)
+				if answer, err := exchange(socket, patience); !strings.HasPrefix(answer, step.want) {
+					t.Errorf("after %s: %q answers, want %s: %v", step.verb, answer, step.want, err)
 				}
 			}
 			if !s.host.hasFlowFrom(t, foreign.LocalAddr().(*net.UDPAddr)) {

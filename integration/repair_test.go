@@ -109,8 +109,8 @@ func TestRepairPortmap(t *testing.T) {
 				expect(t, when, s.outside, "tcp", hostV4+":8085", conditional)
 				expect(t, when, s.outside, "tcp", "["+hostV6+"]:8085", conditional)
 				expect(t, when, s.two, "tcp4", "127.0.0.1:7777", guarded)
-				if answer := exchange(socket, patience); len(answer) < len(udp) || answer[:len(udp)] != udp {
-					t.Errorf("%s: %q answers over UDP, want %s", when, answer, udp)
+				if answer, err := exchange(socket, patience); !strings.HasPrefix(answer, udp) {
+					t.Errorf("%s: %q answers over UDP, want %s: %v", when, answer, udp, err)
 				}
 			}
 			eachFlush(t, s.Node, backend, "portmap", func(when string, lost bool) {

@@ -79,7 +79,8 @@ var far = map[string]string{"tcp4": "198.51.100.1:80", "tcp6": "[2001:db8::1]:80
 
 // askFar returns by which address of the container it got an answer from far.
 func askFar(c *node.Container, network string) string {
-	return strings.TrimPrefix(place{c.Do}.ask(network, far[network], patience), "far ")
+	answer, _ := place{c.Do}.ask(network, far[network], patience)
+	return strings.TrimPrefix(answer, "far ")
 }
 
 // wantWay fails unless the container reaches far through a network, of IPv4 through

@@ -213,8 +213,8 @@ func askThrough(t *testing.T, from place, vrf, address string) string {
 			return err
 		}
 		defer conn.Close()
-		answer = exchange(conn, patience)
-		return nil
+		answer, err = exchange(conn, patience)
+		return err
 	})
 	if err != nil {
 		t.Errorf("ask %s through %s: %v", address, vrf, err)
