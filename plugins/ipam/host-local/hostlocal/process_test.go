@@ -31,6 +31,7 @@ func TestMain(m *testing.M) {
 type call struct {
 	verb, id, ifname, args, conf string
 	binary                       string // default: ours
+	uptime                       string // how many seconds longer the machine seems to be up
 }
 
 func (c call) command() *exec.Cmd {
@@ -45,6 +46,9 @@ func (c call) command() *exec.Cmd {
 		c.ifname = "eth0"
 	}
 	cmd := exec.Command(binary)
+	if c.uptime != "" {
+		cmd = exec.Command("unshare", "--time", "--boottime", c.uptime, binary)
+	}
 	cmd.Env = append(os.Environ(), "CNI_COMMAND="+c.verb, "CNI_CONTAINERID="+c.id, "CNI_IFNAME="+c.ifname,
 		"CNI_ARGS="+c.args, "CNI_NETNS=/nowhere", "CNI_PATH=/nowhere",
 		// A process with race detector else waits for a second at its end.

@@ -166,7 +166,8 @@ func TestVanishedBeyondRanges(t *testing.T) {
 	dir := t.TempDir()
 	first := conf("1.1.0", dir, `"ranges":[[{"subnet":"10.231.2.0/28"}]]`)
 	second := conf("1.1.0", dir, `"ranges":[[{"subnet":"10.231.3.0/24"}]]`)
-	requested := func(id, ip string) { call{id: id, conf: first, args: "IP=" + ip}.add(t) }
+	const uptime = "7200"
+	requested := func(id, ip string) { call{id: id, conf: first, args: "IP=" + ip, uptime: uptime}.add(t) }
 	requested("alive", "10.231.2.9")
 	requested("young", "10.231.2.3")
 	requested("vanished", "10.231.2.2")
@@ -182,7 +183,7 @@ func TestVanishedBeyondRanges(t *testing.T) {
 		if out, err := exec.Command("sh", "-ec", container).CombinedOutput(); err != nil {
 			t.Errorf("%v: %s", err, out)
 		}
-		if _, err := (call{verb: "ADD", id: "new", conf: second}).run(t); err != nil {
+		if _, err := (call{verb: "ADD", id: "new", conf: second, uptime: uptime}).run(t); err != nil {
 			t.Error(err)
 		}
 	})
