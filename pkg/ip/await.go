@@ -28,11 +28,11 @@ func (c Config) AwaitUse(ctx context.Context, n *link.Namespace, l netlink.Link)
 	if err := n.AwaitUp(ctx, l); err != nil {
 		return err
 	}
-	return c.awaitLocal(ctx, n, l)
+	return c.AwaitLocal(ctx, n, l)
 }
 
-// awaitLocal is AwaitUse for an interface that sends packets.
-func (c Config) awaitLocal(ctx context.Context, n *link.Namespace, l netlink.Link) error {
+// AwaitLocal is AwaitUse for an interface that sends packets.
+func (c Config) AwaitLocal(ctx context.Context, n *link.Namespace, l netlink.Link) error {
 	for _, address := range c.ipv6() {
 		look := func() (bool, error) { return isLocal(n, l, address), nil }
 		if _, err := n.Await(ctx, localTime, look, unix.RTNLGRP_IPV6_ROUTE); err != nil {
@@ -76,7 +76,7 @@ func (a *Arrival) Await(ctx context.Context) error {
 	if seen, err := a.watch.AwaitLocal(ctx, localTime, a.config.ipv6()); seen || err != nil {
 		return err
 	}
-	return a.config.awaitLocal(ctx, a.at, a.link)
+	return a.config.AwaitLocal(ctx, a.at, a.link)
 }
 
 // ipv6 returns the addresses of that family.

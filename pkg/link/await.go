@@ -62,6 +62,16 @@ func (n *Namespace) AwaitUpIfCarried(ctx context.Context, l netlink.Link) (carri
 	return carried, err
 }
 
+// EnsureUp is AwaitUpIfCarried, and asks nothing if the link was operational when it was looked up.
+// A bridge is not before its first port forwards, and what the host sends through it is dropped.
+func (n *Namespace) EnsureUp(ctx context.Context, l netlink.Link) error {
+	if l.Attrs().OperState == netlink.OperUp {
+		return nil
+	}
+	_, err := n.AwaitUpIfCarried(ctx, l)
+	return err
+}
+
 // AwaitOperState is like AwaitUp, and returns the state that the link has then.
 func (n *Namespace) AwaitOperState(ctx context.Context, l netlink.Link) (netlink.LinkOperState, error) {
 	return n.awaitOperState(ctx, l, func(netlink.Link) bool { return false })

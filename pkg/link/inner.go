@@ -1,6 +1,7 @@
 package link
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -25,11 +26,12 @@ type Inner struct {
 func InnerName(bridge string, vlan int) string { return fmt.Sprintf("%s.%d", bridge, vlan) }
 
 // EnsureInner returns the interface, which it makes if there is none, and which is
-// up. It reports also with an error whether it has made one.
+// up, and waits until the bridge forwards to it. It reports also with an error whether it has
+// made one.
 //
 // Who makes it at the same time is told apart by the kernel (NLM_F_EXCL), and each
 // completes what the other may not have come to yet: the interface is set up last.
-func (n *Namespace) EnsureInner(i Inner) (l netlink.Link, isNew bool, err error) {
+func (n *Namespace) EnsureInner(ctx context.Context, i Inner) (l netlink.Link, isNew bool, err error) {
 	name := InnerName(i.Bridge.Name, i.VLAN)
 	for range maxRaces {
 		l, port, err := n.inner(name)
@@ -49,7 +51,10 @@ func (n *Namespace) EnsureInner(i Inner) (l netlink.Link, isNew bool, err error)
 		case port.Attrs().MasterIndex != i.Bridge.Index:
 			return nil, isNew, fmt.Errorf("%q exists but belongs to another bridge", name)
 		default:
-			return l, isNew, n.completeInner(i, l, port)
+			if err = n.completeInner(i, l, port); err == nil {
+				err = n.EnsureUp(ctx, port)
+			}
+			return l, isNew, err
 		}
 	}
 	return nil, isNew, fmt.Errorf("%q was deleted again and again by somebody else", name)

@@ -40,7 +40,7 @@ func TestEnsureInner(t *testing.T) {
 	prepared := 0
 	expect := func(want bool) {
 		t.Helper()
-		l, isNew, err := n.EnsureInner(Inner{Bridge: bridge, VLAN: 7, Prepare: func(string) error { prepared++; return nil }})
+		l, isNew, err := n.EnsureInner(t.Context(), Inner{Bridge: bridge, VLAN: 7, Prepare: func(string) error { prepared++; return nil }})
 		if err != nil || isNew != want {
 			t.Fatalf("new: %v, %v", isNew, err)
 		}
@@ -67,7 +67,7 @@ func TestEnsureInner(t *testing.T) {
 		t.Fatal(err)
 	}
 	bridge.Name = "br0"
-	_, isNew, err := n.EnsureInner(Inner{Bridge: bridge, VLAN: 7})
+	_, isNew, err := n.EnsureInner(t.Context(), Inner{Bridge: bridge, VLAN: 7})
 	if want := `"br0.7" exists but belongs to another bridge`; isNew || err == nil || err.Error() != want {
 		t.Errorf("got %v, %v", isNew, err)
 	}

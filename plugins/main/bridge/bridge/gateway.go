@@ -24,7 +24,7 @@ func (c *Conf) gateway(a *iface.Attachment) (netlink.Link, error) {
 	if c.VLAN == 0 {
 		return c.made.Bridge, nil
 	}
-	l, isNew, err := a.Host.EnsureInner(link.Inner{Bridge: c.made.Bridge, VLAN: c.VLAN, Prepare: c.prepareGateway})
+	l, isNew, err := a.Host.EnsureInner(a.Context, link.Inner{Bridge: c.made.Bridge, VLAN: c.VLAN, Prepare: c.prepareGateway})
 	if isNew {
 		a.Undo(func() error {
 			return c.unlessShared(a, func() error { return a.Host.Delete(c.gatewayName(), "veth") })
@@ -54,12 +54,14 @@ func (c *Conf) unlessShared(a *iface.Attachment, undo func() error) error {
 	return undo()
 }
 
-// awaitGateways waits until the host takes packets to the IPv6 gateways for its
-// own. A bridge with STP needs half a minute for that.
+// awaitGateways waits until the host sends from the gateways, and takes packets to those of IPv6
+// for its own. A bridge with STP needs half a minute for that.
 func (c *Conf) awaitGateways(a *iface.Attachment, gateways []netlink.Addr) error {
-	config := ip.Config{Addrs: gateways}
-	if !config.HasIPv6() || c.STP != nil && *c.STP {
+	if len(gateways) == 0 || c.STP != nil && *c.STP {
 		return nil
 	}
-	return config.AwaitUse(a.Context, a.Host, c.host)
+	if err := a.Host.EnsureUp(a.Context, c.host); err != nil {
+		return err
+	}
+	return ip.Config{Addrs: gateways}.AwaitLocal(a.Context, a.Host, c.host)
 }
