@@ -65,6 +65,8 @@ readonly requirements=(
 	containerd:containerd
 	runc:runc
 	busybox:busybox-static
+	fish:fish
+	zsh:zsh
 )
 readonly runtime_requirements=(podman:podman conmon:conmon crun:crun)
 

@@ -18,7 +18,13 @@ func shells() map[string]string {
 }
 complete -o default -F _NAME NAME
 `,
-		"fish": `complete -c NAME -f -a '(NAME complete (commandline -opc)[2..] (commandline -ct) 2>/dev/null)'
+		"fish": `complete -c NAME -f -a '(
+	set -l candidates (NAME complete (commandline -opc)[2..] (commandline -ct) 2>/dev/null)
+	if count $candidates >/dev/null
+		string split \n -- $candidates
+	else
+		__fish_complete_path (commandline -ct)
+	end)'
 `,
 		"zsh": `#compdef NAME
 _NAME() {
