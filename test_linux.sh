@@ -65,6 +65,7 @@ readonly requirements=(
 	containerd:containerd
 	runc:runc
 	busybox:busybox-static
+	NetworkManager:network-manager
 	fish:fish
 	zsh:zsh
 )

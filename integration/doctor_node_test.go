@@ -66,11 +66,6 @@ func TestDoctorOfNode(t *testing.T) {
 		{"with the policy of IPv6, which no container has", "ip6tables -P FORWARD DROP", "ip6tables -P FORWARD ACCEPT", nil},
 		{"with a policy for what comes in", "iptables -P INPUT DROP", "iptables -P INPUT ACCEPT", nil},
 		{"with a strict filter, which does no harm", "sysctl -qw net.ipv4.conf.all.rp_filter=1", "sysctl -qw net.ipv4.conf.all.rp_filter=0", nil},
-		// What NetworkManager 1.42 writes of a device that it has, and of one that it has not.
-		{"beside NetworkManager", "mkdir -p /run/NetworkManager/devices && printf '[device]\nmanaged=true\n' >/run/NetworkManager/devices/$(cat /sys/class/net/br1/ifindex)",
-			"rm -r /run/NetworkManager", []string{"warning other managers: NetworkManager has taken over br1"}},
-		{"beside NetworkManager that leaves it alone", "mkdir -p /run/NetworkManager/devices && printf '[device]\nmanaged=false\n' >/run/NetworkManager/devices/$(cat /sys/class/net/br1/ifindex)",
-			"rm -r /run/NetworkManager", nil},
 	} {
 		f.Exec(t, "sh", "-ec", ill.do)
 		f.ails(t, ill.when, ill.want)
@@ -120,4 +115,29 @@ func TestDoctorBesideNetworkd(t *testing.T) {
 		"fault CHECK: bridge: of attachments: 1, which are not as they were added, such as one/c/eth0: interface " + veth + " is not a port of bridge br1",
 		"warning other managers: systemd-networkd has taken over " + veth,
 	})
+}
+
+// NetworkManager, which watches all devices as if it had them, is told of where it has set one up.
+func TestDoctorBesideNetworkManager(t *testing.T) {
+	t.Parallel()
+	f, _ := newPatient(t)
+	systemBus(t, f.Node)
+	// With a /sys that cannot be written to, it does not wait for udev.
+	f.Exec(t, "sh", "-ec", `mount -o remount,bind,ro /sys
+		for directory in /etc /var/lib; do mkdir -p $directory/NetworkManager; mount -t tmpfs none $directory/NetworkManager; done
+		printf '[main]\nno-auto-default=*\n' >/etc/NetworkManager/NetworkManager.conf`)
+	daemon(t, f.Node, "NetworkManager", "--no-daemon")
+	veth := strings.TrimSpace(f.Exec(t, "ls", "/sys/class/net/br1/brif"))
+	until(t, f.Node, "nmcli -g DEVICE,STATE device | grep -x 'br1:connected (externally)'")
+	f.ails(t, "where it watches all", nil)
+	f.Exec(t, "nmcli", "connection", "add", "type", "ethernet", "con-name", "taken", "ifname", veth, "ipv4.method", "disabled", "ipv6.method", "disabled")
+	f.Exec(t, "nmcli", "connection", "up", "taken")
+	f.ails(t, "where it has taken one", []string{
+		"fault CHECK: bridge: of attachments: 1, which are not as they were added, such as one/c/eth0: interface " + veth + " is not a port of bridge br1",
+		"warning other managers: NetworkManager has taken over " + veth,
+	})
+	f.Exec(t, "nmcli", "device", "set", veth, "managed", "no")
+	f.Exec(t, "ip", "link", "set", veth, "master", "br1")
+	until(t, f.Node, "grep -x managed=false /run/NetworkManager/devices/$(cat /sys/class/net/"+veth+"/ifindex)")
+	f.ails(t, "where it leaves it alone again", nil)
 }

@@ -65,8 +65,13 @@ have() {
 
 # without_services runs a command that installs packages, of which some would start
 # services: a firewall, as an example. Where somebody has a policy for that, it stays.
+# Those that would take over the machine's network do not start with it later, either.
 without_services() {
-	local policy=/usr/sbin/policy-rc.d status=0
+	local policy=/usr/sbin/policy-rc.d status=0 service
+	for service in firewalld NetworkManager; do
+		[[ ! -d /etc/systemd/system || -e /lib/systemd/system/$service.service ]] ||
+			ln -sf /dev/null "/etc/systemd/system/$service.service"
+	done
 	if [[ -e $policy ]]; then
 		"$@"
 		return

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/vishvananda/netlink"
 
@@ -97,17 +98,32 @@ func uplinkOf(host *link.Namespace) netlink.Link {
 // called by the interface's index.
 type manager struct {
 	name, dir string
-	managed   *regexp.Regexp
+	manages   func(file string) bool
 	advice    string
 }
 
 func allManagers() []manager {
 	return []manager{
-		{"NetworkManager", "/run/NetworkManager/devices", regexp.MustCompile(`(?m)^managed=true$`),
+		{"NetworkManager", "/run/NetworkManager/devices", isActivated,
 			`add to /etc/NetworkManager/conf.d: [keyfile] unmanaged-devices=interface-name:veth*;interface-name:BRIDGE`},
-		{"systemd-networkd", "/run/systemd/netif/links", regexp.MustCompile(`(?m)^ADMIN_STATE=(configur|failed)`),
+		{"systemd-networkd", "/run/systemd/netif/links", regexp.MustCompile(`(?m)^ADMIN_STATE=(configur|failed)`).MatchString,
 			`add to /etc/systemd/network a file 00-containers.network: [Match] Name=veth* BRIDGE [Link] Unmanaged=yes`},
 	}
+}
+
+// isActivated reports of NetworkManager's file of a device whether it has set that up. One that it
+// only watches is managed as well, and has a profile that NetworkManager made to describe what
+// others did (seen with 1.42).
+func isActivated(file string) bool {
+	profile := regexp.MustCompile(`(?m)^connection-uuid=(.+)$`).FindStringSubmatch(file)
+	if profile == nil || !strings.Contains(file, "\nmanaged=true\n") {
+		return false
+	}
+	paths, _ := filepath.Glob("/run/NetworkManager/system-connections/*.nmconnection") // there is no other error than that of a pattern
+	return !slices.ContainsFunc(paths, func(path string) bool {
+		text, _ := os.ReadFile(path)
+		return strings.Contains(string(text), "\nuuid="+profile[1]+"\n") && strings.Contains(string(text), "\nexternal=true\n")
+	})
 }
 
 // managers looks for programs that have taken over interfaces of containers, from which they
@@ -119,7 +135,7 @@ func managers(*patient) []Finding {
 			var taken []string
 			for _, l := range slices.Concat(bridges, pairs) {
 				text, err := os.ReadFile(filepath.Join(m.dir, strconv.Itoa(l.Attrs().Index)))
-				if err == nil && m.managed.Match(text) {
+				if err == nil && m.manages(string(text)) {
 					taken = append(taken, l.Attrs().Name)
 				}
 			}
