@@ -68,9 +68,9 @@ have() {
 # Those that would take over the machine's network do not start with it later, either.
 without_services() {
 	local policy=/usr/sbin/policy-rc.d status=0 service
-	for service in firewalld NetworkManager; do
-		[[ ! -d /etc/systemd/system || -e /lib/systemd/system/$service.service ]] ||
-			ln -sf /dev/null "/etc/systemd/system/$service.service"
+	for service in firewalld:firewalld network-manager:NetworkManager; do
+		[[ " $* " != *" ${service%:*} "* || ! -d /etc/systemd/system ]] ||
+			ln -sf /dev/null "/etc/systemd/system/${service#*:}.service"
 	done
 	if [[ -e $policy ]]; then
 		"$@"
