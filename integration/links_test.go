@@ -30,6 +30,20 @@ func TestLinks(t *testing.T) {
 	}
 }
 
+// Every unit of systemd that a document names is there.
+func TestNamedUnits(t *testing.T) {
+	t.Parallel()
+	for _, path := range documents(t) {
+		for _, unit := range regexp.MustCompile(`\bcni-[a-z-]+\.(service|socket|timer)\b`).FindAllString(readText(t, path), -1) {
+			found, err := filepath.Glob("../scripts/systemd/" + unit)
+			ofPlugins, err2 := filepath.Glob("../plugins/*/*/systemd/" + unit)
+			if len(found)+len(ofPlugins) == 0 || err != nil || err2 != nil {
+				t.Errorf("%s: there is no %s", path, unit)
+			}
+		}
+	}
+}
+
 // documents lists the documents of the repository.
 func documents(t *testing.T) []string {
 	t.Helper()
