@@ -104,37 +104,22 @@ func (m viaNFTables) Del(a owner.Attachment, _ ...*net.IPNet) error {
 // release what it used: that waits for an RCU grace period unless one has passed.
 func (viaNFTables) begin(a owner.Attachment, others []nft.Removal) (release func(), err error) {
 	return connectToRemove(func(c *nft.Conn, exists bool) error {
-		var removed []entry
-		remove := func(tx *nft.Transaction) (err error) {
+		remove := func(tx *nft.Transaction) ([]entry, error) {
 			for _, other := range others {
 				if err := other(c, tx); err != nil {
-					return err
+					return nil, err
 				}
 			}
 			if !exists {
-				return nil
+				return nil, nil
 			}
-			if removed, err = removeEntries(c, tx, a.Prefix()); err != nil {
-				return err
+			removed, err := removeEntries(c, tx, a.Prefix())
+			if err != nil {
+				return nil, err
 			}
-			return removeRules(c, tx, a.Owns)
+			return removed, removeRules(c, tx, a.Owns)
 		}
-		tx := &nft.Transaction{}
-		if err := remove(tx); err != nil {
-			return err
-		}
-		shared, err := removeLast(c, tx, removed)
-		if err != nil {
-			return err
-		}
-		err = c.Apply(tx)
-		if nft.IsStale(err) {
-			// With many at work, nothing may be the same for long.
-			err = c.Change(remove)
-			shared = removed
-		}
-		// Those who shared a set may all have gone at the same time.
-		return errors.Join(err, removeUnused(c, shared))
+		return removeWithSets(c, remove)
 	})
 }
 
@@ -153,7 +138,8 @@ func (viaNFTables) GC(network string, valid []owner.Attachment, _ ...Masqueraded
 	return err
 }
 
-// collectEntries removes the addresses of the attachments whose prefix is stale.
+// collectEntries removes the addresses of the attachments whose prefix is stale, and the
+// sets that are without any, also those that somebody who was killed has left.
 func collectEntries(c *nft.Conn, stale func(prefix string) bool) error {
 	elements, err := c.Elements(masqTable(), attachments)
 	if err != nil {
@@ -165,18 +151,11 @@ func collectEntries(c *nft.Conn, stale func(prefix string) bool) error {
 			prefixes[prefix] = true
 		}
 	}
-	var (
-		removed []entry
-		errs    []error
-	)
+	var errs []error
 	for prefix := range prefixes {
-		errs = append(errs, c.Change(func(tx *nft.Transaction) error {
-			entries, err := removeEntries(c, tx, prefix)
-			removed = append(removed, entries...)
-			return err
-		}))
+		errs = append(errs, removeWithSets(c, func(tx *nft.Transaction) ([]entry, error) { return removeEntries(c, tx, prefix) }))
 	}
-	return errors.Join(append(errs, removeUnused(c, removed))...)
+	return errors.Join(append(errs, removeForgotten(c))...)
 }
 
 func (viaNFTables) Available() error {

@@ -171,6 +171,38 @@ func TestNFTablesReplace(t *testing.T) {
 	})
 }
 
+// What somebody who was killed has left without addresses is nobody's, and goes with the
+// next GC, whatever the network.
+func TestNFTablesForgotten(t *testing.T) {
+	t.Parallel()
+	within(t, func() error {
+		m := mustOpen("nftables")
+		err := m.Add(one, cidrs("10.88.0.5/16", "10.77.1.5/32", "fd00::5/64"), nat.Options{Exclude: cidrs("10.0.0.0/8")})
+		if err != nil {
+			return err
+		}
+		before, err := ruleset()
+		if err != nil {
+			return err
+		}
+		for line := range strings.Lines(before) {
+			if fields := strings.Fields(line); len(fields) > 1 && fields[0] == "set" && !strings.HasSuffix(fields[1], "_networks") {
+				if _, err := run("nft", "flush", "set", "inet", "cni_plugins_masquerade", fields[1]); err != nil {
+					return err
+				}
+			}
+		}
+		err = errors.Join(
+			m.Add(two, cidrs("10.99.0.5/24"), nat.Options{}),
+			m.GC("alternate", nil),
+			m.Check(two, cidrs("10.99.0.5/24"), nat.Options{}),
+			m.Del(two),
+		)
+		have, dumpErr := ruleset()
+		return expect("after GC", skeleton, have, errors.Join(err, dumpErr))
+	})
+}
+
 // Upstream has a rule for each address. DEL and GC remove it, CHECK accepts it.
 func TestNFTablesOfUpstream(t *testing.T) {
 	t.Parallel()

@@ -2,6 +2,7 @@ package nat
 
 import (
 	"bytes"
+	"errors"
 	"slices"
 	"strings"
 
@@ -60,6 +61,47 @@ func removeRules(c *nft.Conn, tx *nft.Transaction, owned func(tag string) bool) 
 // networks come and go, and every rule costs each new connection a little.
 func removeSubnet(c *nft.Conn, tx *nft.Transaction, set string) error {
 	return removeRules(c, tx, func(comment string) bool { return comment == set })
+}
+
+// removeWithSets makes the change of remove, which returns the addresses that it takes
+// away, and removes the sets that have none then: if it can be in the same transaction,
+// behind which nobody would find them.
+func removeWithSets(c *nft.Conn, remove func(*nft.Transaction) ([]entry, error)) error {
+	tx := &nft.Transaction{}
+	removed, err := remove(tx)
+	if err != nil {
+		return err
+	}
+	shared, err := removeLast(c, tx, removed)
+	if err != nil {
+		return err
+	}
+	err = c.Apply(tx)
+	if nft.IsStale(err) {
+		// With many at work, nothing may be the same for long.
+		err = c.Change(func(tx *nft.Transaction) (err error) {
+			removed, err = remove(tx)
+			return err
+		})
+		shared = removed
+	}
+	// Those who shared a set may all have gone at the same time.
+	return errors.Join(err, removeUnused(c, shared))
+}
+
+// removeForgotten removes the sets of addresses that have none, whoever has left them.
+func removeForgotten(c *nft.Conn) error {
+	sets, err := c.Sets(masqTable())
+	if err != nil {
+		return err
+	}
+	var entries []entry
+	for _, set := range sets {
+		if isSetName(set) {
+			entries = append(entries, entry{set: set})
+		}
+	}
+	return removeUnused(c, entries)
 }
 
 // removeLast removes those of the entries' sets that have no addresses but theirs, which

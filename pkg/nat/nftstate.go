@@ -74,12 +74,18 @@ func newEntries(a owner.Attachment, addresses []*net.IPNet, o Options) []entry {
 	return entries
 }
 
+// How names of sets begin.
+const (
+	setPrefix4 = "ip_"
+	setPrefix6 = "ip6_"
+)
+
 // setName returns the name of the set for addresses that are treated alike: of
 // one subnet, or of none. A colon is not for names.
 func setName(address *net.IPNet, o Options) string {
-	name := "ip6_"
+	name := setPrefix6
 	if address.IP.To4() != nil {
-		name = "ip_"
+		name = setPrefix4
 	}
 	if alone(address) {
 		name += "hosts"
@@ -90,6 +96,11 @@ func setName(address *net.IPNet, o Options) string {
 		name += "_fully-random"
 	}
 	return name + exceptFor(address.IP, o)
+}
+
+// isSetName reports whether a set has addresses, in the form of setName.
+func isSetName(set string) bool {
+	return (strings.HasPrefix(set, setPrefix4) || strings.HasPrefix(set, setPrefix6)) && !strings.HasSuffix(set, networks)
 }
 
 // alone reports whether an address has no subnet, as is usual for point-to-point
