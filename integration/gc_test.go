@@ -2,6 +2,7 @@ package integration
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -27,17 +28,21 @@ func TestGC(t *testing.T) {
 		forgotten.ContainerID = "forgotten"
 		result := n.Must(t, "ADD", keep)
 		n.Must(t, "ADD", foreign)
-		before := n.State(t)
+		state := func() hoststate.State { return n.State(t) }
+		if slices.Contains([]string{"sbr", "tuning", "vrf"}, s.plugin) { // the host has notes of what is in containers
+			state = func() hoststate.State { return n.State(t, stale) }
+		}
+		before := state()
 		n.Must(t, "ADD", forgotten)
 
 		list := fmt.Sprintf(`{"containerID": %q, "ifname": %q}`, keep.ContainerID, keep.IfName)
-		all := n.State(t)
+		all := state()
 		for _, entry := range []string{`null`, `{}`, `{"containerID": "forgotten"}`, `{"ifname": "eth0"}`} {
 			err := n.Run(t, "GC", listing(keep, list, entry)).Err()
 			if e, ok := err.(*types.Error); !ok || e.Code != types.ErrInvalidNetworkConfig {
 				t.Errorf("GC with entry %s: %v", entry, err)
 			}
-			if diff := hoststate.Diff(all, n.State(t), late()); diff != "" {
+			if diff := hoststate.Diff(all, state(), late()); diff != "" {
 				t.Errorf("after GC with entry %s:\n%s", entry, diff)
 			}
 		}
@@ -47,7 +52,7 @@ func TestGC(t *testing.T) {
 			if err := out.Err(); err != nil || len(out.Stdout) > 0 || len(out.Stderr) > 0 {
 				t.Errorf("GC: %v, prints %q and %q", err, out.Stdout, out.Stderr)
 			}
-			if diff := hoststate.Diff(before, n.State(t), node.Lasting(), late()); diff != "" {
+			if diff := hoststate.Diff(before, state(), node.Lasting(), late()); diff != "" {
 				t.Errorf("after GC:\n%s", diff)
 			}
 		}

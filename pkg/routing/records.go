@@ -20,6 +20,10 @@ type Records string
 
 // Record is what each of them has.
 type Record struct {
+	// Attachment and Netns, the path of the container's namespace at ADD, are for those who
+	// do not know the container. Earlier releases kept neither.
+	owner.Attachment
+	Netns string `json:"netns,omitempty"`
 	// Namespace is the cookie of the container's, as a path may be another one's by
 	// the time of DEL.
 	Namespace uint64 `json:"namespace"`
@@ -30,9 +34,9 @@ type Record struct {
 }
 
 // NewRecord returns a record about an interface of the namespace.
-func NewRecord(n *link.Namespace, l netlink.Link) (Record, error) {
+func NewRecord(n *link.Namespace, l netlink.Link, a owner.Attachment) (Record, error) {
 	cookie, err := n.Cookie()
-	return Record{Namespace: cookie, Link: l.Attrs().Index}, err
+	return Record{Attachment: a, Netns: n.NetNS.Path(), Namespace: cookie, Link: l.Attrs().Index}, err
 }
 
 func (r Record) isIn(cookie uint64) bool { return r.Namespace == cookie }
@@ -87,14 +91,31 @@ func (r Records) Release(path string, a owner.Attachment, release func(*link.Nam
 // Remove removes the attachment's record, if there is one.
 func (r Records) Remove(a owner.Attachment) error { return record.Remove(r.path(a)) }
 
-// Collect removes the records of the network's attachments that are not among the
-// valid ones. They are all that outlives a container.
-func (r Records) Collect(network string, valid []owner.Attachment) error {
-	return r.removeWhere(owner.Stale(network, valid))
+// Collect has release take back what a record says, and remove it, for the network's
+// attachments that are not among the valid ones. Records are all that outlives a container.
+func (r Records) Collect(network string, valid []owner.Attachment, release func(*link.Namespace, owner.Attachment) error) error {
+	return r.each(owner.Stale(network, valid), func(path string) error {
+		var known Record
+		if _, err := record.Read(path, &known); err != nil {
+			return err
+		}
+		if r.path(known.Attachment) == path {
+			err := Within(known.Netns, func(n *link.Namespace) error { return release(n, known.Attachment) })
+			if err != nil && !ns.IsGone(err) {
+				return err
+			}
+		}
+		return record.Remove(path)
+	})
 }
 
 // removeWhere removes the records of those attachments whose prefixes match.
 func (r Records) removeWhere(match func(prefix string) bool) error {
+	return r.each(match, record.Remove)
+}
+
+// each calls f with the paths of the records of those attachments whose prefixes match.
+func (r Records) each(match func(prefix string) bool, f func(path string) error) error {
 	entries, err := os.ReadDir(directory)
 	if record.IsMissing(err) {
 		return nil
@@ -102,7 +123,7 @@ func (r Records) removeWhere(match func(prefix string) bool) error {
 	errs := []error{err}
 	for _, e := range entries {
 		if name, ours := strings.CutPrefix(e.Name(), string(r)+"-"); ours && match(name) {
-			errs = append(errs, record.Remove(filepath.Join(directory, e.Name())))
+			errs = append(errs, f(filepath.Join(directory, e.Name())))
 		}
 	}
 	return plugin.Join(errs...)

@@ -305,7 +305,7 @@ func TestRecords(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		record, err := NewRecord(n, lo)
+		record, err := NewRecord(n, lo, owner.Attachment{})
 		if err != nil {
 			return err
 		}
@@ -313,6 +313,13 @@ func TestRecords(t *testing.T) {
 		attachments := []owner.Attachment{
 			{Network: "net", ContainerID: "a", IfName: "eth0"}, {Network: "net", ContainerID: "a", IfName: "eth1"},
 			{Network: "other", ContainerID: "a", IfName: "eth0"},
+		}
+		var released []owner.Attachment
+		collect := func(r Records, network string, valid ...owner.Attachment) error {
+			return r.Collect(network, valid, func(_ *link.Namespace, a owner.Attachment) error {
+				released = append(released, a)
+				return nil
+			})
 		}
 		left := func() (list []int) {
 			for i, a := range attachments {
@@ -327,11 +334,11 @@ func TestRecords(t *testing.T) {
 			}
 			return list
 		}
-		if err := errors.Join(records.Collect("net", nil), records.Remove(attachments[0]), records.Writable()); err != nil {
+		if err := errors.Join(collect(records, "net"), records.Remove(attachments[0]), records.Writable()); err != nil {
 			return err
 		}
 		for i, a := range attachments {
-			record.Link = i
+			record.Link, record.Attachment = i, a
 			if err := records.Write(a, record); err != nil {
 				return err
 			}
@@ -341,10 +348,14 @@ func TestRecords(t *testing.T) {
 			want []int
 		}{
 			{func() error { return nil }, []int{0, 1, 2}},
-			{func() error { return Records("tes").Collect("net", nil) }, []int{0, 1, 2}},
-			{func() error { return records.Collect("net", attachments[:1]) }, []int{0, 2}},
+			{func() error { return collect("tes", "net") }, []int{0, 1, 2}},
+			{func() error { return collect(records, "net", attachments[0]) }, []int{0, 2}},
 			{func() error { return records.Remove(attachments[0]) }, []int{2}},
-			{func() error { return records.Collect("other", nil) }, nil},
+			{func() error { return collect(records, "other") }, nil},
+			{func() error {
+				return records.Write(attachments[0], Record{Attachment: attachments[0], Netns: "/run/netns/missing"})
+			}, nil},
+			{func() error { return collect(records, "net") }, nil},
 			{func() error { return records.Write(attachments[0], Record{Namespace: record.Namespace + 1}) }, nil},
 			{func() error { return records.Write(attachments[0], "nonsense") }, nil},
 		} {
@@ -354,6 +365,9 @@ func TestRecords(t *testing.T) {
 			if got := left(); !slices.Equal(got, step.want) {
 				t.Errorf("left %v, want %v", got, step.want)
 			}
+		}
+		if !slices.Equal(released, attachments[1:]) {
+			t.Errorf("released %v, want %v", released, attachments[1:])
 		}
 		return nil
 	})

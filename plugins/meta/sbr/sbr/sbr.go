@@ -63,7 +63,7 @@ func (c *Conf) Add(a *chained.Attachment) error {
 			return err
 		}
 		r := noted{Shared: c.Table != nil}
-		if r.Record, err = routing.NewRecord(n, l); err != nil {
+		if r.Record, err = routing.NewRecord(n, l, a.Attachment); err != nil {
 			return err
 		}
 		if r.Change, err = c.change(n, l, sources, a.Result.Routes); err != nil {
@@ -172,9 +172,12 @@ func (c *Conf) Remove(a *chained.Attachment) error {
 	})
 }
 
-// Collect removes the records of containers that are gone.
+// Collect takes back what the records say, where that is not gone with the container.
 func (c *Conf) Collect(network string, valid []owner.Attachment) error {
-	return records.Collect(network, valid)
+	return records.Collect(network, valid, func(n *link.Namespace, a owner.Attachment) error {
+		_, err := revertRecorded(n, a)
+		return err
+	})
 }
 
 // Available asks for rules, which a kernel may lack, and for a place for records.

@@ -19,6 +19,8 @@ type backup struct {
 	owner.Attachment
 	identity
 	settings
+	// Path is that of the container's namespace at ADD, for GC. Earlier releases kept none.
+	Path string `json:"path,omitempty"`
 	// Shared means that the file in upstream's form is this attachment's.
 	Shared bool `json:"shared,omitempty"`
 	// Busy means that a DEL has failed, as something was busy.

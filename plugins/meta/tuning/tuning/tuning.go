@@ -92,7 +92,7 @@ func (c *Conf) set(a *chained.Attachment, d *device, want settings) error {
 	if err != nil {
 		return err
 	}
-	b := &backup{Attachment: a.Attachment, identity: d.id, settings: before}
+	b := &backup{Attachment: a.Attachment, identity: d.id, settings: before, Path: a.Args.Netns}
 	if old != nil { // the first backup is the one to put back
 		b.settings, b.Shared = old.settings.orElse(before), old.Shared
 	}
@@ -149,8 +149,17 @@ func (c *Conf) Remove(a *chained.Attachment) error {
 	if err != nil {
 		return err
 	}
-	err = onDevice(a.Args.Netns, a.IfName, func(d *device) error {
-		b, err := c.directory().load(known, d.id)
+	return c.release(known, a.Args.Netns, func(*device) bool { return true })
+}
+
+// release puts back what was there before on the device in the namespace at path, if it
+// is the one, and forgets it.
+func (c *Conf) release(a owner.Attachment, path string, isIt func(*device) bool) error {
+	err := onDevice(path, a.IfName, func(d *device) error {
+		if !isIt(d) {
+			return nil
+		}
+		b, err := c.directory().load(a, d.id)
 		if err != nil || b == nil {
 			return err
 		}
@@ -159,7 +168,7 @@ func (c *Conf) Remove(a *chained.Attachment) error {
 	if err != nil && !ns.IsGone(err) {
 		return err
 	}
-	return c.directory().forget(known)
+	return c.directory().forget(a)
 }
 
 // restore puts back what is in the backup. What is busy may not be so a moment later:
@@ -173,14 +182,14 @@ func (c *Conf) restore(d *device, b *backup) error {
 	return err
 }
 
-// Collect removes the backups of the network's attachments that are not valid.
-// What they would put back is gone with the container.
+// Collect does what Remove does for the network's attachments that are not valid, where
+// the container is there still.
 func (c *Conf) Collect(network string, valid []owner.Attachment) error {
 	return c.directory().each(owner.Stale(network, valid), func(path string, b *backup) error {
 		if b == nil {
 			return record.Remove(path)
 		}
-		return c.directory().forget(b.Attachment)
+		return c.release(b.Attachment, b.Path, func(d *device) bool { return d.id.Netns == b.Netns })
 	})
 }
 

@@ -44,7 +44,7 @@ func (m *membership) isOf(c *Conf, vrf *netlink.Vrf) bool {
 
 // join plans the membership of an interface that has no master in a VRF, which is
 // nil if it is missing.
-func (c *Conf) join(n *link.Namespace, l netlink.Link, vrf *netlink.Vrf) (*membership, error) {
+func (c *Conf) join(n *link.Namespace, l netlink.Link, vrf *netlink.Vrf, a owner.Attachment) (*membership, error) {
 	addrs, err := settled(n, l)
 	if err != nil {
 		return nil, err
@@ -54,7 +54,7 @@ func (c *Conf) join(n *link.Namespace, l netlink.Link, vrf *netlink.Vrf) (*membe
 		return nil, err
 	}
 	m := &membership{VRF: c.VRFName, Table: c.Table, New: vrf == nil, Addrs: addrs}
-	if m.Record, err = routing.NewRecord(n, l); err != nil {
+	if m.Record, err = routing.NewRecord(n, l, a); err != nil {
 		return nil, err
 	}
 	if vrf != nil {

@@ -91,7 +91,7 @@ func (c *Conf) plan(n *link.Namespace, a owner.Attachment) (*membership, error) 
 	}
 	switch master := l.Attrs().MasterIndex; {
 	case master == 0:
-		return c.join(n, l, vrf)
+		return c.join(n, l, vrf, a)
 	case vrf != nil && vrf.Index == master:
 		return nil, nil
 	default:
@@ -222,9 +222,12 @@ func (c *Conf) removeUnrecorded(n *link.Namespace, name string) error {
 	return removeEmpty(n, vrf, false)
 }
 
-// Collect removes the records of containers that are gone.
+// Collect does what Remove does by the records, where that is not gone with the container.
 func (c *Conf) Collect(network string, valid []owner.Attachment) error {
-	return records.Collect(network, valid)
+	return records.Collect(network, valid, func(n *link.Namespace, a owner.Attachment) error {
+		_, err := leaveRecorded(n, a)
+		return err
+	})
 }
 
 // Available asks for the driver, and for a place for records.
