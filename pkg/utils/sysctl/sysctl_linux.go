@@ -70,6 +70,26 @@ func Prefer(name, value string) {
 	}
 }
 
+// IsForbidden reports whether an error says that the surroundings, and no trouble of the
+// moment, keep a parameter from being set: /proc/sys is read-only, as in most containers,
+// or a security module or missing capabilities forbid it.
+func IsForbidden(err error) bool {
+	return errors.Is(err, unix.EROFS) || errors.Is(err, fs.ErrPermission)
+}
+
+// Settable returns the error that Set would have before it writes.
+func Settable(name string) error {
+	path, err := pathOf(name)
+	if err != nil {
+		return err
+	}
+	file, err := unpolled.Open(path, unix.O_WRONLY)
+	if err != nil {
+		return err
+	}
+	return file.Close()
+}
+
 func pathOf(name string) (string, error) {
 	relative := strings.TrimLeft(slashes(name), "/")
 	if !filepath.IsLocal(relative) {

@@ -108,6 +108,9 @@ func TestEnsure(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), `set kernel/ostype to "Unix": open /proc/sys/kernel/ostype: `) {
 		t.Errorf("%s was written, or nothing says what was to be: %v", readOnly, err)
 	}
+	if err := sysctl.Settable(readOnly); !sysctl.IsForbidden(err) {
+		t.Errorf("%s can be set: %v", readOnly, err)
+	}
 	if err := sysctl.Ensure("kernel/nosuch", "1"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("kernel/nosuch: error %v", err)
 	}
@@ -119,6 +122,9 @@ func TestEnsure(t *testing.T) {
 			}
 			if got, err := sysctl.Sysctl(arp); got != "1" || err != nil {
 				return fmt.Errorf("read %q, want 1: %w", got, err)
+			}
+			if err := sysctl.Settable(arp); err != nil {
+				return err
 			}
 		}
 		return nil

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"slices"
 
 	"golang.org/x/sys/unix"
@@ -45,10 +46,11 @@ func (f *forward) routeLocalhost() error {
 	if err := guard(); err != nil {
 		return err
 	}
-	if f.mapsLoopback() {
-		return sysctl.Ensure(key, "1")
+	err = sysctl.Ensure(key, "1")
+	if f.mapsLoopback() || !sysctl.IsForbidden(err) {
+		return err
 	}
-	sysctl.Prefer(key, "1")
+	fmt.Fprintf(os.Stderr, "go on, but did not %v\n", err)
 	return nil
 }
 
@@ -183,9 +185,8 @@ func (f *forward) checkLocalhost() error {
 	if err != nil {
 		return err
 	}
-	// Where /proc/sys is read-only, ADD may have had to do without.
-	readOnly := unix.Access("/proc/sys/"+key, unix.W_OK) == unix.EROFS
-	if value != "1" && (f.mapsLoopback() || !readOnly) {
+	// Where nobody may set it, ADD had to do without.
+	if value != "1" && (f.mapsLoopback() || !sysctl.IsForbidden(sysctl.Settable(key))) {
 		err = fmt.Errorf("%s is %s, want 1", key, value)
 	}
 	return errors.Join(err, checkGuard())
