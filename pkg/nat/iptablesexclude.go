@@ -28,7 +28,7 @@ func isSpare(r iptables.Listed) bool { return strings.HasPrefix(r.Target(), spar
 // is empty if somebody flushed it.
 func addSpare(t *iptables.Table, networks []*net.IPNet) {
 	chain := spareChain(networks)
-	if !t.HasChain(chain) || len(t.Until(chain, func(iptables.Rule) bool { return true })) == 0 {
+	if !t.HasChain(chain) || len(t.Rules(chain)) == 0 {
 		fillSpare(t, chain, networks)
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/containernetworking/plugins/pkg/nat"
@@ -36,6 +38,10 @@ func TestExcludeTree(t *testing.T) {
 					return errors.New("CHECK takes one list for the other")
 				}
 				all := []nat.Masqueraded{{Attachment: one, Addresses: addresses, Options: long}, {Attachment: two, Addresses: addresses, Options: longer}}
+				before, err := sortedRules()
+				if err != nil {
+					return err
+				}
 				for _, damage := range []string{
 					`iptables-save -t nat | sed -n 's/^-A \(CNI-SPARE.* -d 172.17.3.0.24\)/iptables -t nat -D \1/p' | sh -e`,
 					`ip6tables-save -t nat | sed -n 's/^:\(CNI-SPARE[^ ]*\).*/ip6tables -t nat -F \1/p' | tail -n 3 | sh -e`,
@@ -50,11 +56,24 @@ func TestExcludeTree(t *testing.T) {
 					if err := errors.Join(m.Repair(all), m.Check(one, addresses, long), m.Check(two, addresses, longer)); err != nil {
 						return fmt.Errorf("after %s: %w", damage, err)
 					}
+					after, err := sortedRules()
+					if err := expect("after "+damage, before, after, err); err != nil {
+						return err
+					}
 				}
 				return errors.Join(m.Del(two), m.Check(one, addresses, long), m.Del(one), expectEmpty())
 			})
 		})
 	}
+}
+
+// sortedRules returns the rules of iptables for both families, in alphabetical order.
+func sortedRules() (string, error) {
+	rules4, err4 := saved("iptables")
+	rules6, err6 := saved("ip6tables")
+	lines := strings.Split(rules4+rules6, "\n")
+	slices.Sort(lines)
+	return strings.Join(lines, "\n"), errors.Join(err4, err6)
 }
 
 // Interfaces of one container that were added with different lists keep their own.
