@@ -106,8 +106,6 @@ func (f *forward) undo() error {
 
 // place records the mappings and makes them. The caller has locked.
 func (c *Conf) place(f *forward) error {
-	// Who has the lock later is younger. UTC need not be read from a file.
-	f.Since = time.Now().UTC()
 	old, err := readRecord(f.Attachment)
 	if err != nil {
 		return err
@@ -118,9 +116,6 @@ func (c *Conf) place(f *forward) error {
 		}
 		old = nil
 	}
-	if old != nil {
-		f.Since = old.Since
-	}
 	if err := f.chooseChain(); err != nil {
 		return err
 	}
@@ -128,6 +123,7 @@ func (c *Conf) place(f *forward) error {
 	if err != nil {
 		return err
 	}
+	f.Since = since(old, others)
 	if others, err = bury(others); err != nil {
 		return err
 	}
@@ -142,6 +138,21 @@ func (c *Conf) place(f *forward) error {
 		return errors.Join(err, claim(old, f))
 	}
 	return f.backend().add(f, old, others)
+}
+
+// since returns when an attachment came that was there as old or, if that is nil, is younger
+// than all others, whose lock it has, even if somebody has set the clock back.
+func since(old *forward, others []*forward) time.Time {
+	if old != nil {
+		return old.Since
+	}
+	since := time.Now().UTC() // UTC need not be read from a file
+	for _, other := range others {
+		if !other.Since.Before(since) {
+			since = other.Since.Add(time.Nanosecond)
+		}
+	}
+	return since
 }
 
 // bury unmaps those of the attachments whose containers are gone without a DEL, or with
