@@ -121,14 +121,15 @@ func removeBucket(n *link.Namespace, l netlink.Link) error {
 }
 
 // deleteQdisc deletes a qdisc of an interface. Another DEL may be faster, which the
-// kernel tells in several ways: what counts is whether it is there still.
+// kernel tells in several ways, and may have deleted the interface by now: what counts is
+// whether it is there still.
 func deleteQdisc(n *link.Namespace, l netlink.Link, q netlink.Qdisc) error {
 	err := n.QdiscDel(q)
 	if err == nil {
 		return nil
 	}
 	have, unknown := n.Qdisc(l, q.Attrs().Parent)
-	if unknown == nil && (have == nil || have.Kind != q.Type() || have.Handle != q.Attrs().Handle) {
+	if link.IsNotFound(unknown) || unknown == nil && (have == nil || have.Kind != q.Type() || have.Handle != q.Attrs().Handle) {
 		return nil
 	}
 	return err

@@ -4,6 +4,11 @@ import (
 	"math"
 	"os"
 	"testing"
+
+	"github.com/vishvananda/netlink"
+
+	"github.com/containernetworking/plugins/pkg/link"
+	"github.com/containernetworking/plugins/pkg/ns"
 )
 
 // The numbers are upstream's, but for those that are too small or too large there.
@@ -65,5 +70,30 @@ func TestLackingDiscipline(t *testing.T) {
 	const want = `create qdisc of "lo": the kernel lacks nosuch: no such file or directory`
 	if err := (Conf{ingress: some}).try(); err == nil || err.Error() != want {
 		t.Errorf("got  %v\nwant %s", err, want)
+	}
+}
+
+// What was deleted with its interface by another DEL, amid this one, is gone, and no error.
+func TestDeletedInterface(t *testing.T) {
+	t.Parallel()
+	if os.Getuid() != 0 {
+		t.Skip("needs root")
+	}
+	temp, err := ns.TempNetNS()
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := link.At(temp)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer n.Close()
+	gone := &netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "gone", Index: math.MaxInt32}}
+	if err := deleteQdisc(n, gone, ingressOf(gone)); err != nil {
+		t.Errorf("qdisc: %v", err)
+	}
+	redirection := &netlink.U32{FilterAttrs: netlink.FilterAttrs{LinkIndex: gone.Index, Parent: netlink.HANDLE_MIN_INGRESS, Priority: 1}}
+	if err := deleteFilter(n, gone, redirection, nil); err != nil {
+		t.Errorf("filter: %v", err)
 	}
 }

@@ -113,7 +113,7 @@ func deleteFilter(n *link.Namespace, l netlink.Link, f netlink.Filter, others []
 	is := func(other netlink.Filter) bool {
 		return other.Attrs().Priority == attrs.Priority && other.Attrs().Handle == handle
 	}
-	if unknown == nil && !slices.ContainsFunc(have, is) {
+	if link.IsNotFound(unknown) || unknown == nil && !slices.ContainsFunc(have, is) {
 		return nil
 	}
 	return err
