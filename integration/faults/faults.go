@@ -112,8 +112,25 @@ type Outcome struct {
 	// Answers is how many datagrams each program, by its base name, has got over
 	// netlink. They are counted only if nothing shall go wrong.
 	Answers map[string]int
+	// Memory is what the processes have taken. Only Measure tells.
+	Memory Memory
 	// Hit is where the fault happened, nil if the program ended before.
 	Hit *Point
+}
+
+// Memory is in bytes, as VmHWM of proc_pid_status(5), which has pages of files that others may
+// share.
+type Memory struct {
+	// Largest is what the largest of the processes has had at most.
+	Largest int64
+	// Together is what those that were there at once have had at most, each by itself: no
+	// less than what they had at one time.
+	Together int64
+}
+
+// Max takes the larger one of each.
+func (m Memory) Max(other Memory) Memory {
+	return Memory{max(m.Largest, other.Largest), max(m.Together, other.Together)}
 }
 
 // stride is which part of the calls a walk takes that is a sample. As a prime it is unlikely

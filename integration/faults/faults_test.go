@@ -173,3 +173,24 @@ func TestTimeout(t *testing.T) {
 		t.Error("no error")
 	}
 }
+
+// The memory is that of the largest process, also of one that ends before others, and of all
+// that were there with it.
+func TestMeasure(t *testing.T) {
+	t.Parallel()
+	for stdin, bounds := range map[string][2]int64{
+		"/bin/true; true\n": {1 << 19, 10 << 20},
+		"head -c 20M /dev/zero | tail -c 20M >/dev/null; true\n": {20 << 20, 80 << 20},
+	} {
+		p := shell(t, t.TempDir())
+		p.Stdin = []byte(stdin)
+		out, err := faults.Measure(p)
+		if errors.Is(err, faults.ErrUnsupported) {
+			t.Skip(err)
+		}
+		m := out.Memory
+		if err != nil || m.Largest < bounds[0] || m.Largest > bounds[1] || m.Together < m.Largest+bounds[0]/20 {
+			t.Errorf("%q takes %+v: %v", stdin, m, err)
+		}
+	}
+}

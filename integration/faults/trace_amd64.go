@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 	"unsafe"
@@ -22,8 +23,10 @@ const syscallStop = unix.SIGTRAP | 0x80
 // tracer follows a program and its descendants.
 type tracer struct {
 	fault Fault
-	kinds map[uint64][]callKind
-	root  int
+	// measures means that nothing but memory is looked at: system calls go by.
+	measures bool
+	kinds    map[uint64][]callKind
+	root     int
 	// threads that are alive, each with its process. A new one starts with a SIGSTOP
 	// that is ptrace's.
 	threads map[int]int
@@ -40,9 +43,18 @@ type tracer struct {
 // Namespaces and working directory are those of the calling thread, so a
 // goroutine that means them must be locked to it.
 func Run(p Program, f Fault) (Outcome, error) {
+	return (&tracer{fault: f, kinds: callKinds()}).run(p)
+}
+
+// Measure runs the program as Run does, at full speed, and measures its memory.
+func Measure(p Program) (Outcome, error) {
+	return (&tracer{measures: true}).run(p)
+}
+
+func (t *tracer) run(p Program) (Outcome, error) {
 	runtime.LockOSThread() // ptrace(2): only the thread that traces may ask
 	defer runtime.UnlockOSThread()
-	t := &tracer{fault: f, kinds: callKinds(), threads: map[int]int{}, calling: map[int]bool{}, receiving: map[int]bool{}, failing: map[int]syscall.Errno{}}
+	t.threads, t.calling, t.receiving, t.failing = map[int]int{}, map[int]bool{}, map[int]bool{}, map[int]syscall.Errno{}
 	t.out.Answers = map[string]int{}
 	output, err := t.start(p)
 	if err != nil {
@@ -93,9 +105,12 @@ func (t *tracer) start(p Program) (stdio, error) {
 	t.threads[t.root] = t.root
 	options := unix.PTRACE_O_TRACESYSGOOD | unix.PTRACE_O_EXITKILL | unix.PTRACE_O_TRACEEXEC |
 		unix.PTRACE_O_TRACECLONE | unix.PTRACE_O_TRACEFORK | unix.PTRACE_O_TRACEVFORK
+	if t.measures {
+		options |= unix.PTRACE_O_TRACEEXIT
+	}
 	err = unix.PtraceSetOptions(t.root, options)
 	if err == nil {
-		err = unix.PtraceSyscall(t.root, 0)
+		err = t.resume(t.root, 0)
 	}
 	if err != nil {
 		unix.Kill(t.root, unix.SIGKILL)
@@ -138,7 +153,7 @@ func (t *tracer) follow() error {
 // resume lets a thread go on. Once the fault has happened, and nothing is left to
 // fail, it does so at full speed: each stop costs more than most system calls.
 func (t *tracer) resume(tid int, signal syscall.Signal) error {
-	if t.out.Hit != nil && len(t.failing) == 0 || t.fault.Own && t.threads[tid] != t.root {
+	if t.measures || t.out.Hit != nil && len(t.failing) == 0 || t.fault.Own && t.threads[tid] != t.root {
 		return unix.PtraceCont(tid, int(signal))
 	}
 	return unix.PtraceSyscall(tid, int(signal))
@@ -153,6 +168,8 @@ func (t *tracer) stopped(tid int, status unix.WaitStatus) (syscall.Signal, error
 	switch signal := status.StopSignal(); {
 	case signal == syscallStop:
 		return 0, t.syscall(tid)
+	case signal == unix.SIGTRAP && status.TrapCause() == unix.PTRACE_EVENT_EXIT:
+		return 0, t.measure()
 	case signal == unix.SIGTRAP && status.TrapCause() > 0:
 		return 0, nil
 	case signal == unix.SIGSTOP && !known:
@@ -160,6 +177,44 @@ func (t *tracer) stopped(tid int, status unix.WaitStatus) (syscall.Signal, error
 	default:
 		return signal, nil
 	}
+}
+
+// measure looks at the memory of the processes that are there, when one is about to end. (What
+// wait4(2) tells is no less than what the parent has: a process that vfork(2) made begins
+// with the parent's memory.)
+func (t *tracer) measure() error {
+	now, seen := Memory{}, map[int]bool{}
+	for _, process := range t.threads {
+		if seen[process] {
+			continue
+		}
+		seen[process] = true
+		peak, err := peakOf(process)
+		if err != nil {
+			return err
+		}
+		now.Largest, now.Together = max(now.Largest, peak), now.Together+peak
+	}
+	t.out.Memory = t.out.Memory.Max(now)
+	return nil
+}
+
+// peakOf returns the bytes that a process has had in memory at most, 0 if it is ending.
+func peakOf(process int) (int64, error) {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", process))
+	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ESRCH) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	_, value, ok := strings.Cut(string(status), "\nVmHWM:")
+	if !ok {
+		return 0, nil
+	}
+	var kilobytes int64
+	_, err = fmt.Sscanf(value, "%d kB", &kilobytes)
+	return kilobytes * 1024, err
 }
 
 // syscall handles the entry into a system call and the exit from it, which

@@ -2,6 +2,7 @@ package node
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/containernetworking/cni/pkg/types"
 
@@ -36,6 +38,9 @@ type Call struct {
 	Env []string
 	// Credential is the user who calls. Default: the one of the test.
 	Credential *syscall.Credential
+	// Patience is after what time the caller kills the plugin, but not what that has
+	// started, as libcni does whose context ends. Default: never.
+	Patience time.Duration
 }
 
 // With returns the call with a top-level key of its configuration set to raw
@@ -131,11 +136,20 @@ func (n *Node) Run(t testing.TB, command string, c Call) Outcome {
 	}
 	var stdout, stderr bytes.Buffer
 	path := filepath.Join(bin, c.Plugin)
-	cmd := exec.Command(path, strings.Fields(c.Command)...)
+	ctx := context.Background()
+	if c.Patience != 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, c.Patience)
+		defer cancel()
+	}
+	cmd := exec.CommandContext(ctx, path, strings.Fields(c.Command)...)
 	cmd.Env = c.environ(command, filepath.Dir(path))
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: c.Credential}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(c.Config), &stdout, &stderr
 	err = n.Do(cmd.Run)
+	if cmd.ProcessState == nil && ctx.Err() != nil {
+		return Outcome{Status: syscall.WaitStatus(syscall.SIGKILL)} // even before its start
+	}
 	if err != nil && cmd.ProcessState == nil {
 		t.Errorf("run %s: %v", c.Plugin, err)
 		return Outcome{Status: 255 << 8}
@@ -212,14 +226,37 @@ func (n *Node) Cost(t testing.TB, command string, c Call) ([]byte, Cost) {
 
 func (n *Node) mustTrace(t testing.TB, command string, c Call) ([]byte, faults.Outcome) {
 	t.Helper()
-	out := n.trace(t, command, c, faults.Fault{})
-	if err := (Outcome{out.Stdout, out.Stderr, out.Status}).Err(); err != nil {
-		t.Fatalf("%s %s: %v", c.Plugin, command, err)
-	}
+	out := n.mustFollow(t, command, c, traced(faults.Fault{}))
 	return out.Stdout, out
 }
 
+func traced(fault faults.Fault) func(faults.Program) (faults.Outcome, error) {
+	return func(p faults.Program) (faults.Outcome, error) { return faults.Run(p, fault) }
+}
+
+// Memory makes a call, which must succeed, and returns standard output and what its processes
+// took. It skips the test where processes cannot be traced.
+func (n *Node) Memory(t testing.TB, command string, c Call) ([]byte, faults.Memory) {
+	t.Helper()
+	out := n.mustFollow(t, command, c, faults.Measure)
+	return out.Stdout, out.Memory
+}
+
 func (n *Node) trace(t testing.TB, command string, c Call, fault faults.Fault) faults.Outcome {
+	t.Helper()
+	return n.follow(t, command, c, traced(fault))
+}
+
+func (n *Node) mustFollow(t testing.TB, command string, c Call, run func(faults.Program) (faults.Outcome, error)) faults.Outcome {
+	t.Helper()
+	out := n.follow(t, command, c, run)
+	if err := (Outcome{out.Stdout, out.Stderr, out.Status}).Err(); err != nil {
+		t.Fatalf("%s %s: %v", c.Plugin, command, err)
+	}
+	return out
+}
+
+func (n *Node) follow(t testing.TB, command string, c Call, run func(faults.Program) (faults.Outcome, error)) faults.Outcome {
 	t.Helper()
 	bin, err := Bin()
 	if err != nil {
@@ -228,12 +265,12 @@ func (n *Node) trace(t testing.TB, command string, c Call, fault faults.Fault) f
 	path := filepath.Join(bin, c.Plugin)
 	var out faults.Outcome
 	err = n.Do(func() (err error) {
-		out, err = faults.Run(faults.Program{
+		out, err = run(faults.Program{
 			Path:  path,
 			Args:  strings.Fields(c.Command),
 			Env:   c.environ(command, filepath.Dir(path)),
 			Stdin: []byte(c.Config),
-		}, fault)
+		})
 		return err
 	})
 	if errors.Is(err, faults.ErrUnsupported) {
