@@ -5,6 +5,8 @@
 # test_linux.sh --runtimes
 # test_linux.sh --cluster
 # test_linux.sh --faults
+# test_linux.sh --storm [ROUNDS]
+# test_linux.sh --soak [CYCLES]
 # test_linux.sh --fuzz [DURATION]
 #
 # Builds the plugins and runs every test, on this kernel and, where this kernel lacks a
@@ -26,6 +28,10 @@
 # With --faults each step of each verb of each plugin, and of chains of them, goes wrong in
 # each way, which takes hours. It ends with a table, also in the file that CNI_TEST_REPORT
 # names: how often something was left, or a container could not be attached any more.
+# With --storm 200 containers come and go at once, 25 times, under a runtime at its worst,
+# while others change links and rules and flush them. With --soak containers come and go 20,000
+# times, while what that takes of the host is measured. Both end with a table, also in the file
+# that CNI_TEST_REPORT names; they take about ten and thirty minutes.
 # With --fuzz each fuzz target runs for that long (60s), one after the other. An input that
 # fails stays in testdata/fuzz of its package, where all later runs of the tests take it.
 #
@@ -166,6 +172,17 @@ test_faults() {
 	return "$status"
 }
 
+# test_alone runs one test, and shows the report that it writes.
+test_alone() {
+	local status=0 report
+	report=$(mktemp -d)/report
+	CNI_TEST_REPORT=$report run_tests -limit 12h -run "^$1\$" ./integration || status=$?
+	[[ ! -e $report ]] || announce "$(<"$report")"
+	[[ ! ${CNI_TEST_REPORT-} ]] || cp "$report" "$CNI_TEST_REPORT"
+	rm -r "${report%/report}"
+	return "$status"
+}
+
 # test_fuzz runs the fuzz targets of the module and of the agent for a duration each.
 test_fuzz() {
 	local status=0 module package target
@@ -201,7 +218,7 @@ run_tests() {
 bundle=() part=
 case ${1-} in
 --bundle) bundle=(--bundle) && shift ;;
---release | --agent | --runtimes | --cluster | --faults | --fuzz) part=${1#--} && shift ;;
+--release | --agent | --runtimes | --cluster | --faults | --storm | --soak | --fuzz) part=${1#--} && shift ;;
 -h | --help) usage 0 ;;
 -*) usage 2 ;;
 esac
@@ -225,6 +242,8 @@ runtimes)
 	run_tests -also "integration/runtimes ./containerd ./podman ./cnitool"
 	;;
 faults) test_faults ;;
+storm) CNI_TEST_STORM=${1:-25} test_alone TestStorm ;;
+soak) CNI_TEST_SOAK=${1:-20000} test_alone TestSoak ;;
 fuzz) test_fuzz "${1:-60s}" ;;
 cluster) run_tests -also "integration/runtimes ./cluster" ;;
 *)

@@ -3,7 +3,6 @@ package integration
 import (
 	"errors"
 	"fmt"
-	"os"
 	"testing"
 
 	"github.com/containernetworking/plugins/integration/faults"
@@ -32,20 +31,9 @@ func (r *row) count(hit *faults.Point, err error) {
 	}
 }
 
-// write appends the row to the file that CNI_TEST_REPORT names, if it does. Tests in
-// several processes do so at once.
+// write writes the row to the report.
 func (r *row) write(t *testing.T) {
-	path := os.Getenv("CNI_TEST_REPORT")
-	if path == "" || r.points == 0 {
-		return
-	}
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)
-	if err != nil {
-		t.Error(err)
-		return
-	}
-	defer file.Close()
-	if _, err := fmt.Fprintf(file, "%s\t%s\t%d\t%d\t%d\t%d\n", r.subject, r.verb, r.points, r.left, r.stuck, r.other); err != nil {
-		t.Error(err)
+	if r.points > 0 {
+		writeReport(t, fmt.Sprintf("%s\t%s\t%d\t%d\t%d\t%d\n", r.subject, r.verb, r.points, r.left, r.stuck, r.other))
 	}
 }
