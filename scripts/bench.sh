@@ -7,9 +7,10 @@
 #
 # Measures ADD, CHECK and DEL of the plugins, of the same in one binary (the bundle), and
 # of those in OTHER_BIN_DIR (as /usr/lib/cni), in turns, and VERSION beside a program that
-# does nothing, and prints Markdown tables: medians, 99th percentiles and the ratios that
-# are required, in bold where they are missed. Everything happens in private namespaces;
-# the machine stays as it is. `-c '^VERSION$'` measures starts alone.
+# does nothing, and prints Markdown tables: medians, 99th percentiles, the memory that
+# processes of an ADD take, and the ratios that are required, in bold where they are missed.
+# Everything happens in private namespaces; the machine stays as it is. `-c '^VERSION$'` measures
+# starts alone.
 #
 # With --full-node it compares a node on which others have much (Services of Kubernetes,
 # rules, links, routes, flows), and where there is much of ours (ports of the bridge,

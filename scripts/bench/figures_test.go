@@ -56,3 +56,19 @@ func TestGrowths(t *testing.T) {
 		}
 	}
 }
+
+// Memory is beside the times of the same case, which have other verbs.
+func TestMemoryFigures(t *testing.T) {
+	m := memories{}
+	for _, kib := range []int64{3, 1, 2} {
+		m.add(other("loopback", together), kib*1024)
+		m.add(ours("loopback", largest), kib*2048)
+	}
+	want := []figures.Figure{
+		{Part: figures.Memory, Case: "loopback", Verb: largest, Side: figures.Separate, Samples: 3, Unit: "KiB", Median: 4, P99: 6},
+		{Part: figures.Memory, Case: "loopback", Verb: together, Side: figures.Other, Samples: 3, Unit: "KiB", Median: 2, P99: 3},
+	}
+	if diff := cmp.Diff(want, m.figures()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

@@ -58,7 +58,7 @@ func (b *bench) run(only string) error {
 	if err != nil {
 		return err
 	}
-	b.results = results{}
+	b.results, b.memories = results{}, memories{}
 	if pattern.MatchString(start) {
 		if err := b.measureStarts(); err != nil {
 			return fmt.Errorf("%s: %w", start, err)
@@ -73,6 +73,6 @@ func (b *bench) run(only string) error {
 			return fmt.Errorf("%s: %w", s.name, err)
 		}
 	}
-	b.figures = b.results.figures()
+	b.figures = append(b.results.figures(), b.memories.figures()...)
 	return nil
 }

@@ -25,6 +25,7 @@ type bench struct {
 	idle       string
 	iterations int
 	results    results
+	memories   memories
 	figures    []figures.Figure
 	started    []string // plugins whose start was measured
 }
@@ -73,6 +74,9 @@ func (b *bench) measure(s scenario) error {
 				return err
 			}
 		}
+	}
+	if err := b.measureMemory(s, ids[0]); err != nil {
+		return err
 	}
 	return errors.Join(leave(), deleteNamespaces(ids))
 }

@@ -37,6 +37,7 @@ func (b *bench) print(w io.Writer) {
 		}
 	}
 	fmt.Fprintln(w)
+	b.printMemory(w)
 	b.printRequirements(w)
 }
 

@@ -13,6 +13,7 @@ const (
 	Calls    = "calls"     // of a node that has little
 	FullNode = "full node" // on nodes that have little and much: see Figure.Node
 	Growth   = "growth"    // beside ever more of one thing: see Figure.Number
+	Memory   = "memory"    // of processes
 )
 
 // Sides, whose plugins were called, and what is none of them.
@@ -34,7 +35,7 @@ type Figure struct {
 	// Number is how many there were of what Case names, in Growth.
 	Number  int     `json:"number,omitempty"`
 	Samples int     `json:"samples"`
-	Unit    string  `json:"unit"` // "ms"
+	Unit    string  `json:"unit"` // "ms", or "KiB" of Memory
 	Median  float64 `json:"median"`
 	P99     float64 `json:"p99"`
 }
