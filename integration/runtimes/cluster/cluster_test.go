@@ -162,6 +162,9 @@ func scenarios(w way) []scenario {
 	case w.overlay:
 		return append(traffic, scenario{"agent killed", testAgentKilled}, scenario{"a third node", testThirdNode})
 	}
+	if w.main == "ptp" && w.proxy == "nftables" {
+		traffic = append(traffic, scenario{"costs beside other plugins", testCosts})
+	}
 	return append(traffic, []scenario{
 		{"bandwidth", testBandwidth},
 		{"STATUS fails and heals", testStatus},

@@ -1,0 +1,81 @@
+package cluster
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// testCosts has 60 pods come and go with our plugins and with others, in turns, and reports how
+// long containerd waits for plugins, by its own account. With ptp, portmap and bandwidth, and
+// without firewall, which others have no better backend for.
+func testCosts(s site) {
+	s.Cleanup(func() {
+		s.apply(s.manifest())
+		s.installOurs()
+	})
+	s.apply(strings.Replace(s.manifestForBoth(), `{ "type": "firewall" },`, "", 1))
+	s.deploy("counted", 0, "")
+	var spent [2]waits
+	for range 3 {
+		for i, install := range []func(){s.installOurs, s.installOthers} {
+			install()
+			s.scale("counted", 2)
+			s.scale("counted", 0)
+			before := s.waits()
+			s.scale("counted", 60)
+			s.scale("counted", 0)
+			spent[i] = spent[i].plus(s.waits(), 1).plus(before, -1)
+		}
+	}
+	for _, operation := range []string{setUp, tearDown} {
+		ours, others := spent[0].mean(operation), spent[1].mean(operation)
+		s.report(operation+" of a pod among 60, in s, and with 1.1.1 of containernetworking/plugins",
+			fmt.Sprintf("%.3f, %.3f, ratio %.2f", ours, others, ours/others))
+	}
+}
+
+// Operations of containerd's histogram of its network plugins.
+const (
+	setUp    = "setup_pod"
+	tearDown = "teardown_pod"
+)
+
+// waits are sums by operation, as of "setup_pod sum", in seconds, and "setup_pod count".
+type waits map[string]float64
+
+func (w waits) plus(other waits, sign float64) waits {
+	sum := waits{}
+	for key := range other {
+		sum[key] = w[key] + sign*other[key]
+	}
+	return sum
+}
+
+func (w waits) mean(operation string) float64 { return w[operation+" sum"] / w[operation+" count"] }
+
+// waits returns what containerd has waited on all nodes.
+func (s site) waits() waits {
+	s.Helper()
+	sum := waits{}
+	for _, node := range s.nodes() {
+		for line := range strings.Lines(s.on(node, "busybox wget -qO- 127.0.0.1:1338/v1/metrics | grep network_plugin_operations_duration")) {
+			for _, operation := range []string{setUp, tearDown} {
+				for _, part := range []string{"sum", "count"} {
+					name, value, _ := strings.Cut(strings.TrimSpace(line), " ")
+					if strings.Contains(name, "_"+part+"{") && strings.Contains(name, `"`+operation+`"`) {
+						figure, err := strconv.ParseFloat(value, 64)
+						if err != nil {
+							s.Fatal(err)
+						}
+						sum[operation+" "+part] += figure
+					}
+				}
+			}
+		}
+	}
+	if sum[setUp+" count"] == 0 {
+		s.Fatalf("containerd has no account of network plugins")
+	}
+	return sum
+}
