@@ -7,8 +7,6 @@ import (
 
 	"github.com/vishvananda/netlink"
 
-	"github.com/containernetworking/plugins/pkg/link"
-	"github.com/containernetworking/plugins/pkg/ns"
 )
 
 // The numbers are upstream's, but for those that are too small or too large there.
@@ -76,18 +74,7 @@ func TestLackingDiscipline(t *testing.T) {
 // What was deleted with its interface by another DEL, amid this one, is gone, and no error.
 func TestDeletedInterface(t *testing.T) {
 	t.Parallel()
-	if os.Getuid() != 0 {
-		t.Skip("needs root")
-	}
-	temp, err := ns.TempNetNS()
-	if err != nil {
-		t.Fatal(err)
-	}
-	n, err := link.At(temp)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer n.Close()
+	n := newNamespace(t)
 	gone := &netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "gone", Index: math.MaxInt32}}
 	if err := deleteQdisc(n, gone, ingressOf(gone)); err != nil {
 		t.Errorf("qdisc: %v", err)

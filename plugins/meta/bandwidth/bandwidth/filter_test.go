@@ -11,8 +11,9 @@ import (
 	"github.com/containernetworking/plugins/pkg/ns"
 )
 
-// The kernel tells of each filter what was asked for, of networks of all lengths.
-func TestFilters(t *testing.T) {
+// newNamespace is one with nothing but its loopback interface.
+func newNamespace(t *testing.T) *link.Namespace {
+	t.Helper()
 	if os.Getuid() != 0 {
 		t.Skip("needs root for a namespace")
 	}
@@ -24,7 +25,13 @@ func TestFilters(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer n.Close()
+	t.Cleanup(func() { n.Close() })
+	return n
+}
+
+// The kernel tells of each filter what was asked for, of networks of all lengths.
+func TestFilters(t *testing.T) {
+	n := newNamespace(t)
 	lo, err := n.LinkByIndex(loopback)
 	if err != nil {
 		t.Fatal(err)
