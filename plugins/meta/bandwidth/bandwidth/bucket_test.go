@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"github.com/vishvananda/netlink"
-
 )
 
 // The numbers are upstream's, but for those that are too small or too large there.
