@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"github.com/containernetworking/plugins/integration/dhcpnet"
-	"github.com/containernetworking/plugins/integration/faults"
 	"github.com/containernetworking/plugins/integration/node"
 )
 
@@ -59,7 +58,7 @@ func findSubject(plugin, variant string) subject {
 }
 
 // walked are the subjects whose steps go wrong: those whose steps are not also those of
-// others, some that do more, and, with CNI_TEST_FAULTS=all, the chains.
+// others, some that do more, and the chains.
 func walked() []subject {
 	all := slices.DeleteFunc(slices.Clone(subjects), func(s subject) bool { return s.unwalked })
 	all = append(all, hostInterfaceSubject(), subnetsSubject(), excluding("iptables"), excluding("nftables"),
@@ -72,8 +71,5 @@ func walked() []subject {
 			plugin: "bridge", variant: "spoofing", ifName: "eth0", delegated: true,
 			config: `{"name": "net", "type": "bridge", "bridge": "br0", "removeEmptyBridge": true, "ipspoofchk": true, ` + bridged + `}`,
 		})
-	if faults.All() {
-		all = append(all, chains()...)
-	}
-	return all
+	return append(all, chains()...)
 }

@@ -55,7 +55,7 @@ func (s subject) courses() []course {
 			}
 		}
 		for _, f := range s.faults() {
-			if f.Kind != faults.Fail && f.Kind != faults.Kill || !faults.All() {
+			if f.Kind != faults.Fail && f.Kind != faults.Kill {
 				continue
 			}
 			all = append(all, course{verb: "GC", number: number, fault: f})
@@ -63,6 +63,9 @@ func (s subject) courses() []course {
 				all = append(all, course{verb: "repair", number: number, fault: f})
 			}
 		}
+	}
+	if len(s.then) > 0 && !faults.All() { // most steps are those of the plugins alone
+		all = slices.DeleteFunc(all, func(c course) bool { return c.fault.Kind != faults.Kill || c.after != aftermath{} })
 	}
 	return all
 }

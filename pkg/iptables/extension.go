@@ -17,9 +17,9 @@ func (d *decoder) match(name string, revision uint32, data []byte) {
 		d.add(Comment(string(text))...)
 	case name == "multiport" && revision == 1 && len(data) >= 48:
 		d.multiport(data)
-	case name == "addrtype" && revision == 1 && len(data) >= 8:
-		// source, dest; flags
-		if binary.NativeEndian.Uint16(data) != 0 || binary.NativeEndian.Uint32(data[4:]) != 0 || binary.NativeEndian.Uint16(data[2:]) != 1<<typeLocal {
+	case name == "addrtype" && revision <= 1 && len(data) >= 8:
+		// source, dest; flags, of revision 0 invert_source, invert_dest
+		if binary.NativeEndian.Uint16(data) != 0 || !isZero(data[4:]) || binary.NativeEndian.Uint16(data[2:]) != 1<<typeLocal {
 			d.add(unknown)
 			return
 		}
