@@ -15,6 +15,9 @@ import (
 	"github.com/containernetworking/plugins/pkg/unpolled"
 )
 
+// root is where the kernel has them.
+const root = "/proc/sys"
+
 // Sysctl returns the value of the parameter name, without its final newline.
 // With one value in params, it writes that first and returns what the kernel
 // made of it.
@@ -85,7 +88,7 @@ func Settable(name string) error {
 	}
 	file, err := unpolled.Open(path, unix.O_WRONLY)
 	if err != nil {
-		return err
+		return explain(err, path)
 	}
 	return file.Close()
 }
@@ -95,12 +98,26 @@ func pathOf(name string) (string, error) {
 	if !filepath.IsLocal(relative) {
 		return "", fmt.Errorf("sysctl %q is not below /proc/sys", name)
 	}
-	return filepath.Join("/proc/sys", relative), nil
+	return filepath.Join(root, relative), nil
 }
 
 func read(path string) (string, error) {
 	value, err := unpolled.ReadFile(path)
-	return strings.TrimSuffix(string(value), "\n"), err
+	return strings.TrimSuffix(string(value), "\n"), explain(err, path)
+}
+
+// explain returns another error than fs.ErrNotExist about a parameter where no parameter can
+// be seen at all, as in a sandbox that hides /proc/sys: that the kernel has none nobody can tell.
+func explain(err error, path string) error {
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	relative := strings.TrimPrefix(path, root+"/")
+	first, _, _ := strings.Cut(relative, "/")
+	if _, missing := os.Lstat(filepath.Join(root, first)); missing == nil || first == relative {
+		return err
+	}
+	return fmt.Errorf("no parameter can be seen: %s is missing", filepath.Join(root, first))
 }
 
 // write does not create the file: procfs answers that with an error that is not
@@ -108,7 +125,7 @@ func read(path string) (string, error) {
 func write(path, value string) error {
 	file, err := unpolled.Open(path, unix.O_WRONLY)
 	if err != nil {
-		return err
+		return explain(err, path)
 	}
 	_, err = file.WriteString(value)
 	return errors.Join(err, file.Close())

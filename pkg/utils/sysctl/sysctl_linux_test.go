@@ -111,6 +111,10 @@ func TestEnsure(t *testing.T) {
 	if err := sysctl.Settable(readOnly); !sysctl.IsForbidden(err) {
 		t.Errorf("%s can be set: %v", readOnly, err)
 	}
+	// Where nothing can be seen, nobody knows what the kernel has.
+	if _, err := sysctl.Sysctl("nosuch/parameter"); err == nil || errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a parameter without its directory: %v", err)
+	}
 	if err := sysctl.Ensure("kernel/nosuch", "1"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("kernel/nosuch: error %v", err)
 	}
