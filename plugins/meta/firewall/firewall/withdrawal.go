@@ -32,10 +32,16 @@ func withdraw(s *state, r entry) error {
 	if err != nil {
 		return err
 	}
+	refused := false
 	for _, p := range parts {
-		if err := tellRefusals(p.remove(p.change)); err != nil {
+		err := p.remove(p.change)
+		if err := tellRefusals(err); err != nil {
 			return err
 		}
+		refused = refused || err != nil
+	}
+	if refused && r.Backend != nameFirewalld {
+		return nil // the record stays for somebody who may
 	}
 	if err := handOver(s, r, free); err != nil {
 		return err
