@@ -33,6 +33,9 @@ func Downgrade(args []string) error {
 	return plugin.Forget(filepath.Join(directory, "*"+recordSuffix), args)
 }
 
+// Writable returns an error if no loan can be noted.
+func Writable() error { return record.Writable(directory) }
+
 func (l *Loan) path() string {
 	return filepath.Join(directory, l.Prefix()+"@"+l.Device.Name+recordSuffix)
 }

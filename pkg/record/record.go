@@ -116,13 +116,29 @@ func Writable(dir string) error {
 		return err
 	}
 	for ; ; dir = filepath.Dir(dir) {
-		err := unix.Access(dir, unix.W_OK|unix.X_OK)
-		if errors.Is(err, unix.ENOENT) {
+		err := unix.Faccessat(unix.AT_FDCWD, dir+"/.", unix.W_OK|unix.X_OK, unix.AT_EACCESS)
+		if errors.Is(err, unix.ENOENT) && dir != filepath.Dir(dir) {
 			continue
 		}
+		if err == nil {
+			err = hasSpace(dir)
+		}
 		if err != nil {
-			return fmt.Errorf("write to %s: %w", dir, err)
+			return &fs.PathError{Op: "write", Path: dir, Err: err}
 		}
 		return nil
 	}
+}
+
+// hasSpace returns an error if the file system of dir is full. Those without a fixed number of
+// inodes or blocks say 0 of 0.
+func hasSpace(dir string) error {
+	var free unix.Statfs_t
+	if err := unix.Statfs(dir, &free); err != nil {
+		return err
+	}
+	if free.Blocks > 0 && free.Bavail == 0 || free.Files > 0 && free.Ffree == 0 {
+		return unix.ENOSPC
+	}
+	return nil
 }

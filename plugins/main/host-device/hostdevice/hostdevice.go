@@ -169,7 +169,8 @@ func (c *Conf) Collect(host *link.Namespace, network string, valid []owner.Attac
 	return loan.Collect(host, network, valid)
 }
 
-// Available looks whether there is such a device, be it in a container.
+// Available looks whether there is such a device, be it in a container, and a place for its
+// record.
 func (c *Conf) Available(host *link.Namespace) error {
 	if !c.hasSelector() {
 		return nil // the runtime names it at ADD
@@ -178,6 +179,11 @@ func (c *Conf) Available(host *link.Namespace) error {
 	if err != nil || c.DPDKMode {
 		return err
 	}
+	return plugin.Join(c.isThere(host, parent), loan.Writable())
+}
+
+// isThere returns an error if there is no such device.
+func (c *Conf) isThere(host *link.Namespace, parent sysfs.Parent) error {
 	_, missing := c.find(host, parent)
 	// What is above a device in sysfs stays while that is away.
 	if missing == nil || sysfs.Exists(parent.Path) || sysfs.Exists(c.KernelPath) {
