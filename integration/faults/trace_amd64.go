@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -25,8 +26,11 @@ type tracer struct {
 	fault Fault
 	// measures means that nothing but memory is looked at: system calls go by.
 	measures bool
-	kinds    map[uint64][]callKind
-	root     int
+	// borrowing are processes that have their parent's memory: vfork(2) made them, and they
+	// have not executed anything yet. They are known only to one that measures.
+	borrowing map[int]bool
+	kinds     map[uint64][]callKind
+	root      int
 	// threads that are alive, each with its process. A new one starts with a SIGSTOP
 	// that is ptrace's.
 	threads map[int]int
@@ -48,7 +52,7 @@ func Run(p Program, f Fault) (Outcome, error) {
 
 // Measure runs the program as Run does, at full speed, and measures its memory.
 func Measure(p Program) (Outcome, error) {
-	return (&tracer{measures: true}).run(p)
+	return (&tracer{measures: true, borrowing: map[int]bool{}}).run(p)
 }
 
 func (t *tracer) run(p Program) (Outcome, error) {
@@ -168,8 +172,8 @@ func (t *tracer) stopped(tid int, status unix.WaitStatus) (syscall.Signal, error
 	switch signal := status.StopSignal(); {
 	case signal == syscallStop:
 		return 0, t.syscall(tid)
-	case signal == unix.SIGTRAP && status.TrapCause() == unix.PTRACE_EVENT_EXIT:
-		return 0, t.measure()
+	case signal == unix.SIGTRAP && status.TrapCause() > 0 && t.measures:
+		return 0, t.measure(tid, status.TrapCause())
 	case signal == unix.SIGTRAP && status.TrapCause() > 0:
 		return 0, nil
 	case signal == unix.SIGSTOP && !known:
@@ -179,11 +183,24 @@ func (t *tracer) stopped(tid int, status unix.WaitStatus) (syscall.Signal, error
 	}
 }
 
-// measure looks at the memory of the processes that are there, when one is about to end. (What
-// wait4(2) tells is no less than what the parent has: a process that vfork(2) made begins
-// with the parent's memory.)
-func (t *tracer) measure() error {
-	now, seen := Memory{}, map[int]bool{}
+// measure follows who has memory of his own, and looks at that of all when one is about to end.
+// (What wait4(2) tells is no less than what the parent has, for those that vfork(2) made.)
+func (t *tracer) measure(tid, event int) error {
+	switch event {
+	case unix.PTRACE_EVENT_VFORK:
+		child, err := unix.PtraceGetEventMsg(tid)
+		t.borrowing[int(child)] = true
+		return err
+	case unix.PTRACE_EVENT_EXEC:
+		delete(t.borrowing, tid)
+	case unix.PTRACE_EVENT_EXIT:
+		return t.measureAll()
+	}
+	return nil
+}
+
+func (t *tracer) measureAll() error {
+	now, seen := Memory{}, maps.Clone(t.borrowing)
 	for _, process := range t.threads {
 		if seen[process] {
 			continue
