@@ -3,6 +3,7 @@ package integration
 import (
 	"bytes"
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -22,13 +23,8 @@ type soak struct {
 	nodes   []*soakNode
 	kernel  *kernelMemory
 	cycles  int
-	samples []soakSample
 	gauges  []*gauge
-}
-
-type soakSample struct {
-	cycles int
-	values []int64
+	samples [][]int64 // of all gauges
 }
 
 // gauge is one thing that is measured.
@@ -76,33 +72,42 @@ func (s *soak) newGauges() []*gauge {
 	return gauges
 }
 
-// sample reads all gauges.
+// sample reads all gauges, and reports what they say as a line of JSON.
 func (s *soak) sample() {
 	s.t.Helper()
 	if s.gauges == nil {
 		s.gauges = s.newGauges()
 	}
-	next := soakSample{cycles: s.cycles}
+	var next []int64
 	for _, g := range s.gauges {
 		value, err := g.read()
 		if err != nil {
 			s.t.Fatalf("%s: %v", g.name, err)
 		}
-		next.values = append(next.values, value)
+		next = append(next, value)
 	}
 	s.samples = append(s.samples, next)
+	line := map[string]int64{"cycles": int64(s.cycles)}
+	for i, g := range s.gauges {
+		line[g.name] = next[i]
+	}
+	text, err := json.Marshal(line)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	writeReport(s.t, string(text)+"\n")
 }
 
-// expectFlat compares the last fifth of the samples with the second one. In the first one,
-// what is made once for all is.
-func (s *soak) expectFlat() {
-	s.t.Helper()
+// grown tells what has grown: it compares the last fifth of the samples with the second one. In
+// the first one, what is made once for all is.
+func (s *soak) grown() (list []string) {
 	for i, g := range s.gauges {
 		early, late := s.mean(i, 1), s.mean(i, 4)
 		if !g.shared && late > early*(1+g.slack) {
-			s.t.Errorf("%s grow from %.1f to %.1f", g.name, early, late)
+			list = append(list, fmt.Sprintf("%s: from %.1f to %.1f", g.name, early, late))
 		}
 	}
+	return list
 }
 
 // mean is that of a gauge in one fifth of the samples, from 0.
@@ -110,28 +115,23 @@ func (s *soak) mean(gauge, fifth int) float64 {
 	length := len(s.samples) / 5
 	sum := 0.0
 	for _, sample := range s.samples[fifth*length : (fifth+1)*length] {
-		sum += float64(sample.values[gauge])
+		sum += float64(sample[gauge])
 	}
 	return sum / float64(length)
 }
 
-// write writes the report: for each gauge the bounds of its values and the means that were
-// compared, and then all values, a line for each sample.
+// write reports, for each gauge, the bounds of its values and the means that were compared.
 func (s *soak) write(took time.Duration) {
 	var text strings.Builder
-	fmt.Fprintf(&text, "%d cycles in %v, %.1f each second\n\n", s.cycles, took.Round(time.Second), float64(s.cycles)/took.Seconds())
+	fmt.Fprintf(&text, "\n%d cycles in %v, %.1f each second\n\n", s.cycles, took.Round(time.Second), float64(s.cycles)/took.Seconds())
 	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "what\tleast\tmost\tmean of the second fifth\tof the last fifth")
 	for i, g := range s.gauges {
-		value := func(a, b soakSample) int { return cmp.Compare(a.values[i], b.values[i]) }
+		value := func(a, b []int64) int { return cmp.Compare(a[i], b[i]) }
 		least, most := slices.MinFunc(s.samples, value), slices.MaxFunc(s.samples, value)
-		fmt.Fprintf(table, "%s\t%d\t%d\t%.1f\t%.1f\n", g.name, least.values[i], most.values[i], s.mean(i, 1), s.mean(i, 4))
+		fmt.Fprintf(table, "%s\t%d\t%d\t%.1f\t%.1f\n", g.name, least[i], most[i], s.mean(i, 1), s.mean(i, 4))
 	}
 	table.Flush()
-	text.WriteString("\nsamples: cycles, and what is above\n")
-	for _, sample := range s.samples {
-		fmt.Fprintln(&text, sample.cycles, sample.values)
-	}
 	s.t.Log("\n" + text.String())
 	writeReport(s.t, text.String())
 }
