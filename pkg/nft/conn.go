@@ -17,6 +17,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"os"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -38,6 +39,8 @@ type Conn struct {
 	// tables are all that there were when the connection was made, if that has been asked
 	// for: see DialToRemove.
 	tables map[Table]bool
+	// grace is the file by which deletions and those who close take turns, if it is open.
+	grace *os.File
 	// expired is when elements were made to expire that may still be in effect, or zero.
 	expired int64
 }
@@ -67,13 +70,15 @@ func DialToRemove() (*Conn, error) {
 }
 
 // Close closes the connection. It waits for what was deleted to be out of effect: a grace
-// period of RCU, or up to a tick of the kernel's clock (4 ms on most) for elements that
-// expire.
+// period of RCU, which is one for all who have deleted until then (see grace.go), or up to a
+// tick of the kernel's clock (4 ms on most) for elements that expire.
 func (c *Conn) Close() {
-	for _, other := range c.others {
-		other.Close()
-	}
-	c.socket.close()
+	c.inTurn(func() {
+		for _, other := range c.others {
+			other.socket.close()
+		}
+		c.socket.close()
+	})
 	awaitTick(c.expired)
 }
 

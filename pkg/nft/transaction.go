@@ -2,6 +2,7 @@ package nft
 
 import (
 	"fmt"
+	"slices"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -140,6 +141,9 @@ func (c *Conn) Apply(t *Transaction) error {
 	if expired, err := c.expire(t); expired || err != nil {
 		return err
 	}
+	if slices.ContainsFunc(t.messages, message.deletes) {
+		return c.delete(func() error { return c.apply(t) })
+	}
 	return c.apply(t)
 }
 
@@ -171,6 +175,15 @@ func (c *Conn) apply(t *Transaction) error {
 		}
 		return err
 	}
+}
+
+// deletes reports whether the message deletes something.
+func (m message) deletes() bool {
+	switch m.kind &^ (unix.NFNL_SUBSYS_NFTABLES << 8) {
+	case unix.NFT_MSG_DELTABLE, unix.NFT_MSG_DELCHAIN, unix.NFT_MSG_DELRULE, unix.NFT_MSG_DELSET, unix.NFT_MSG_DELSETELEM:
+		return true
+	}
+	return false
 }
 
 func batchError(batch []message, index uint32, errno syscall.Errno) error {
