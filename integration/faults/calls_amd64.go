@@ -35,6 +35,7 @@ var (
 	creating   = []syscall.Errno{unix.ENOSPC, unix.EROFS, unix.EIO, unix.ENOMEM}
 	removing   = []syscall.Errno{unix.EIO, unix.EROFS, unix.EBUSY, unix.ENOMEM}
 	storing    = []syscall.Errno{unix.ENOSPC, unix.EIO, unix.EINTR}
+	dating     = []syscall.Errno{unix.EPERM, unix.EROFS, unix.EIO}
 	syncing    = []syscall.Errno{unix.EIO, unix.ENOSPC, unix.EINTR}
 	locking    = []syscall.Errno{unix.ENOLCK, unix.EINTR, unix.EIO}
 	entering   = []syscall.Errno{unix.EPERM, unix.ENOMEM}
@@ -62,6 +63,7 @@ func callKinds() map[uint64][]callKind {
 		unix.SYS_WRITE:     {{"write", storing, written}, {"write", telling, unixMessage}},
 		unix.SYS_PWRITE64:  {{"pwrite64", storing, written}},
 		unix.SYS_FTRUNCATE: {{"ftruncate", creating, file}},
+		unix.SYS_UTIMENSAT: {{"utimensat", dating, pathAt(1)}},
 		unix.SYS_FSYNC:     {{"fsync", syncing, file}},
 		unix.SYS_FDATASYNC: {{"fdatasync", syncing, file}},
 		unix.SYS_FLOCK:     {{"flock", locking, file}},

@@ -22,10 +22,17 @@ func Locked(path string, f func() error) error {
 
 // OpenLocked waits for the lock of a file, which is made, and returns the file:
 // to close it releases the lock.
-func OpenLocked(path string) (*os.File, error) {
+func OpenLocked(path string) (*os.File, error) { return OpenQueued(path, nil) }
+
+// OpenQueued is OpenLocked that calls queued, which may be nil, if somebody has the lock, before
+// it waits.
+func OpenQueued(path string, queued func()) (*os.File, error) {
 	file, err := unpolled.Open(path, unix.O_CREAT|unix.O_RDWR)
 	if err != nil {
 		return nil, err
+	}
+	if queued != nil && errors.Is(unpolled.Flock(file, unix.LOCK_EX|unix.LOCK_NB), unix.EWOULDBLOCK) {
+		queued()
 	}
 	if err := unpolled.Flock(file, unix.LOCK_EX); err != nil {
 		file.Close()

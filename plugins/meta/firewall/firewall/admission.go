@@ -145,7 +145,7 @@ func (x *admission) undo() error {
 }
 
 func (x *admission) restore(s *state) error {
-	other, err := s.claimant(bridgeKey(x.record.Bridge), "")
+	other, err := s.claimant(bridgeKey(x.record.Bridge))
 	if err != nil || other == "" {
 		return err
 	}

@@ -22,7 +22,7 @@ func downgrade(args []string) error {
 		plugin.Downgraded(0, 0)
 		return nil
 	}
-	s, err := lockState()
+	s, err := lockState(nil)
 	if err != nil {
 		return err
 	}

@@ -125,7 +125,8 @@ func (c *Conf) Check(a *chained.Attachment) error {
 // made has no record: then those addresses of the result go that no attachment
 // with a record has.
 func (c *Conf) Remove(a *chained.Attachment) error {
-	s, err := openState()
+	var q queue
+	s, err := openQueued(func() { q.handIn(a.Attachment) })
 	if err != nil {
 		return err
 	}
@@ -139,7 +140,9 @@ func (c *Conf) Remove(a *chained.Attachment) error {
 	case err != nil:
 		return err
 	case r != nil:
-		return withdraw(s, *r)
+		return q.withdraw(s, *r)
+	case q.handed != "":
+		return record.Remove(q.handed) // and who had the lock has withdrawn it
 	case a.Result == nil:
 		return nil
 	}
@@ -157,7 +160,7 @@ func (c *Conf) removeUnrecorded(s *state, a *chained.Attachment) error {
 	}
 	var errs []error
 	for _, name := range names {
-		free, err := s.unclaimed(name, all, "")
+		free, err := s.unclaimed(name, all)
 		if err != nil || len(free) == 0 {
 			errs = append(errs, err)
 			continue

@@ -56,6 +56,9 @@ func (viaIPTables) remove(c change) error {
 				c = c.withoutBridge()
 			}
 		}
+		if len(c.of(t.Family)) > 1 {
+			t.Rules(forwardChain) // once for all
+		}
 		planRemove(t.Family, c).change(t)
 		return nil
 	}).Run()

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 
 	"github.com/containernetworking/plugins/pkg/owner"
@@ -24,6 +25,7 @@ import (
 //	attachments/PREFIX              a record of each attachment, in JSON
 //	claims/address,BACKEND,IP/      an empty file PREFIX for each attachment that has the address
 //	claims/bridge,NAME/             the same for a bridge, and its policy in JSON
+//	leaving,PREFIX                  a link to the record of one whose DEL waits for the lock
 //
 // PREFIX is owner.Attachment.Prefix. A claim is made before the rule and taken
 // back after it, and the record lasts from before the first claim until after
@@ -40,21 +42,24 @@ type state struct{ lock *os.File }
 // openState waits for the lock. Who holds it works for milliseconds, or waits
 // for firewalld, which has a deadline. On a read-only file system, or for a user who may
 // not write, there is none: whoever changes anything begins with a record.
-func openState() (*state, error) {
-	s, err := lockState()
+func openState() (*state, error) { return openQueued(nil) }
+
+// openQueued is openState that calls queued before it waits for the lock, if it has to.
+func openQueued(queued func()) (*state, error) {
+	s, err := lockState(queued)
 	if errors.Is(err, syscall.EROFS) || errors.Is(err, fs.ErrPermission) {
 		return new(state), nil
 	}
 	return s, err
 }
 
-func lockState() (*state, error) {
+func lockState(queued func()) (*state, error) {
 	for _, dir := range []string{"attachments", "claims"} {
 		if err := os.MkdirAll(filepath.Join(stateDir, dir), 0o755); err != nil {
 			return nil, fmt.Errorf("keep state: %w", err)
 		}
 	}
-	lock, err := record.OpenLocked(filepath.Join(stateDir, "lock"))
+	lock, err := record.OpenQueued(filepath.Join(stateDir, "lock"), queued)
 	if err != nil {
 		return nil, err
 	}
@@ -147,7 +152,7 @@ func (s *state) drop(r entry) error {
 			return err
 		}
 	}
-	return record.Remove(recordPath(prefix))
+	return errors.Join(record.Remove(leavingPath(prefix)), record.Remove(recordPath(prefix)))
 }
 
 // dropClaim forgets the policy of a bridge with the last claim: what others do to the
@@ -156,7 +161,7 @@ func (s *state) dropClaim(key, prefix string) error {
 	if err := record.Remove(filepath.Join(claimDir(key), prefix)); err != nil {
 		return err
 	}
-	other, err := s.claimant(key, "")
+	other, err := s.claimant(key)
 	if err != nil || other != "" {
 		return err
 	}
@@ -188,12 +193,12 @@ func addressKey(backend string, a netip.Addr) string { return "address," + backe
 
 func bridgeKey(name string) string { return "bridge," + name }
 
-// claimant returns the prefix of some attachment that has a claim, but not that of
-// the given one; or "". The dead have none.
-func (s *state) claimant(key, except string) (string, error) {
+// claimant returns the prefix of some attachment that has a claim, but none of the given
+// ones; or "". The dead have none.
+func (s *state) claimant(key string, except ...string) (string, error) {
 	found := ""
 	err := eachClaim(key, func(prefix string) (more bool, err error) {
-		if prefix == except {
+		if slices.Contains(except, prefix) {
 			return true, nil
 		}
 		r, err := s.record(prefix)
@@ -240,12 +245,12 @@ func ignoreEnd(err error) error {
 	return err
 }
 
-// unclaimed returns those of the addresses that nobody claims but the attachment
-// with the prefix.
-func (s *state) unclaimed(backend string, addresses []netip.Addr, prefix string) ([]netip.Addr, error) {
+// unclaimed returns those of the addresses that nobody claims but the attachments
+// with the prefixes.
+func (s *state) unclaimed(backend string, addresses []netip.Addr, prefixes ...string) ([]netip.Addr, error) {
 	var free []netip.Addr
 	for _, a := range addresses {
-		other, err := s.claimant(addressKey(backend, a), prefix)
+		other, err := s.claimant(addressKey(backend, a), prefixes...)
 		if err != nil {
 			return nil, err
 		}

@@ -19,7 +19,7 @@ func (s *state) strangersOn(bridge string, own []netip.Addr) func(netip.Addr) (b
 		if slices.Contains(own, a) {
 			return false, nil
 		}
-		claimant, err := s.claimant(addressKey(nameIPTables, a), "")
+		claimant, err := s.claimant(addressKey(nameIPTables, a))
 		if err != nil || claimant != "" {
 			return false, err
 		}

@@ -15,20 +15,59 @@ func withdrawKnown(s *state, prefix string) error {
 	return withdraw(s, *r)
 }
 
-// withdraw removes what the record says and no other attachment has, and then
-// the record.
-func withdraw(s *state, r entry) error {
-	prefix := r.owner().Prefix()
-	free, err := s.unclaimed(r.Backend, r.Addresses, prefix)
+// withdraw removes what the record says and no other attachment has, and then the record.
+// What other records say that leave, all of the same backend, goes in the same transaction.
+func withdraw(s *state, r entry, others ...entry) error {
+	leaving := append([]entry{r}, others...)
+	var (
+		prefixes  []string
+		addresses []netip.Addr
+		bridges   []string
+	)
+	for _, r := range leaving {
+		prefixes = append(prefixes, r.owner().Prefix())
+		addresses, bridges = union(addresses, r.Addresses...), union(bridges, r.Bridge)
+	}
+	free, err := s.unclaimed(r.Backend, addresses, prefixes...)
 	if err != nil {
 		return err
 	}
-	c, backend, err := lastOn(s, r.Bridge, prefix)
-	if err != nil {
-		return err
+	for i, bridge := range bridges {
+		c, backend, err := lastOn(s, bridge, prefixes)
+		if err != nil {
+			return err
+		}
+		if i == 0 {
+			c.owner, c.addresses, c.zone = r.owner(), free, r.Zone
+		}
+		if err := remove(r.Backend, backend, c); err != nil {
+			return err
+		}
 	}
-	c.owner, c.addresses, c.zone = r.owner(), free, r.Zone
-	parts, err := split(r.Backend, backend, c)
+	for _, r := range leaving {
+		if err := handOver(s, r, free, prefixes); err != nil {
+			return err
+		}
+		if err := s.drop(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// union returns all with those of more that are not among them.
+func union[T comparable](all []T, more ...T) []T {
+	for _, x := range more {
+		if !slices.Contains(all, x) {
+			all = append(all, x)
+		}
+	}
+	return all
+}
+
+// remove takes a change back in the backend for addresses and in that for policies.
+func remove(name, isolation string, c change) error {
+	parts, err := split(name, isolation, c)
 	if err != nil {
 		return err
 	}
@@ -43,10 +82,7 @@ func withdraw(s *state, r entry) error {
 	if refused && r.Backend != nameFirewalld {
 		return nil // the record stays for somebody who may
 	}
-	if err := handOver(s, r, free); err != nil {
-		return err
-	}
-	return s.drop(r)
+	return nil
 }
 
 // bury withdraws those attachments with one of the addresses, in any backend, whose
@@ -76,14 +112,14 @@ func bury(s *state, addresses []netip.Addr) error {
 }
 
 // lastOn returns the change that ends the policy of a bridge, with its backend, if
-// the attachment with the prefix is the last one on it. Otherwise the change is
+// the attachments with the prefixes are the last ones on it. Otherwise the change is
 // about no bridge.
-func lastOn(s *state, bridge, prefix string) (change, string, error) {
+func lastOn(s *state, bridge string, prefixes []string) (change, string, error) {
 	none := change{policy: open}
 	if bridge == "" {
 		return none, "", nil
 	}
-	other, err := s.claimant(bridgeKey(bridge), prefix)
+	other, err := s.claimant(bridgeKey(bridge), prefixes...)
 	if err != nil || other != "" {
 		return none, "", err
 	}
@@ -97,8 +133,8 @@ func lastOn(s *state, bridge, prefix string) (change, string, error) {
 }
 
 // handOver gives the addresses of a record that are not free the name of another
-// attachment that has them. Only nftables has names beside addresses.
-func handOver(s *state, r entry, free []netip.Addr) error {
+// attachment that has them, and does not leave. Only nftables has names beside addresses.
+func handOver(s *state, r entry, free []netip.Addr, leaving []string) error {
 	if r.Backend != nameNFTables {
 		return nil
 	}
@@ -106,7 +142,7 @@ func handOver(s *state, r entry, free []netip.Addr) error {
 		if slices.Contains(free, a) {
 			continue
 		}
-		prefix, err := s.claimant(addressKey(r.Backend, a), r.owner().Prefix())
+		prefix, err := s.claimant(addressKey(r.Backend, a), leaving...)
 		if err != nil {
 			return err
 		}
