@@ -129,6 +129,18 @@ func IsError(err error) bool {
 // "STATUS". Any goroutine may call it.
 func (n *Node) Run(t testing.TB, command string, c Call) Outcome {
 	t.Helper()
+	ctx := context.Background()
+	if c.Patience != 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, c.Patience)
+		defer cancel()
+	}
+	return n.RunUntil(ctx, t, command, c)
+}
+
+// RunUntil is Run of a plugin that is killed when the context is done.
+func (n *Node) RunUntil(ctx context.Context, t testing.TB, command string, c Call) Outcome {
+	t.Helper()
 	bin, err := Bin()
 	if err != nil {
 		t.Error(err)
@@ -136,12 +148,6 @@ func (n *Node) Run(t testing.TB, command string, c Call) Outcome {
 	}
 	var stdout, stderr bytes.Buffer
 	path := filepath.Join(bin, c.Plugin)
-	ctx := context.Background()
-	if c.Patience != 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, c.Patience)
-		defer cancel()
-	}
 	cmd := exec.CommandContext(ctx, path, strings.Fields(c.Command)...)
 	cmd.Env = c.environ(command, filepath.Dir(path))
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: c.Credential}

@@ -23,6 +23,7 @@ func withdraw(s *state, r entry, others ...entry) error {
 		prefixes  []string
 		addresses []netip.Addr
 		bridges   []string
+		refused   bool
 	)
 	for _, r := range leaving {
 		prefixes = append(prefixes, r.owner().Prefix())
@@ -40,9 +41,14 @@ func withdraw(s *state, r entry, others ...entry) error {
 		if i == 0 {
 			c.owner, c.addresses, c.zone = r.owner(), free, r.Zone
 		}
-		if err := remove(r.Backend, backend, c); err != nil {
+		all, err := remove(r.Backend, backend, c)
+		if err != nil {
 			return err
 		}
+		refused = refused || !all
+	}
+	if refused && r.Backend != nameFirewalld {
+		return nil // the records stay for somebody who may
 	}
 	for _, r := range leaving {
 		if err := handOver(s, r, free, prefixes); err != nil {
@@ -65,24 +71,22 @@ func union[T comparable](all []T, more ...T) []T {
 	return all
 }
 
-// remove takes a change back in the backend for addresses and in that for policies.
-func remove(name, isolation string, c change) error {
+// remove takes a change back in the backend for addresses and in that for policies, and reports
+// whether it was permitted to.
+func remove(name, isolation string, c change) (all bool, err error) {
 	parts, err := split(name, isolation, c)
 	if err != nil {
-		return err
+		return false, err
 	}
-	refused := false
+	all = true
 	for _, p := range parts {
 		err := p.remove(p.change)
 		if err := tellRefusals(err); err != nil {
-			return err
+			return false, err
 		}
-		refused = refused || err != nil
+		all = all && err == nil
 	}
-	if refused && r.Backend != nameFirewalld {
-		return nil // the record stays for somebody who may
-	}
-	return nil
+	return all, nil
 }
 
 // bury withdraws those attachments with one of the addresses, in any backend, whose
