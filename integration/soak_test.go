@@ -66,7 +66,7 @@ func TestSoak(t *testing.T) {
 		s.sample()
 	}
 	for _, grown := range s.grown() {
-		t.Error("grown: ", grown)
+		t.Errorf("grown: %s", grown)
 	}
 	s.write(time.Since(begin))
 }

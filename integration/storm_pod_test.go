@@ -72,6 +72,8 @@ const (
 	killed = "killed"
 	// refused is an ADD of an attachment that is there, or is just being made.
 	refused = "ADD of what is attached"
+	// crossed is an ADD beside a DEL of the same attachment.
+	crossed = "ADD beside its DEL"
 	// amidFlush is a CHECK beside which rules were flushed and repaired.
 	amidFlush = "CHECK amid a flush"
 )
@@ -81,7 +83,7 @@ const (
 // killed is followed by a DEL at once, also while what it had started goes on.
 func (p *stormPod) live() {
 	for range p.rounds {
-		switch p.random.IntN(6) {
+		switch p.random.IntN(8) {
 		case 0:
 			p.checks(p.add(0))
 		case 1:
@@ -90,9 +92,11 @@ func (p *stormPod) live() {
 			p.checks(result)
 		case 2:
 			p.checks(p.addTwice())
-		case 3, 4:
+		case 3:
+			p.cross()
+		case 4, 5, 6:
 			p.add(p.moment())
-		case 5:
+		case 7:
 			result := p.add(0)
 			p.release()
 			p.call("DEL", result, p.moment(), nil)
@@ -182,6 +186,18 @@ func (p *stormPod) addTwice() []byte {
 		p.hold(one)
 	}
 	return one
+}
+
+// cross detaches it while it is being attached, as a runtime does that was killed amid an ADD
+// and starts again. What there is afterwards is for the next DEL.
+func (p *stormPod) cross() {
+	p.twice(func(i int) {
+		if i == 0 {
+			p.call("ADD", nil, 0, func(error) string { return crossed })
+		} else {
+			p.call("DEL", nil, 0, nil)
+		}
+	})
 }
 
 // checks looks twice at once at what was attached.

@@ -36,7 +36,7 @@ func (s *storm) write(took time.Duration, left int) {
 		}
 		slices.Sort(times)
 		var kinds []string
-		for _, kind := range []string{succeeded, killed, refused, amidFlush, ""} {
+		for _, kind := range []string{succeeded, killed, refused, crossed, amidFlush, ""} {
 			if n := outcomes[kind]; n > 0 {
 				kinds = append(kinds, fmt.Sprintf("%d %s", n, cmp.Or(kind, "failed")))
 			}

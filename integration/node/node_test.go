@@ -2,9 +2,11 @@ package node_test
 
 import (
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/containernetworking/plugins/integration/node"
 )
@@ -63,6 +65,25 @@ func TestEnter(t *testing.T) {
 	}()
 	if err := <-done; err != nil {
 		t.Error(err)
+	}
+}
+
+// A plugin that takes longer than its caller has patience is killed.
+func TestPatience(t *testing.T) {
+	t.Parallel()
+	bin, err := node.Bin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	sleep, err := filepath.Rel(bin, "/bin/sleep")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, patience := range []time.Duration{1, 50 * time.Millisecond} {
+		out := node.New(t).Run(t, "ADD", node.Call{Plugin: sleep, Command: "60", Patience: patience})
+		if out.Status.Signal() != syscall.SIGKILL {
+			t.Errorf("after %v: status %v, %v", patience, out.Status, out.Err())
+		}
 	}
 }
 
