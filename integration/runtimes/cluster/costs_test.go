@@ -37,11 +37,11 @@ func testCosts(s site) {
 
 // Operations of containerd's histogram of its network plugins.
 const (
-	setUp    = "setup_pod"
-	tearDown = "teardown_pod"
+	setUp    = "set_up_pod"
+	tearDown = "tear_down_pod"
 )
 
-// waits are sums by operation, as of "setup_pod sum", in seconds, and "setup_pod count".
+// waits are sums by operation, as of "set_up_pod sum", in seconds, and "set_up_pod count".
 type waits map[string]float64
 
 func (w waits) plus(other waits, sign float64) waits {
