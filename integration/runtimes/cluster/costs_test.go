@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // testCosts has 60 pods come and go with our plugins and with others, in turns, and reports how
@@ -22,10 +23,10 @@ func testCosts(s site) {
 			install()
 			s.scale("counted", 2)
 			s.scale("counted", 0)
-			before := s.waits()
+			before := s.settled()
 			s.scale("counted", 60)
 			s.scale("counted", 0)
-			spent[i] = spent[i].plus(s.waits(), 1).plus(before, -1)
+			spent[i] = spent[i].plus(s.settled(), 1).plus(before, -1)
 		}
 	}
 	for _, operation := range []string{setUp, tearDown} {
@@ -53,6 +54,19 @@ func (w waits) plus(other waits, sign float64) waits {
 }
 
 func (w waits) mean(operation string) float64 { return w[operation+" sum"] / w[operation+" count"] }
+
+// settled is waits, once all pods that were set up have been torn down, which is after they are
+// gone for the API server.
+func (s site) settled() (now waits) {
+	s.Helper()
+	s.await(3*time.Minute, func() error {
+		if now = s.waits(); now[tearDown+" count"] < now[setUp+" count"] {
+			return fmt.Errorf("not all pods are torn down: %v", now)
+		}
+		return nil
+	})
+	return now
+}
 
 // waits returns what containerd has waited on all nodes.
 func (s site) waits() waits {
