@@ -415,7 +415,7 @@ func TestFirewallGC(t *testing.T) {
 		n.Must(t, "CHECK", stale)
 		for range 2 {
 			n.Must(t, "GC", keep.With("cni.dev/valid-attachments", []byte(`[{"containerID": "keep", "ifname": "eth0"}]`)))
-			if diff := hoststate.Diff(before, n.State(t)); diff != "" {
+			if diff := hoststate.Diff(before, n.State(t), node.Lasting()); diff != "" {
 				t.Errorf("after GC:\n%s", diff)
 			}
 		}
