@@ -92,6 +92,8 @@ func scenarios() []scenario {
 		{name: "loopback", member: member{plugin: "loopback"}},
 		{name: "100 parallel ptp, host-local IPv4", member: member{"ptp", v4}, parallel: 100},
 		{name: "100 parallel bridge, host-local IPv4", member: member{"bridge", gateway}, parallel: 100},
+		{name: "100 parallel bridge, iptables masquerade", member: member{"bridge", iptables}, parallel: 100},
+		{name: "100 parallel bridge, nftables masquerade", member: member{"bridge", nftables}, own: true, parallel: 100},
 	}
 }
 
