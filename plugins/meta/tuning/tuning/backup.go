@@ -23,7 +23,7 @@ type backup struct {
 	Path string `json:"path,omitempty"`
 	// Shared means that the file in upstream's form is this attachment's.
 	Shared bool `json:"shared,omitempty"`
-	// Busy means that a DEL has failed, as something was busy.
+	// Busy means that a DEL has failed, as something was busy, or could not be written to.
 	Busy bool `json:"busy,omitempty"`
 
 	// unrecorded means that there is no record, as upstream makes none.

@@ -89,11 +89,11 @@ func (d *device) apply(want settings) error {
 
 // restore puts back what was, the other way round, and goes on after an error.
 // What the kernel refuses stays: a runtime could repeat its DEL forever. So does what
-// is busy, if it is the last attempt.
+// might pass, if it is the last attempt.
 func (d *device) restore(was settings, last bool) error {
 	var errs []error
 	try := func(err error) {
-		if isRefusal(err) || last && isBusy(err) {
+		if isRefusal(err) || last && isPassing(err) {
 			fmt.Fprintf(os.Stderr, "cannot be put back: %v\n", err)
 			return
 		}
@@ -125,11 +125,15 @@ func (d *device) compare(want settings) error {
 // rather than about the state of the host.
 func isRefusal(err error) bool {
 	return slices.ContainsFunc([]error{
-		unix.EACCES, unix.EADDRNOTAVAIL, unix.EINVAL, unix.ENODEV, unix.ENOENT,
-		unix.EOPNOTSUPP, unix.EPERM, unix.ERANGE, unix.EROFS,
+		unix.EADDRNOTAVAIL, unix.EINVAL, unix.ENODEV, unix.ENOENT,
+		unix.EOPNOTSUPP, unix.EPERM, unix.ERANGE,
 	}, func(refusal error) bool { return errors.Is(err, refusal) })
 }
 
-// isBusy reports whether err may be none a moment later: an address, for one, that
-// another macvlan has.
-func isBusy(err error) bool { return errors.Is(err, unix.EBUSY) || errors.Is(err, unix.EADDRINUSE) }
+// isPassing reports whether err may be none later: an address, for one, that another macvlan
+// has, or a file that may not be written to, as in another sandbox than that of ADD.
+func isPassing(err error) bool {
+	return slices.ContainsFunc([]error{unix.EBUSY, unix.EADDRINUSE, unix.EACCES, unix.EROFS}, func(passing error) bool {
+		return errors.Is(err, passing)
+	})
+}

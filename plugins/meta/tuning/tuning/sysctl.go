@@ -144,8 +144,20 @@ func dotted(path string) string {
 // key tells package sysctl that no dot of the name separates.
 func (s sysctl) key() string { return "/" + s.Name }
 
+// errWriteOnly says that a sysctl has no value to read, as net/ipv4/route/flush.
+var errWriteOnly = errors.New("can only be written")
+
 // read returns the value, without its final newline.
-func (s sysctl) read() (string, error) { return kernel.Sysctl(s.key()) }
+func (s sysctl) read() (string, error) {
+	value, err := kernel.Sysctl(s.key())
+	if errors.Is(err, fs.ErrPermission) {
+		info, statErr := os.Stat(filepath.Join(root, s.Name))
+		if statErr == nil && info.Mode()&0o444 == 0 {
+			return "", errWriteOnly
+		}
+	}
+	return value, err
+}
 
 // write writes the value.
 func (s sysctl) write() error { return kernel.Set(s.key(), s.Value) }
@@ -159,11 +171,10 @@ func (s sysctl) restore() error {
 	return nil
 }
 
-// compare returns an error if the kernel has another value. Some have none to
-// read.
+// compare returns an error if the kernel has another value.
 func (s sysctl) compare() error {
 	have, err := s.read()
-	if errors.Is(err, fs.ErrPermission) {
+	if errors.Is(err, errWriteOnly) {
 		return nil
 	}
 	if err == nil && !sameValue(have, s.Value) {
@@ -194,7 +205,7 @@ func readSysctls(list []sysctl) ([]sysctl, error) {
 		for _, name := range append(names, s.Name) {
 			s := sysctl{Name: name}
 			s.Value, err = s.read()
-			if errors.Is(err, fs.ErrPermission) {
+			if errors.Is(err, errWriteOnly) {
 				continue
 			}
 			if err != nil {

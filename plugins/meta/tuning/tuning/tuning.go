@@ -171,11 +171,11 @@ func (c *Conf) release(a owner.Attachment, path string, isIt func(*device) bool)
 	return c.directory().forget(a)
 }
 
-// restore puts back what is in the backup. What is busy may not be so a moment later:
+// restore puts back what is in the backup. What is busy may not be so a moment later (isPassing):
 // the first DEL that meets it fails, for the runtime to come again.
 func (c *Conf) restore(d *device, b *backup) error {
 	err := d.restore(b.settings, b.Busy)
-	if isBusy(err) {
+	if isPassing(err) {
 		b.Busy = true
 		err = plugin.Join(err, c.directory().save(b))
 	}
