@@ -38,9 +38,11 @@ const (
 )
 
 // isRefusal reports whether somebody may not do something: by the word of the kernel,
-// of the bus, of firewalld, which asks polkit, or of iptables.
+// of the bus, of firewalld, which asks polkit, or of iptables. A file that cannot be read is
+// no refusal: what would have to be removed is in there.
 func isRefusal(err error) bool {
-	if errors.Is(err, fs.ErrPermission) {
+	var file *fs.PathError
+	if errors.Is(err, fs.ErrPermission) && !errors.As(err, &file) {
 		return true
 	}
 	var reply dbus.Error

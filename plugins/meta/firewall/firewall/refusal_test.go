@@ -3,6 +3,7 @@ package firewall
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"testing"
 
 	"github.com/godbus/dbus/v5"
@@ -20,7 +21,7 @@ func TestTellRefusals(t *testing.T) {
 		exception("org.fedoraproject.slip.dbus.service.PolKit.NotAuthorizedException.org.fedoraproject.FirewallD1.config"),
 		errors.New("exit status 4: iptables-restore v1.8.9 (nf_tables): Could not fetch rule set generation id: Permission denied (you must be root)"),
 	}
-	failures := []error{unix.EIO, exception("org.fedoraproject.FirewallD1.Exception"), errors.New("exit status 4")}
+	failures := []error{unix.EIO, &fs.PathError{Op: "open", Path: "record", Err: unix.EACCES}, exception("org.fedoraproject.FirewallD1.Exception"), errors.New("exit status 4")}
 	for _, refusal := range refusals {
 		if err := tellRefusals(refusal); err != nil {
 			t.Errorf("got %v", err)
