@@ -5,7 +5,10 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/containernetworking/plugins/integration/faults"
 	"github.com/containernetworking/plugins/integration/hoststate"
@@ -79,10 +82,12 @@ func (s subject) faults() []faults.Fault {
 		return all
 	}
 	all = append(all, faults.Fault{Kind: faults.Terminate}, faults.Fault{Kind: faults.KillChild})
+	errnos := []syscall.Errno{unix.EACCES} // of a security module
 	if faults.All() {
-		for _, errno := range faults.Errnos {
-			all = append(all, faults.Fault{Errno: errno})
-		}
+		errnos = faults.Errnos
+	}
+	for _, errno := range errnos {
+		all = append(all, faults.Fault{Errno: errno})
 	}
 	return all
 }

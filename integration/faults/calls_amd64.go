@@ -30,10 +30,10 @@ type callKind struct {
 
 // What calls fail with on a host in trouble.
 var (
-	changing   = []syscall.Errno{unix.EMFILE, unix.ENOSPC, unix.EROFS, unix.EIO, unix.ENOMEM, unix.EINTR}
-	opening    = []syscall.Errno{unix.EMFILE, unix.EIO, unix.ENOMEM, unix.EINTR}
-	creating   = []syscall.Errno{unix.ENOSPC, unix.EROFS, unix.EIO, unix.ENOMEM}
-	removing   = []syscall.Errno{unix.EIO, unix.EROFS, unix.EBUSY, unix.ENOMEM}
+	changing   = []syscall.Errno{unix.EMFILE, unix.ENOSPC, unix.EROFS, unix.EIO, unix.ENOMEM, unix.EINTR, unix.EACCES}
+	opening    = []syscall.Errno{unix.EMFILE, unix.EIO, unix.ENOMEM, unix.EINTR, unix.EACCES}
+	creating   = []syscall.Errno{unix.ENOSPC, unix.EROFS, unix.EIO, unix.ENOMEM, unix.EACCES}
+	removing   = []syscall.Errno{unix.EIO, unix.EROFS, unix.EBUSY, unix.ENOMEM, unix.EACCES}
 	storing    = []syscall.Errno{unix.ENOSPC, unix.EIO, unix.EINTR}
 	dating     = []syscall.Errno{unix.EPERM, unix.EROFS, unix.EIO}
 	syncing    = []syscall.Errno{unix.EIO, unix.ENOSPC, unix.EINTR}

@@ -56,7 +56,7 @@ type Fault struct {
 }
 
 // Errnos are the values of Errno that some call fails with.
-var Errnos = []syscall.Errno{unix.ENOBUFS, unix.EINTR, unix.EBUSY, unix.ENOSPC, unix.EIO, unix.ENOMEM, unix.EAGAIN, unix.EROFS}
+var Errnos = []syscall.Errno{unix.ENOBUFS, unix.EINTR, unix.EBUSY, unix.ENOSPC, unix.EIO, unix.ENOMEM, unix.EAGAIN, unix.EROFS, unix.EACCES}
 
 // Variable names the environment variable that has Walk take every call, where it is "all".
 const Variable = "CNI_TEST_FAULTS"
