@@ -21,6 +21,11 @@ type Origin struct {
 	// in the container.
 	HostIndex int `json:"hostIndex"`
 	Index     int `json:"index"`
+	// Namespace is the cookie of the container's, in which Index is enough to find the device:
+	// alias and address are the container's to change. PermanentMAC, which hardware has, is
+	// not. Earlier releases noted neither.
+	Namespace    uint64 `json:"namespace,omitempty"`
+	PermanentMAC string `json:"permanentMAC,omitempty"`
 	// Kind, "veth", or "device" for what no rtnetlink message made; "" if upstream has
 	// moved it.
 	Kind string `json:"kind"`
@@ -51,12 +56,22 @@ func (o *Origin) Same(other *Origin) bool {
 	return o.Name == other.Name && o.MAC == other.MAC
 }
 
+// permanent returns the address that hardware was made with, which VLANs and the like have
+// of the device below them, too; "" for them, and where the kernel does not tell (before
+// Linux 5.6).
+func permanent(l netlink.Link) string {
+	if l.Type() != "device" {
+		return ""
+	}
+	return l.Attrs().PermHWAddr.String()
+}
+
 // Origin describes a device of n.
 func (n *Namespace) Origin(l netlink.Link) (*Origin, error) {
 	attrs := l.Attrs()
 	o := &Origin{
 		Name: attrs.Name, AltNames: attrs.AltNames, HostIndex: attrs.Index, Index: attrs.Index, Kind: l.Type(),
-		MAC: attrs.HardwareAddr.String(), MTU: attrs.MTU,
+		MAC: attrs.HardwareAddr.String(), PermanentMAC: permanent(l), MTU: attrs.MTU,
 		Alias: attrs.Alias, Up: attrs.Flags&net.FlagUp != 0,
 	}
 	if attrs.MasterIndex != 0 {
@@ -297,12 +312,21 @@ func (o *Origin) find(n *Namespace) (netlink.Link, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list links: %w", err)
 	}
+	isThere := false
+	if o.Namespace != 0 {
+		cookie, err := n.Cookie()
+		if err != nil {
+			return nil, err
+		}
+		isThere = cookie == o.Namespace
+	}
 	var found netlink.Link
 	for _, l := range links {
 		attrs := l.Attrs()
 		sameIndex, sameMAC := attrs.Index == o.Index, attrs.HardwareAddr.String() == o.MAC
 		switch {
-		case attrs.Alias == o.Name && sameIndex:
+		case sameIndex && (isThere || attrs.Alias == o.Name),
+			o.PermanentMAC != "" && attrs.PermHWAddr.String() == o.PermanentMAC:
 			return l, nil
 		case attrs.Alias == o.Name && sameMAC,
 			sameIndex && sameMAC && o.MAC != "":

@@ -122,8 +122,9 @@ func (l *Loan) isReturning() bool {
 }
 
 // EndUnrecorded brings a device back that upstream has moved: its name on the host
-// is its alias, and the rest is unknown.
-func EndUnrecorded(host, container *link.Namespace, a owner.Attachment) error {
+// is its alias, and the rest is unknown. Since containers may give any alias to links that
+// they make, it is one that is hardware, or that is meant by the name.
+func EndUnrecorded(host, container *link.Namespace, a owner.Attachment, isMeant func(*Loan) bool) error {
 	lent, err := container.LinkByName(a.IfName)
 	if link.IsNotFound(err) {
 		return nil
@@ -136,8 +137,11 @@ func EndUnrecorded(host, container *link.Namespace, a owner.Attachment) error {
 		return nil
 	}
 	l := &Loan{Attachment: a, Device: &link.Origin{
-		Name: attrs.Alias, HostIndex: attrs.Index, Index: attrs.Index, MAC: attrs.HardwareAddr.String(),
+		Name: attrs.Alias, HostIndex: attrs.Index, Index: attrs.Index, MAC: attrs.HardwareAddr.String(), Kind: lent.Type(),
 	}}
+	if !l.Device.IsHardware() && !isMeant(l) {
+		return nil
+	}
 	// The path of a dead container's namespace may be in use again.
 	if others, err := l.others(); len(others) > 0 || err != nil {
 		return err

@@ -45,10 +45,11 @@ func (l *Loan) Begin(host, container *link.Namespace) (netlink.Link, error) {
 	if err != nil {
 		return nil, err
 	}
-	if l.Device.Index != l.Device.HostIndex {
-		if err := l.save(); err != nil {
-			return nil, err
-		}
+	if l.Device.Namespace, err = container.Cookie(); err != nil {
+		return nil, err
+	}
+	if err := l.save(); err != nil {
+		return nil, err
 	}
 	return lent, l.supersede()
 }

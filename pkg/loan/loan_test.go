@@ -168,10 +168,12 @@ func TestEndUnrecorded(t *testing.T) {
 	for name, test := range map[string]struct {
 		alias string
 		have  func(s site, l *Loan) error
+		other bool // is meant
 		back  bool
 	}{
 		"upstream's": {alias: "nic", back: true},
 		"no alias":   {alias: ""},
+		"not meant":  {alias: "nic", other: true},
 		"no name":    {alias: "port 1"},
 		"another's":  {alias: "nic", have: func(_ site, l *Loan) error { l.Attachment = two; return l.save() }},
 	} {
@@ -195,10 +197,11 @@ func TestEndUnrecorded(t *testing.T) {
 				if err != nil {
 					return err
 				}
+				isMeant := func(*Loan) bool { return !test.other }
 				return errors.Join(
 					s.container.LinkSetAlias(lent, test.alias),
-					EndUnrecorded(s.host, s.container, one), s.expect(test.back, records),
-					EndUnrecorded(s.host, s.container, one),
+					EndUnrecorded(s.host, s.container, one, isMeant), s.expect(test.back, records),
+					EndUnrecorded(s.host, s.container, one, isMeant),
 				)
 			})
 		})

@@ -161,7 +161,7 @@ func (c *Conf) removeUnrecorded(a *iface.Attachment) error {
 	if _, err := c.resolve(); err == nil && c.DPDKMode || a.Container == nil {
 		return nil
 	}
-	return loan.EndUnrecorded(a.Host, a.Container, a.Attachment)
+	return loan.EndUnrecorded(a.Host, a.Container, a.Attachment, c.means)
 }
 
 // Collect does the same for the network's attachments that are not valid.
