@@ -21,11 +21,7 @@ func TestGC(t *testing.T) {
 		valid, other, stale := s.container(t, n, "valid"), s.container(t, n, "other"), s.container(t, n, "stale")
 		keep := s.call(latest, valid.Path)
 		foreign := s.ofNetwork(other, "other")
-		forgotten := s.call(latest, stale.Path)
-		// A VLAN of a master has one interface, and so has a port of the host, or an address.
-		forgotten.Config = strings.NewReplacer(`"vlanId":100`, `"vlanId":102`, `:8080`, `:8082`, `:8053`, `:8055`,
-			`"10.1.2.3/`, `"10.1.2.4/`, `"fd00:1:2::3/`, `"fd00:1:2::4/`).Replace(forgotten.Config)
-		forgotten.ContainerID = "forgotten"
+		forgotten := s.beside(stale)
 		result := n.Must(t, "ADD", keep)
 		n.Must(t, "ADD", foreign)
 		state := func() hoststate.State { return n.State(t) }

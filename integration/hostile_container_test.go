@@ -1,0 +1,94 @@
+package integration
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/containernetworking/plugins/integration/hoststate"
+	"github.com/containernetworking/plugins/integration/node"
+)
+
+// acts are what a container does to its own network, as shell commands that may fail in
+// part. $IF is its interface; $ALIAS, $MAC and $ADDRESS are those of another container.
+var acts = map[string]string{
+	"renames":            `ip link set $IF down; ip link set $IF name mine; ip link set mine up`,
+	"renames and plants": `ip link set $IF down; ip link set $IF name mine; ip link add $IF type veth peer name other; ip link set $IF alias "$ALIAS"; ip link set $IF up`,
+	"replaces":           `ip link del $IF; ip link add $IF type veth peer name other; ip addr add $ADDRESS dev $IF; ip link set $IF up`,
+	"removes":            `ip link del $IF`,
+	"disguises":          `ip link set $IF alias "$ALIAS"; ip link set $IF down; ip link set $IF address $MAC; ip link set $IF up; ip link set $IF group 77`,
+	"has other names":    `ip link property add dev $IF altname mine; ip link add name dev0 type veth peer name other; ip link property add dev dev0 altname br0; ip link property add dev lo altname nic-other`,
+	"has other addresses": `ip addr flush dev $IF; ip addr add $ADDRESS dev $IF; ip addr add 10.1.2.1/24 dev $IF
+		ip addr add 192.0.2.1/32 dev lo`,
+	"has other routes": `ip route flush table main; ip -6 route flush table main; ip route flush table 100; ip rule flush
+		ip rule add pref 10 lookup 200; ip route add default dev $IF table 200; ip route add 198.51.100.0/24 dev $IF`,
+	"has other qdiscs": `tc qdisc replace dev $IF root prio; tc qdisc del dev $IF ingress; tc qdisc add dev $IF ingress
+		tc filter add dev $IF parent ffff: protocol all matchall action drop`,
+	"has a bridge": `ip link add br0 type bridge; ip link set $IF master br0; ip link set br0 up`,
+	"filters": `nft add table inet cni_plugins_masquerade; nft add table ip nat; nft add chain ip nat CNI-HOSTPORT-DNAT
+		nft add table inet all '{ chain all { type filter hook output priority 0; policy drop; }; }'`,
+}
+
+// Whatever a container does to its own network, CHECK ends with a result or one error, and
+// after DEL host and other containers are as they were before the container came.
+func TestHostileContainer(t *testing.T) {
+	each(t, func(t *testing.T, s subject) {
+		for name, act := range acts {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				n := node.New(t)
+				s.prepare(t, n)
+				other, c := s.container(t, n, "other"), s.container(t, n, "c")
+				theirs, ours := s.call(latest, other.Path), s.beside(c)
+				n.Must(t, "DEL", theirs.With("prevResult", n.Must(t, "ADD", theirs))) // makes what lasts
+				theirs = theirs.With("prevResult", n.Must(t, "ADD", theirs))
+				before := n.State(t, other)
+				ours = ours.With("prevResult", n.Must(t, "ADD", ours))
+				commit(t, act, s.ifName, c, other)
+				if err := n.Run(t, "CHECK", ours).Err(); err != nil && !node.IsError(err) {
+					t.Errorf("CHECK: %v", err)
+				}
+				for range 2 {
+					n.Must(t, "DEL", ours)
+				}
+				ignore := []*regexp.Regexp{node.Lasting(), late()}
+				if s.wire != "" {
+					s.doomed = "hc" // the host's end
+				}
+				if s.held != "" {
+					ignore = append(ignore, regexp.MustCompile(s.held))
+				}
+				if s.doomed != "" && strings.Contains(act, "ip link del") { // which is the container's to do
+					ignore = append(ignore, regexp.MustCompile(s.doomed))
+				}
+				if diff := hoststate.Diff(before, n.State(t, other), ignore...); diff != "" {
+					t.Errorf("after DEL:\n%s", diff)
+				}
+				check(t, n, other, latest, theirs)
+				n.Must(t, "DEL", theirs)
+			})
+		}
+	})
+}
+
+// commit does an act in a container, as far as that is possible.
+func commit(t *testing.T, act, ifName string, c, other *node.Container) {
+	t.Helper()
+	of := func(command string) string {
+		return strings.TrimSpace(other.Exec(t, "sh", "-c", strings.ReplaceAll(command, "IF", ifName)))
+	}
+	alias, mac, address := of(`ip link show dev IF | sed -n 's/^ *alias //p'`),
+		of(`ip link show dev IF | sed -n 's/^ *link.ether \([^ ]*\).*/\1/p'`), of(`ip -o -4 addr show dev IF | sed -n 's/.*inet \([^ ]*\).*/\1/p;q'`)
+	c.Exec(t, "sh", "-c", fmt.Sprintf("IF=%s ALIAS=%q MAC=%s ADDRESS=%s; { %s; } 2>/dev/null; true", ifName, alias, mac, address, act))
+}
+
+// beside is a call for a container that can be there together with one of the subject's own.
+func (s subject) beside(c *node.Container) node.Call {
+	call := s.call(latest, c.Path)
+	call.ContainerID = "forgotten"
+	// A VLAN of a master has one interface, and so has a port of the host, or an address.
+	call.Config = strings.NewReplacer(`"vlanId":100`, `"vlanId":102`, `:8080`, `:8082`, `:8053`, `:8055`,
+		`"10.1.2.3/`, `"10.1.2.4/`, `"fd00:1:2::3/`, `"fd00:1:2::4/`).Replace(call.Config)
+	return call
+}
