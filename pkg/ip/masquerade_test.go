@@ -12,8 +12,8 @@ import (
 
 	"github.com/containernetworking/cni/pkg/types"
 
+	"github.com/containernetworking/plugins/integration/node"
 	"github.com/containernetworking/plugins/pkg/ip"
-	"github.com/containernetworking/plugins/pkg/ns"
 )
 
 // natRules returns what iptables-save and nft list of masquerading, without what
@@ -37,12 +37,7 @@ func withinNAT(t *testing.T, f func() error) {
 	if _, err := exec.LookPath("iptables-save"); err != nil {
 		t.Skipf("iptables is not installed: %v", err)
 	}
-	netNS, err := ns.TempNetNS()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer netNS.Close()
-	if err := netNS.Do(func(ns.NetNS) error { return f() }); err != nil {
+	if err := node.New(t).Do(f); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -11,8 +11,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/containernetworking/plugins/integration/node"
 	"github.com/containernetworking/plugins/pkg/iptables"
-	"github.com/containernetworking/plugins/pkg/ns"
 )
 
 // within runs f in a new network namespace, once for each variant of iptables,
@@ -37,12 +37,7 @@ func withVariant(t *testing.T, variant string, f func() error) {
 		}
 	}
 	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
-	netNS, err := ns.TempNetNS()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer netNS.Close()
-	if err := netNS.Do(func(ns.NetNS) error { return f() }); err != nil {
+	if err := node.New(t).Do(f); err != nil {
 		t.Fatal(err)
 	}
 }

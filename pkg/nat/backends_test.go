@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/containernetworking/plugins/integration/node"
 	"github.com/containernetworking/plugins/pkg/nat"
 	"github.com/containernetworking/plugins/pkg/ns"
 	"github.com/containernetworking/plugins/pkg/owner"
@@ -112,13 +113,9 @@ func TestParallel(t *testing.T) {
 	for _, backend := range backends {
 		t.Run(backend, func(t *testing.T) {
 			t.Parallel()
-			within(t, func() error {
+			n := node.New(t)
+			err := n.Do(func() error {
 				m := mustOpen(backend)
-				here, err := ns.GetCurrentNS()
-				if err != nil {
-					return err
-				}
-				defer here.Close()
 				all := func(f func(owner.Attachment, []*net.IPNet) error) error {
 					errs := make([]error, 100)
 					var running sync.WaitGroup
@@ -126,13 +123,13 @@ func TestParallel(t *testing.T) {
 						running.Go(func() {
 							a := owner.Attachment{Network: "unit-test", ContainerID: fmt.Sprint(i), IfName: "eth0"}
 							address := cidrs(fmt.Sprintf("10.%d.0.%d/24", i%7, i+2))
-							errs[i] = here.Do(func(ns.NetNS) error { return f(a, address) })
+							errs[i] = n.Do(func() error { return f(a, address) })
 						})
 					}
 					running.Wait()
 					return errors.Join(errs...)
 				}
-				err = errors.Join(
+				err := errors.Join(
 					all(func(a owner.Attachment, n []*net.IPNet) error { return m.Add(a, n, nat.Options{}) }),
 					all(func(a owner.Attachment, n []*net.IPNet) error { return m.Check(a, n, nat.Options{}) }),
 					all(func(a owner.Attachment, _ []*net.IPNet) error { return m.Del(a) }),
@@ -150,6 +147,9 @@ func TestParallel(t *testing.T) {
 				have, err := ruleset()
 				return expect("after DEL", skeleton, have, err)
 			})
+			if err != nil {
+				t.Error(err)
+			}
 		})
 	}
 }

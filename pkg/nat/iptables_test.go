@@ -11,8 +11,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/containernetworking/plugins/integration/node"
 	"github.com/containernetworking/plugins/pkg/nat"
-	"github.com/containernetworking/plugins/pkg/ns"
 	"github.com/containernetworking/plugins/pkg/owner"
 )
 
@@ -164,20 +164,16 @@ func TestIPTablesSharedRestored(t *testing.T) {
 func TestIPTablesSharedParallel(t *testing.T) {
 	for _, variant := range []string{"nft", "legacy"} {
 		withVariant(t, variant, func(t *testing.T) {
-			within(t, func() error {
+			n := node.New(t)
+			err := n.Do(func() error {
 				m := mustOpen("iptables")
-				here, err := ns.GetCurrentNS()
-				if err != nil {
-					return err
-				}
-				defer here.Close()
 				all := func(f func(a owner.Attachment, i int) error) error {
 					errs := make([]error, 8)
 					var running sync.WaitGroup
 					for i := range errs {
 						a := one
 						a.IfName = fmt.Sprint("net", i)
-						running.Go(func() { errs[i] = here.Do(func(ns.NetNS) error { return f(a, i) }) })
+						running.Go(func() { errs[i] = n.Do(func() error { return f(a, i) }) })
 					}
 					running.Wait()
 					return errors.Join(errs...)
@@ -202,6 +198,9 @@ func TestIPTablesSharedParallel(t *testing.T) {
 				}
 				return nil
 			})
+			if err != nil {
+				t.Error(err)
+			}
 		})
 	}
 }

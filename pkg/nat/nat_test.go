@@ -10,21 +10,16 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/containernetworking/plugins/integration/node"
 	"github.com/containernetworking/plugins/pkg/nat"
-	"github.com/containernetworking/plugins/pkg/ns"
 	"github.com/containernetworking/plugins/pkg/owner"
 )
 
-// within runs f in a new network namespace. As it runs on a goroutine of its
+// within runs f on a node of its own. As it runs on a goroutine of its
 // own, f returns errors rather than to call t.Fatal.
 func within(t testing.TB, f func() error) {
 	t.Helper()
-	netNS, err := ns.TempNetNS()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer netNS.Close()
-	if err := netNS.Do(func(ns.NetNS) error { return f() }); err != nil {
+	if err := node.New(t).Do(f); err != nil {
 		t.Fatal(err)
 	}
 }

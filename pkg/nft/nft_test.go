@@ -12,20 +12,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
+	"github.com/containernetworking/plugins/integration/node"
 	"github.com/containernetworking/plugins/pkg/nft"
-	"github.com/containernetworking/plugins/pkg/ns"
 )
 
-// within runs f with a connection to a new network namespace, which the thread
-// is in.
+// within runs f with a connection to a node of its own, which the thread is in.
 func within(t testing.TB, f func(*nft.Conn) error) {
 	t.Helper()
-	netNS, err := ns.TempNetNS()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer netNS.Close()
-	err = netNS.Do(func(ns.NetNS) error {
+	err := node.New(t).Do(func() error {
 		c, err := nft.Dial()
 		if err != nil {
 			return err

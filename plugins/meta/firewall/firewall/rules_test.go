@@ -11,8 +11,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/containernetworking/plugins/integration/node"
 	"github.com/containernetworking/plugins/pkg/iptables"
-	"github.com/containernetworking/plugins/pkg/ns"
 )
 
 // within runs f in a network namespace of its own.
@@ -21,12 +21,7 @@ func within(t *testing.T, f func() error) {
 	if _, err := exec.LookPath("iptables-nft-restore"); err != nil {
 		t.Skipf("iptables is not installed: %v", err)
 	}
-	netNS, err := ns.TempNetNS()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer netNS.Close()
-	if err := netNS.Do(func(ns.NetNS) error { return f() }); err != nil {
+	if err := node.New(t).Do(f); err != nil {
 		t.Fatal(err)
 	}
 }
