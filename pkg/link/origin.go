@@ -322,11 +322,14 @@ func (o *Origin) find(n *Namespace) (netlink.Link, error) {
 	}
 	var found netlink.Link
 	for _, l := range links {
+		if o.Kind != "" && l.Type() != o.Kind {
+			continue // the container's own, which may have any index and address
+		}
 		attrs := l.Attrs()
 		sameIndex, sameMAC := attrs.Index == o.Index, attrs.HardwareAddr.String() == o.MAC
 		switch {
 		case sameIndex && (isThere || attrs.Alias == o.Name),
-			o.PermanentMAC != "" && attrs.PermHWAddr.String() == o.PermanentMAC:
+			o.PermanentMAC != "" && permanent(l) == o.PermanentMAC:
 			return l, nil
 		case attrs.Alias == o.Name && sameMAC,
 			sameIndex && sameMAC && o.MAC != "":
