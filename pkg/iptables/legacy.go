@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"unsafe"
 
+	"github.com/containernetworking/plugins/pkg/unpolled"
 	"golang.org/x/sys/unix"
 )
 
@@ -152,7 +152,7 @@ func (f Family) legacyNames() string {
 // by asking. In a user namespace that was made together with that of the network the
 // list may not be read; neither may the tools use the variant there.
 func (f Family) isLegacy(table string) (bool, error) {
-	names, err := os.ReadFile(f.legacyNames())
+	names, err := unpolled.ReadFile(f.legacyNames())
 	if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) {
 		return false, fmt.Errorf("list iptables tables: %w", err)
 	}

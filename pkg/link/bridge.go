@@ -3,10 +3,10 @@ package link
 import (
 	"errors"
 	"fmt"
-	"os"
 	"strconv"
 	"strings"
 
+	"github.com/containernetworking/plugins/pkg/unpolled"
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
@@ -144,7 +144,7 @@ func (n *Namespace) PinMAC(bridge *netlink.Bridge) error {
 // namespace.
 func isChosen(bridge *netlink.Bridge) bool {
 	read := func(file string) string {
-		content, _ := os.ReadFile("/sys/class/net/" + bridge.Name + "/" + file)
+		content, _ := unpolled.ReadFile("/sys/class/net/" + bridge.Name + "/" + file)
 		return strings.TrimSpace(string(content))
 	}
 	return read("addr_assign_type") == "3" && read("ifindex") == strconv.Itoa(bridge.Index)

@@ -10,6 +10,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/containernetworking/plugins/pkg/unpolled"
 	"golang.org/x/sys/unix"
 )
 
@@ -68,7 +69,7 @@ func Exists(name string) (bool, error) {
 	if _, err := os.Lstat("/proc/sys/net/ipv4/conf/" + name); err == nil {
 		return true, nil
 	}
-	list, err := os.ReadFile("/proc/thread-self/net/dev")
+	list, err := unpolled.ReadFile("/proc/thread-self/net/dev")
 	for line := range strings.Lines(string(list)) {
 		if listed, _, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(listed) == name {
 			return true, nil

@@ -5,6 +5,7 @@ package sysfs
 import (
 	"errors"
 	"fmt"
+	"github.com/containernetworking/plugins/pkg/unpolled"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -129,6 +130,6 @@ func firstPort(dir string) (string, error) {
 
 // attribute returns "" for one that the driver does not have.
 func attribute(dir, device, name string) string {
-	text, _ := os.ReadFile(filepath.Join(dir, device, name))
+	text, _ := unpolled.ReadFile(filepath.Join(dir, device, name))
 	return strings.TrimSpace(string(text))
 }
