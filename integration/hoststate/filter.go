@@ -23,7 +23,11 @@ func (s *State) packetFilter(netns string) error {
 	}
 	var tools []tool
 	if len(families) > 0 {
-		tools = append(tools, tool{"nft", []string{"list", "ruleset"}})
+		// One process would list what iptables has made in full for one family only, that of
+		// the first table.
+		tools = append(tools, tool{"nft", []string{"list ruleset ip6"}}, tool{"nft", []string{
+			"list ruleset ip; list ruleset inet; list ruleset arp; list ruleset bridge; list ruleset netdev",
+		}})
 	}
 	for _, t := range []struct {
 		family      nftables.TableFamily
@@ -52,7 +56,12 @@ func (s *State) packetFilter(netns string) error {
 		if err != nil {
 			return err
 		}
-		s.sections = append(s.sections, section{netns + " " + t.name, true, withoutCounters(lines)})
+		name, lines := netns+" "+t.name, withoutCounters(lines)
+		if last := len(s.sections) - 1; last >= 0 && s.sections[last].name == name {
+			s.sections[last].entries = append(s.sections[last].entries, lines...)
+		} else {
+			s.sections = append(s.sections, section{name, true, lines})
+		}
 	}
 	return nil
 }
