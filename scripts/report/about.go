@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strconv"
 	"strings"
@@ -78,7 +79,7 @@ func origin(folder string) string {
 	owner, _ := exec.Command("dpkg-query", "--search", plugin).Output()
 	if name, _, ok := strings.Cut(string(owner), ":"); ok {
 		if out, err := exec.Command("dpkg-query", "--show", "--showformat=${Package} ${Version}", name).Output(); err == nil {
-			return string(out)
+			return regexp.MustCompile(`[+-]\S*$`).ReplaceAllString(string(out), "") // without Debian's part
 		}
 	}
 	return folder

@@ -60,7 +60,7 @@ func (r report) charts() []chart {
 		}), r.sides())
 	}
 	add("bursts", "Many at once: until the last one is done", r.of(figures.Calls, func(f figures.Figure) bool {
-		return f.Unit == "ms" && burst.MatchString(f.Case)
+		return f.Unit == "ms" && f.Side != figures.Floor && burst.MatchString(f.Case)
 	}), r.sides())
 	for _, backend := range r.of(figures.FullNode, all).groups() {
 		add("node-"+slug(backend), "What a full node costs: "+backend, r.of(figures.FullNode, func(f figures.Figure) bool {
