@@ -144,7 +144,7 @@ func TestHostDeviceHardware(t *testing.T) {
 		g.exec("ip", "netns", "add", "next")
 		g.must("ADD", "c", config)
 		g.exec("ip", "netns", "del", "c")
-		g.exec("sh", "-ec", `timeout 60 sh -c "until ip link show eth0; do sleep 0.1; done"`)
+		g.exec("timeout", "60", "sh", "-c", "until ip link show eth0; do sleep 0.1; done")
 		g.must("ADD", "next", config)
 		g.must("DEL", "c", config)
 		g.exec("ip", "-n", "next", "link", "show", "eth0")
@@ -181,7 +181,7 @@ func TestHostDeviceHardware(t *testing.T) {
 		if err := inside.Start(); err != nil {
 			t.Fatal(err)
 		}
-		g.exec("sh", "-ec", `timeout 60 sh -c "until [ \"$(ip netns identify $0)\" = c ]; do sleep 0.1; done"`, strconv.Itoa(inside.Process.Pid))
+		g.exec("timeout", "60", "sh", "-c", `until [ "$(ip netns identify "$0")" = c ]; do sleep 0.1; done`, strconv.Itoa(inside.Process.Pid))
 		g.exec("ip", "netns", "del", "c")
 		g.must("DEL", "c", config)
 		stdin.Close()
