@@ -2,6 +2,7 @@ package integration
 
 import (
 	"bytes"
+	"debug/buildinfo"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -115,8 +116,59 @@ func TestReleaseTwice(t *testing.T) {
 	if got, want := introduction(t, filepath.Join(dists[1], "static")), "CNI static plugin "+version; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
+	checkLicences(t, dists[1])
 	output(t, "sh", "-ec", `cd "$0"; sha256sum --check --strict --quiet SHA256SUMS *.sha256`, dists[0])
 	if out, err := exec.Command(filepath.Join(dists[0], "../scripts/release.sh"), "1.2").CombinedOutput(); err == nil || !strings.Contains(string(out), "1.2 is not a version as v1.2.3") {
 		t.Errorf("a release called 1.2: %v\n%s", err, out)
 	}
+}
+
+// checkLicences expects those of the modules in an unpacked executable beside it.
+func checkLicences(t *testing.T, dir string) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(dir, "LICENSE"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := buildinfo.ReadFile(filepath.Join(dir, "static"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(info.Deps) == 0 {
+		t.Error("an executable without modules")
+	}
+	titles := []string{strings.Replace(info.GoVersion, "go", "Go ", 1)}
+	for _, m := range info.Deps {
+		titles = append(titles, m.Path+" "+m.Version)
+	}
+	for _, title := range titles {
+		if !bytes.Contains(text, []byte("\n"+title+"\n")) {
+			t.Errorf("LICENSE has nothing of %s", title)
+		}
+	}
+}
+
+// Whatever the plugins are built of may be handed on in executables.
+func TestLicences(t *testing.T) {
+	t.Parallel()
+	dir := sources(t)
+	script := filepath.Join(dir, "scripts/licenses.sh")
+	if list := output(t, script, "-l"); !strings.Contains(list, "github.com/vishvananda/netlink v1.") || !strings.Contains(list, " Apache-2.0\n") {
+		t.Errorf("licences:\n%s", list)
+	}
+	licence := filepath.Join(dir, "vendor/github.com/vishvananda/netns/LICENSE")
+	refuses := func(says string) {
+		t.Helper()
+		if out, err := exec.Command(script, "-l").CombinedOutput(); err == nil || !strings.Contains(string(out), says) {
+			t.Errorf("%v, want %q\n%s", err, says, out)
+		}
+	}
+	if err := os.WriteFile(licence, []byte("All rights reserved.\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	refuses(licence + " is a licence that this script does not know")
+	if err := os.Remove(licence); err != nil {
+		t.Fatal(err)
+	}
+	refuses("github.com/vishvananda/netns has no licence")
 }

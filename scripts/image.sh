@@ -20,11 +20,14 @@ agent() {
 [[ ${1-} != -h && ${1-} != --help ]] || usage 0
 (($# <= 1)) || usage 2
 prepare "$@"
+"$checkout/scripts/licenses.sh" >"$work/LICENSE"
+"$checkout/scripts/licenses.sh" "$checkout/agent" . >"$work/LICENSE-agent"
 for architecture in "${targets[@]}"; do
 	bundle=$(build "$architecture" --bundle)
 	root=$work/roots/$architecture
 	install -D "$bundle/cni-plugins" "$root/cni-plugins"
 	agent "$architecture" "$root"
+	cp "$work/LICENSE" "$work/LICENSE-agent" "$root"
 done
 go -C "$tools" run ./image -name "${IMAGE:-docker.io/library/cni-plugins:$version}" -version "$version" \
 	-output "$work/layout" "$work/roots"

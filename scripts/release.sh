@@ -10,14 +10,15 @@
 #
 # For all together: the image (see image.sh), an SBOM (CycloneDX), release notes, which
 # are the commits since the last tag, and SHA256SUMS. With --tarballs it makes nothing but
-# the tarballs and their sums. Two builds of a commit with the same Go are the same bytes.
+# the tarballs and their sums. LICENSE in them has the licences of all that the executables
+# are built of. Two builds of a commit with the same Go are the same bytes.
 set -euo pipefail
 # shellcheck source=scripts/release/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/release/lib.sh"
 
 # tarball packs a folder with plugins, under a name, as containernetworking/plugins does.
 tarball() {
-	cp "$checkout/LICENSE" "$checkout/README.md" "$1"
+	cp "$work/LICENSE" "$checkout/README.md" "$1"
 	pack "$1" | gzip --no-name --best >"$dist/$2"
 	(cd "$dist" && sha256sum "$2" >"$2.sha256")
 	rm "$1/LICENSE" "$1/README.md"
@@ -55,7 +56,7 @@ lay_out() {
 	for unit in "$checkout"/scripts/systemd/* "$checkout"/plugins/ipam/dhcp/systemd/*; do
 		sed "s|/opt/cni/bin|$2|g" "$unit" >"$root/usr/lib/systemd/system/${unit##*/}"
 	done
-	install -D -m 644 "$checkout/LICENSE" "$root/usr/share/doc/cni-plugins/copyright"
+	install -D -m 644 "$work/LICENSE" "$root/usr/share/doc/cni-plugins/copyright"
 	install -m 644 "$checkout/README.md" "$root/usr/share/doc/cni-plugins"
 	document "$root/usr/share"
 }
@@ -110,6 +111,7 @@ done
 (($# <= 1)) || usage 2
 prepare "$@"
 rm -rf "${dist:?}"/*
+"$checkout/scripts/licenses.sh" >"$work/LICENSE"
 
 bundles=()
 for architecture in "${targets[@]}"; do

@@ -13,8 +13,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// layer returns one with the executables in root, in the order of their names, all of
-// which are root's.
+// layer returns one with the files in root, in the order of their names, all of which are
+// root's.
 func (r release) layer(root string) (v1.Layer, error) {
 	files, err := os.ReadDir(root)
 	if err != nil {
@@ -23,11 +23,15 @@ func (r release) layer(root string) (v1.Layer, error) {
 	var archive bytes.Buffer
 	w := tar.NewWriter(&archive)
 	for _, file := range files {
+		info, err := file.Info()
+		if err != nil {
+			return nil, err
+		}
 		text, err := os.ReadFile(filepath.Join(root, file.Name()))
 		if err != nil {
 			return nil, err
 		}
-		header := &tar.Header{Typeflag: tar.TypeReg, Name: file.Name(), Mode: 0o755, Size: int64(len(text)), ModTime: r.time}
+		header := &tar.Header{Typeflag: tar.TypeReg, Name: file.Name(), Mode: int64(info.Mode().Perm()), Size: int64(len(text)), ModTime: r.time}
 		if err := w.WriteHeader(header); err != nil {
 			return nil, err
 		}
