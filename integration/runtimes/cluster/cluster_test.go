@@ -63,8 +63,12 @@ func ways() []way {
 	return all
 }
 
-// wayVariable tells a test program beside a cluster how that is configured.
-const wayVariable = "CNI_TEST_WAY"
+// Variables that tell a test program beside a cluster how that is configured, and where a plugin is
+// that does nothing.
+const (
+	wayVariable  = "CNI_TEST_WAY"
+	idleVariable = "CNI_TEST_IDLE"
+)
 
 func TestMain(m *testing.M) {
 	if os.Getenv(wayVariable) != "" {
@@ -118,7 +122,7 @@ func beside(w way, images string) error {
 		args = append(args, "-i", filepath.Join(images, kind+".tar"))
 	}
 	cmd := exec.Command(script, append(append(args, self), os.Args[1:]...)...)
-	cmd.Env = append(os.Environ(), wayVariable+"="+w.String())
+	cmd.Env = append(os.Environ(), wayVariable+"="+w.String(), idleVariable+"="+filepath.Join(images, "idle"))
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("cluster with %v: %w", w, err)

@@ -2,14 +2,15 @@ package cluster
 
 import (
 	"fmt"
+	"os"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// testCosts has 60 pods come and go with our plugins and with others, in turns, and reports how
-// long containerd waits for plugins, by its own account. With ptp, portmap and bandwidth, and
-// without firewall, which others have no better backend for.
+// testCosts has 60 pods come and go with our plugins, with others, and with some that do nothing,
+// in turns, and reports how long containerd waits for plugins, by its own account. With ptp, portmap
+// and bandwidth, and without firewall, which others have no better backend for.
 func testCosts(s site) {
 	s.Cleanup(func() {
 		s.apply(s.manifest())
@@ -17,9 +18,9 @@ func testCosts(s site) {
 	})
 	s.apply(strings.Replace(s.manifestForBoth(), `{ "type": "firewall" },`, "", 1))
 	s.deploy("counted", 0, "")
-	var spent [2]waits
+	var spent [3]waits
 	for range 3 {
-		for i, install := range []func(){s.installOurs, s.installOthers} {
+		for i, install := range []func(){s.installOurs, s.installOthers, s.installIdle} {
 			install()
 			s.scale("counted", 2)
 			s.scale("counted", 0)
@@ -30,9 +31,17 @@ func testCosts(s site) {
 		}
 	}
 	for _, operation := range []string{setUp, tearDown} {
-		ours, others := spent[0].mean(operation), spent[1].mean(operation)
-		s.report(operation+" of a pod among 60, in s, and with 1.1.1 of containernetworking/plugins",
-			fmt.Sprintf("%.3f, %.3f, ratio %.2f", ours, others, ours/others))
+		ours, others, idle := spent[0].mean(operation), spent[1].mean(operation), spent[2].mean(operation)
+		s.report(operation+" of a pod among 60, in s, with 1.1.1 of containernetworking/plugins, and with plugins that do nothing",
+			fmt.Sprintf("%.3f, %.3f, %.3f, ratio %.2f", ours, others, idle, ours/others))
+	}
+}
+
+// installIdle puts a plugin that does nothing in the place of all.
+func (s site) installIdle() {
+	s.Helper()
+	for _, node := range s.nodes() {
+		s.on(node, "for plugin in ptp host-local portmap bandwidth loopback; do cp "+os.Getenv(idleVariable)+" /opt/cni/bin/new; mv /opt/cni/bin/new /opt/cni/bin/$plugin; done")
 	}
 }
 

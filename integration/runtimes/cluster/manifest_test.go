@@ -22,12 +22,14 @@ const (
 func kinds() []string { return []string{"bundle", "separate"} }
 
 // buildImages writes an image of each kind into a folder: the manifest's as a release has it, of
-// what is committed, and one that installs the plugins in CNI_TEST_BIN.
+// what is committed, and one that installs the plugins in CNI_TEST_BIN. The plugin that does nothing
+// is there, too.
 func buildImages(dir string) error {
 	bundle := filepath.Join(dir, "cni-plugins")
 	for _, build := range []*exec.Cmd{
 		exec.Command("../../../scripts/image.sh"),
 		exec.Command("go", "-C", "../../..", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", bundle, "./plugins/bundle"),
+		exec.Command("go", "build", "-ldflags", "-s -w", "-o", filepath.Join(dir, "idle"), "../idle"),
 	} {
 		build.Env = append(os.Environ(), "CGO_ENABLED=0", "ARCHITECTURES="+runtime.GOARCH, "ARCHIVE="+filepath.Join(dir, "bundle.tar"))
 		if out, err := build.CombinedOutput(); err != nil {
