@@ -96,8 +96,8 @@ func hostilities() []surroundings {
 		{name: "16 MiB of memory", memory: 16 << 20, works: true},
 		{name: "files without length", under: "prlimit --fsize=0"},
 		{name: "two capabilities", under: capable(",+net_admin,+sys_admin"), works: true},
-		{name: "one capability", under: capable(",+net_admin")},
-		{name: "no capability", under: capable("")},
+		{name: "one capability", told: true, under: capable(",+net_admin")},
+		{name: "no capability", told: true, under: capable("")},
 		{name: "clock set back", begin: "find /run/cni /var/lib/cni -exec touch -d 2040-01-01 {} + 2>/dev/null || true", end: "true", works: true},
 		{name: "clock set forward", begin: "find /run/cni /var/lib/cni -exec touch -d 1990-01-01 {} + 2>/dev/null || true", end: "true", works: true},
 	}
@@ -187,6 +187,9 @@ func (h surroundings) test(t *testing.T, s subject) {
 			t.Errorf("STATUS does not tell of: %v", err)
 		}
 	} else {
+		if status != nil {
+			t.Errorf("ADD succeeds, STATUS does not: %v", status)
+		}
 		if _, err := try("CHECK", "CHECK", call.With("prevResult", result)); err != nil {
 			t.Errorf("CHECK after an ADD that succeeded: %v", err)
 		}

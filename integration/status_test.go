@@ -58,7 +58,7 @@ func TestStatusRemembers(t *testing.T) {
 			if test.needs != nil {
 				test.needs(t, n)
 			}
-			powerless := wrapped(t, test.call, "setpriv --bounding-set -all --inh-caps -all")
+			powerless := wrapped(t, test.call, "setpriv --bounding-set -all,+sys_admin --inh-caps -all")
 			before := n.Run(t, "STATUS", powerless).Err()
 			if test.tries != (before != nil) {
 				t.Errorf("before it has been tried: %v", before)

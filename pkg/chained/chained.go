@@ -14,6 +14,7 @@ import (
 	"github.com/containernetworking/cni/pkg/version"
 
 	"github.com/containernetworking/plugins/pkg/check/verdict"
+	"github.com/containernetworking/plugins/pkg/ns"
 	"github.com/containernetworking/plugins/pkg/owner"
 	"github.com/containernetworking/plugins/pkg/plugin"
 )
@@ -158,7 +159,7 @@ func (k Kind) status(args *plugin.CmdArgs) error {
 		return err
 	}
 	plugin.Step("look")
-	if err := d.Available(); err != nil {
+	if err := plugin.Join(ns.MayEnter(), d.Available()); err != nil {
 		return plugin.Errorf(types.ErrPluginNotAvailable, "%w", err)
 	}
 	return nil

@@ -144,6 +144,9 @@ func (v verbs) status(args *plugin.CmdArgs) error {
 }
 
 func available(d Driver) error {
+	if err := ns.MayEnter(); err != nil {
+		return err
+	}
 	host, err := link.Host()
 	if err != nil {
 		return err

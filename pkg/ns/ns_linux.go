@@ -99,6 +99,19 @@ func WithNetNSPath(nspath string, toRun func(NetNS) error) error {
 	return h.Do(toRun)
 }
 
+// MayEnter returns why this process enters no network namespaces: setns(2) takes CAP_SYS_ADMIN.
+func MayEnter() error {
+	own, err := current()
+	if err != nil {
+		return err
+	}
+	defer own.Close()
+	if err := own.Set(); err != nil {
+		return fmt.Errorf("enter network namespaces, which takes CAP_SYS_ADMIN: %w", err)
+	}
+	return nil
+}
+
 // current opens the namespace of the calling thread. The thread is held
 // meanwhile, or the path could name another one by the time it is opened.
 func current() (*handle, error) {

@@ -4,21 +4,21 @@ package loopback
 import (
 	_ "embed" // for help and schema
 
+	"github.com/containernetworking/cni/pkg/types"
 	current "github.com/containernetworking/cni/pkg/types/100"
 
 	"github.com/containernetworking/plugins/pkg/ns"
 	"github.com/containernetworking/plugins/pkg/plugin"
 )
 
-// Plugin answers the verbs for loopback. It needs nothing that STATUS could
-// find missing, and leaves nothing that GC could collect.
+// Plugin answers the verbs for loopback. It leaves nothing that GC could collect.
 //
 //schema:conf
 var Plugin = plugin.Plugin{
 	Name:     "loopback",
 	Help:     &help,
 	Schema:   &schema,
-	CNIFuncs: plugin.CNIFuncs{Add: add, Check: check, Del: del},
+	CNIFuncs: plugin.CNIFuncs{Add: add, Check: check, Del: del, Status: status},
 }
 
 var (
@@ -103,4 +103,11 @@ func del(args *plugin.CmdArgs) error {
 	}
 	_, err = lo.set(false)
 	return err
+}
+
+func status(*plugin.CmdArgs) error {
+	if err := ns.MayEnter(); err != nil {
+		return plugin.Errorf(types.ErrPluginNotAvailable, "%w", err)
+	}
+	return nil
 }
