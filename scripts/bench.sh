@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# bench.sh [-n ITERATIONS] [-c CASES] [OTHER_BIN_DIR]
+# bench.sh [-b] [-n ITERATIONS] [-c CASES] [OTHER_BIN_DIR]
 # bench.sh --full-node [-n ITERATIONS] [-c BACKENDS] [-d DIVISOR] [OTHER_BIN_DIR]
 # bench.sh --runtime [-n PODS] [OTHER_BIN_DIR]
 # bench.sh --report DIR [-n ITERATIONS] [-c CASES] [-d DIVISOR] [OTHER_BIN_DIR]
@@ -26,6 +26,7 @@
 # Services, and writes to DIR what it found: report.json, report.md and charts. This takes about ten
 # minutes, on a machine that should do nothing else.
 #
+#   -b             OTHER_BIN_DIR has an earlier build of these plugins, which can do all that is measured
 #   -n ITERATIONS  calls of each verb (100; 24 for a report), or pods of each kind (30)
 #   -c CASES       only the cases, or backends, whose name matches the regular expression
 #   -d DIVISOR     a full node has so many times less, for a quick look (1)
@@ -122,8 +123,9 @@ case ${1-} in
 	;;
 --shaping) measure=measure_shaping && shift ;;
 esac
-while getopts :n:c:d:h option; do
+while getopts :bn:c:d:h option; do
 	case $option in
+	b) arguments+=(-b) ;;
 	n | c | d) arguments+=("-$option" "$OPTARG") ;;
 	h) usage 0 ;;
 	*) usage 2 ;;

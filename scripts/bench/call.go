@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -17,12 +18,18 @@ type attachment struct {
 	network string
 	chain   []member
 	id      string // of the container; also the name of its network namespace
+	port    string // on the host
 	result  json.RawMessage
 }
 
 func newAttachment(side, bin, id string, s scenario) *attachment {
-	return &attachment{side: side, bin: bin, network: networkName(side, s), chain: s.chain(), id: id}
+	var number int
+	_, _ = fmt.Sscanf(id, namespace, &number) // 0 for those that are called otherwise
+	return &attachment{side: side, bin: bin, network: networkName(side, s), chain: s.chain(), id: id, port: fmt.Sprint(8080 + number)}
 }
+
+// ownPort stands in a configuration for a port of the host that no other container has.
+const ownPort = "PORT"
 
 // networkName keeps the state of the sides apart, and that of the scenarios.
 func networkName(side string, s scenario) string {
@@ -89,7 +96,7 @@ func (a *attachment) config(verb string, m member) string {
 	}
 	conf := fmt.Sprintf(`{"cniVersion":%q,"name":%q,"type":%q`, version, network, m.plugin)
 	if m.conf != "" {
-		conf += "," + m.conf
+		conf += "," + strings.ReplaceAll(m.conf, ownPort, a.port)
 	}
 	switch {
 	case verb == "GC":

@@ -32,7 +32,20 @@ type scenario struct {
 // chain is all plugins, in the order of ADD.
 func (s scenario) chain() []member { return append([]member{s.member}, s.chained...) }
 
-// memberNames are those under which the plugins of a chain are measured each by itself.
+// names are those under which it is measured: as a whole, of many containers each by itself, and of
+// a chain each plugin.
+func (s scenario) names() []string {
+	names := []string{s.name}
+	if s.parallel > 0 {
+		names = append(names, oneOf(s.name))
+	}
+	return append(names, s.memberNames()...)
+}
+
+// oneOf is the name under which calls for one container are measured, beside those for others.
+func oneOf(scenario string) string { return scenario + ": one of them" }
+
+// memberNames are those of the plugins of a chain.
 func (s scenario) memberNames() []string {
 	if len(s.chained) == 0 {
 		return nil
@@ -61,7 +74,7 @@ func scenarios() []scenario {
 		tuned  = `"mtu":1454,"promisc":true,"allmulti":true,"sysctl":{"net.ipv4.conf.eth0.proxy_arp":"1"}`
 		limits = `"ingressRate":8000000,"ingressBurst":800000,"egressRate":8000000,"egressBurst":800000`
 
-		ports = `"runtimeConfig":{"portMappings":[{"hostPort":8080,"containerPort":80,"protocol":"tcp"}]}`
+		ports = `"runtimeConfig":{"portMappings":[{"hostPort":` + ownPort + `,"containerPort":80,"protocol":"tcp"}]}`
 	)
 	chained := func(backend string) []member {
 		return []member{{"portmap", `"backend":"` + backend + `",` + ports}, {"firewall", `"backend":"` + backend + `"`}}
@@ -92,8 +105,10 @@ func scenarios() []scenario {
 		{name: "loopback", member: member{plugin: "loopback"}},
 		{name: "100 parallel ptp, host-local IPv4", member: member{"ptp", v4}, parallel: 100},
 		{name: "100 parallel bridge, host-local IPv4", member: member{"bridge", gateway}, parallel: 100},
-		{name: "100 parallel bridge, iptables masquerade", member: member{"bridge", iptables}, parallel: 100},
-		{name: "100 parallel bridge, nftables masquerade", member: member{"bridge", nftables}, own: true, parallel: 100},
+		{name: burstIPTables, member: member{"bridge", iptables}, parallel: 100},
+		{name: burstNFTables, member: member{"bridge", nftables}, own: true, parallel: 100},
+		{name: "100 parallel " + chainIPTables, member: member{"bridge", iptables}, chained: chained("iptables"), unchecked: true, parallel: 100},
+		{name: "100 parallel " + chainNFTables, member: member{"bridge", nftables}, chained: chained("nftables"), own: true, unchecked: true, parallel: 100},
 	}
 }
 
@@ -150,6 +165,15 @@ func requirements() []requirement {
 	}
 }
 
+// requirementsSince are those beside a build before many deletions at once waited together.
+func requirementsSince() []requirement {
+	return []requirement{
+		{of: ours(burstNFTables, "DEL"), to: other(burstNFTables, "DEL"), atMost: 0.5},
+		{of: ours(burstIPTables, "DEL"), to: other(burstIPTables, "DEL"), atMost: 0.45},
+		{of: ours("100 parallel "+chainIPTables, "DEL"), to: other("100 parallel "+chainIPTables, "DEL"), atMost: 0.4},
+	}
+}
+
 // series names measurements of one kind: whose, of which scenario or floor, which verb.
 type series struct{ side, name, verb string }
 
@@ -160,6 +184,8 @@ const (
 	floorSide  = figures.Floor
 
 	bridgeIPTables = "bridge, iptables masquerade"
+	burstIPTables  = "100 parallel bridge, iptables masquerade"
+	burstNFTables  = "100 parallel bridge, nftables masquerade"
 	chainSBR       = "ptp, sbr"
 	chainIPTables  = "bridge, masquerade, portmap, firewall on iptables"
 	chainNFTables  = "bridge, masquerade, portmap, firewall on nftables"

@@ -9,12 +9,12 @@ import (
 	"github.com/containernetworking/plugins/scripts/bench/figures"
 )
 
-// figures are the measurements of calls, in the order of the scenarios.
+// figures are the measurements of calls, in the order of the scenarios: of many calls at once the whole.
 func (r results) figures() []figures.Figure {
 	all := scenarios()
 	scenarioOf := func(name string) int {
 		return slices.IndexFunc(all, func(s scenario) bool {
-			return s.name == name || slices.Contains(s.memberNames(), name)
+			return slices.Contains(s.names(), name)
 		})
 	}
 	var list []figures.Figure
@@ -22,6 +22,9 @@ func (r results) figures() []figures.Figure {
 		return cmp.Or(cmp.Compare(scenarioOf(a.name), scenarioOf(b.name)), cmp.Compare(a.name, b.name),
 			cmp.Compare(a.verb, b.verb), cmp.Compare(a.side, b.side))
 	}) {
+		if i := scenarioOf(s.name); i >= 0 && all[i].parallel > 0 && all[i].name != s.name {
+			continue
+		}
 		list = append(list, figure(figures.Figure{Part: figures.Calls, Case: s.name, Verb: s.verb, Side: s.side}, r[s]))
 	}
 	return list

@@ -18,6 +18,7 @@ func main() {
 	binaries := flag.String("ours", "", "folder of our plugins")
 	bundle := flag.String("bundle", "", "folder of our plugins in one binary")
 	others := flag.String("other", "", "folder of the plugins to compare with")
+	flag.BoolVar(&b.before, "b", false, "those to compare with are an earlier build of ours")
 	only := flag.String("c", "", "regular expression for the cases")
 	full := flag.Bool("full-node", false, "measure on a full node")
 	divisor := flag.Int("d", 1, "by which a full node has less")

@@ -24,6 +24,7 @@ type bench struct {
 	sides      []side
 	idle       string
 	iterations int
+	before     bool // the other side is an earlier build of ours
 	results    results
 	memories   memories
 	figures    []figures.Figure
@@ -52,7 +53,7 @@ func (b *bench) measure(s scenario) error {
 	for i := range warmUps + b.rounds(s) {
 		for _, side := range b.order(i) {
 			// An odd step, so that each side is still the first as often as the other.
-			if side.name == otherSide && (s.own || s.slow && i%11 != 0) {
+			if side.name == otherSide && !b.before && (s.own || s.slow && i%11 != 0) {
 				continue
 			}
 			if err := b.cycle(side, s, ids, i >= warmUps); err != nil {
@@ -112,40 +113,51 @@ func (b *bench) cycle(side side, s scenario, ids []string, count bool) error {
 		if err != nil {
 			return err
 		}
-		if !count {
-			continue
-		}
-		b.results.add(series{side.name, s.name, verb}, took)
-		for i, name := range s.memberNames() {
-			b.results.add(series{side.name, name, verb}, each[i])
+		if count {
+			b.count(side.name, s, verb, took, each)
 		}
 	}
 	return nil
 }
 
+// count notes how long a verb took for all containers, for each, and in each plugin of a chain.
+func (b *bench) count(side string, s scenario, verb string, took time.Duration, each [][]time.Duration) {
+	if s.parallel == 0 {
+		took = sum(each[0]) // without what a runtime does in between
+	}
+	b.results.add(series{side, s.name, verb}, took)
+	for _, times := range each {
+		if s.parallel > 0 {
+			b.results.add(series{side, oneOf(s.name), verb}, sum(times))
+		}
+		for i, name := range s.memberNames() {
+			b.results.add(series{side, name, verb}, times[i])
+		}
+	}
+}
+
+func sum(times []time.Duration) (total time.Duration) {
+	for _, d := range times {
+		total += d
+	}
+	return total
+}
+
 // callAll returns the time from the first call's start to the last's end, and what each
-// plugin of the first attachment took; of one attachment, the sum of those.
-func callAll(attachments []*attachment, verb string) (took time.Duration, each []time.Duration, err error) {
+// plugin of each attachment took.
+func callAll(attachments []*attachment, verb string) (took time.Duration, each [][]time.Duration, err error) {
 	var group sync.WaitGroup
-	times, errs := make([][]time.Duration, len(attachments)), make([]error, len(attachments))
+	each, errs := make([][]time.Duration, len(attachments)), make([]error, len(attachments))
 	start := time.Now()
 	for i, a := range attachments {
-		group.Go(func() { times[i], errs[i] = a.call(verb) })
+		group.Go(func() { each[i], errs[i] = a.call(verb) })
 	}
 	group.Wait()
 	took = time.Since(start)
-	for _, err := range errs {
-		if err != nil {
-			return 0, nil, err
-		}
+	if i := slices.IndexFunc(errs, func(err error) bool { return err != nil }); i >= 0 {
+		return 0, nil, errs[i]
 	}
-	if len(attachments) == 1 {
-		took = 0
-		for _, d := range times[0] {
-			took += d
-		}
-	}
-	return took, times[0], nil
+	return took, each, nil
 }
 
 // reserve writes host-local's reservations for containers that this run knows nothing of,
@@ -166,10 +178,13 @@ func reserve(network string, leases int) error {
 	return nil
 }
 
+// namespace is what the namespaces of containers are called, with a number.
+const namespace = "bench%d"
+
 func addNamespaces(n int) ([]string, error) {
 	var ids []string
 	for i := range n {
-		id := fmt.Sprintf("bench%d", i)
+		id := fmt.Sprintf(namespace, i)
 		if err := addNamespace(id); err != nil {
 			return nil, err
 		}

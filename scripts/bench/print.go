@@ -28,7 +28,7 @@ func (b *bench) print(w io.Writer) {
 		for _, beside := range []series{idle(s.name), linkDel(s.name), elementDel(s.name)} {
 			b.printFloor(w, "beside "+s.name, beside, len(header))
 		}
-		for _, name := range append([]string{s.name}, s.memberNames()...) {
+		for _, name := range s.names() {
 			for _, verb := range []string{"ADD", "CHECK", "DEL"} {
 				if b.results[ours(name, verb)] != nil {
 					row(w, b.measured(name, verb)...)
@@ -77,7 +77,11 @@ func (b *bench) has(name string) bool {
 func (b *bench) printRequirements(w io.Writer) {
 	row(w, "Ratio or difference of medians", "Required", "Measured", "Bundle")
 	row(w, "---", "---", "---", "---")
-	for _, q := range append(b.startRequirements(), requirements()...) {
+	required := append(b.startRequirements(), requirements()...)
+	if b.before {
+		required = append(b.startRequirements(), requirementsSince()...)
+	}
+	for _, q := range required {
 		if b.results[q.of] == nil || b.results[q.to] == nil {
 			continue
 		}
