@@ -76,7 +76,7 @@ measure_pods() {
 
 # bench measures calls of the plugins, in namespaces of its own.
 bench() {
-	TMPDIR=$work isolated "$work/bench" -ours "$work/ours" -bundle "$work/linked" -other "$other" -idle "$work/idle" "$@"
+	TMPDIR=$work isolated "$work/bench" -ours "$work/ours" -bundle "$work/linked" -other "$other" -idle "$work/idle" -attach "$work/attach" "$@"
 }
 
 measure_calls() {
@@ -85,7 +85,7 @@ measure_calls() {
 }
 
 build_bench() {
-	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w' -o "$work/" ./scripts/bench ./scripts/bench/idle
+	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w' -o "$work/" ./scripts/bench ./scripts/bench/idle ./scripts/bench/attach
 }
 
 # measure_report measures what a report is about, and writes it. A full node takes long to fill, and

@@ -25,7 +25,7 @@ type scenario struct {
 	mapped    int      // attachments of others that have a host port in nftables before
 	foreign   int      // rules in nftables that are nobody's
 	elements  bool     // also measure the deletion of an element in nftables, to compare with
-	links     bool     // also measure the deletion of a link, to compare with
+	links     bool     // also measure the deletion of a link, to compare with, and of many at once their making
 	parallel  int      // containers at once; 0 means one after the other
 }
 
@@ -104,7 +104,7 @@ func scenarios() []scenario {
 		{name: "static", member: member{"static", own}},
 		{name: "loopback", member: member{plugin: "loopback"}},
 		{name: "100 parallel ptp, host-local IPv4", member: member{"ptp", v4}, parallel: 100},
-		{name: "100 parallel bridge, host-local IPv4", member: member{"bridge", gateway}, parallel: 100},
+		{name: "100 parallel bridge, host-local IPv4", member: member{"bridge", gateway}, parallel: 100, links: true},
 		{name: burstIPTables, member: member{"bridge", iptables}, parallel: 100},
 		{name: burstNFTables, member: member{"bridge", nftables}, own: true, parallel: 100},
 		{name: "100 parallel " + chainIPTables, member: member{"bridge", iptables}, chained: chained("iptables"), unchecked: true, parallel: 100},
@@ -202,6 +202,11 @@ func idle(name string) series { return series{floorSide, name, "an idle static G
 
 // linkDel is the deletion of a link beside the scenario called name.
 func linkDel(name string) series { return series{floorSide, name, "`ip link del`"} }
+
+// attached is the attaching of all containers at once by a program that does nothing else.
+func attached(name string) series {
+	return series{floorSide, name, "messages of an ADD, by a process for each"}
+}
 
 // elementDel is the deletion of an element in nftables beside the scenario called name.
 func elementDel(name string) series {

@@ -1,7 +1,11 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"os/exec"
+	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/containernetworking/plugins/pkg/nft"
@@ -32,6 +36,36 @@ func (b *bench) measureLinkDel(s scenario, id string) error {
 	}
 	b.results.add(linkDel(s.name), took)
 	return nil
+}
+
+// measureAttach measures, beside the scenario, what no plugin can go below for many containers at
+// once: a process for each, and its messages to the kernel.
+func (b *bench) measureAttach(s scenario, ids []string) error {
+	if err := command("ip", "link", "add", "bench", "up", "type", "bridge").Run(); err != nil {
+		return fmt.Errorf("make a bridge: %w", err)
+	}
+	for _, work := range []struct {
+		of      series
+		command func(i int, id string) *exec.Cmd
+	}{
+		{attached(s.name), func(i int, id string) *exec.Cmd {
+			return command(b.attach, filepath.Join(netnsFolder, id), id, "bench", fmt.Sprintf("10.1.1.%d/16", i), "10.1.0.1")
+		}},
+		{linkDel(s.name), func(_ int, id string) *exec.Cmd { return command("ip", "link", "del", id) }},
+	} {
+		var group sync.WaitGroup
+		errs := make([]error, len(ids))
+		start := time.Now()
+		for i, id := range ids {
+			group.Go(func() { errs[i] = work.command(i, id).Run() })
+		}
+		group.Wait()
+		b.results.add(work.of, time.Since(start))
+		if err := errors.Join(errs...); err != nil {
+			return err
+		}
+	}
+	return command("ip", "link", "del", "bench").Run()
 }
 
 // measureElementDel measures the kernel's work to delete an element of a set in nftables,

@@ -15,6 +15,7 @@ func main() {
 	var b bench
 	flag.IntVar(&b.iterations, "n", 100, "iterations")
 	flag.StringVar(&b.idle, "idle", "", "path of the idle program")
+	flag.StringVar(&b.attach, "attach", "", "path of the program that attaches containers with nothing else")
 	binaries := flag.String("ours", "", "folder of our plugins")
 	bundle := flag.String("bundle", "", "folder of our plugins in one binary")
 	others := flag.String("other", "", "folder of the plugins to compare with")

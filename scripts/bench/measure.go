@@ -23,6 +23,7 @@ const warmUps = 3
 type bench struct {
 	sides      []side
 	idle       string
+	attach     string
 	iterations int
 	before     bool // the other side is an earlier build of ours
 	results    results
@@ -66,7 +67,11 @@ func (b *bench) measure(s scenario) error {
 			}
 		}
 		if s.links && i >= warmUps {
-			if err := b.measureLinkDel(s, ids[0]); err != nil {
+			measure := func() error { return b.measureLinkDel(s, ids[0]) }
+			if s.parallel > 0 {
+				measure = func() error { return b.measureAttach(s, ids) }
+			}
+			if err := measure(); err != nil {
 				return err
 			}
 		}

@@ -25,7 +25,7 @@ func (b *bench) print(w io.Writer) {
 		row(w, b.measured(plugin, start)...)
 	}
 	for _, s := range scenarios() {
-		for _, beside := range []series{idle(s.name), linkDel(s.name), elementDel(s.name)} {
+		for _, beside := range []series{idle(s.name), attached(s.name), linkDel(s.name), elementDel(s.name)} {
 			b.printFloor(w, "beside "+s.name, beside, len(header))
 		}
 		for _, name := range s.names() {
