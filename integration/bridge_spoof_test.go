@@ -120,20 +120,3 @@ func TestBridgeSpoofingCycles(t *testing.T) {
 		t.Errorf("after GC:\n%s", diff)
 	}
 }
-
-// With macvlan nobody checks in whose name a container sends.
-func TestMacvlanNames(t *testing.T) {
-	t.Parallel()
-	n := node.New(t)
-	s := findSubject("macvlan", "")
-	s.prepare(t, n)
-	other, c := s.container(t, n, "other"), s.container(t, n, "c")
-	theirs := s.beside(other)
-	targets := addresses(add(t, n, theirs))
-	n.Must(t, "ADD", s.call(latest, c.Path))
-	for source, target := range map[string]string{"10.1.2.99/24": targets[0], "fd00:1:2::99/64": targets[1]} {
-		if !reachesAs(t, c, source, target) {
-			t.Errorf("%s does not answer %s", target, source)
-		}
-	}
-}
