@@ -197,6 +197,18 @@ func TestReplayRefused(t *testing.T) {
 	}
 }
 
+// A route that no kernel has written, as of a file that somebody has cut, is an error.
+func TestReplayCut(t *testing.T) {
+	t.Parallel()
+	n := newNamespace(t)
+	route := make([]byte, routeHeader+unix.SizeofRtAttr)
+	for length := range route {
+		if err := n.replayRoute(route[:length], 1); err == nil || err.Error() != "malformed message" {
+			t.Errorf("%d bytes: %v", length, err)
+		}
+	}
+}
+
 // Records are files, which somebody may have written to.
 func FuzzReplay(f *testing.F) {
 	f.Add([]byte{}, []byte{unix.AF_INET, 24, 0, 0, 2, 0, 0, 0})

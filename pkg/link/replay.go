@@ -92,9 +92,10 @@ func (n *Namespace) rawRoutes(l netlink.Link, made func(protocol uint8) bool) ([
 }
 
 // routeAttrs returns the attributes of a route by type. They share the memory of
-// the message.
+// the message. It may be one of a record, which somebody may have written to: the library
+// takes for granted, as the kernel does it, that each attribute ends at a multiple of four bytes.
 func routeAttrs(message []byte) (map[uint16][]byte, error) {
-	if len(message) < routeHeader {
+	if len(message) < routeHeader || len(message)%4 != 0 {
 		return nil, errors.New("malformed message")
 	}
 	list, err := nl.ParseRouteAttr(message[routeHeader:])
