@@ -4,10 +4,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net"
 	"net/netip"
 	"slices"
 	"strings"
 
+	"github.com/containernetworking/plugins/pkg/netdev"
 	"github.com/containernetworking/plugins/pkg/schema"
 )
 
@@ -17,6 +19,7 @@ func (c *configurations) compare() {
 		for _, of := range n.plugins {
 			c.compareCapabilities(of)
 		}
+		c.compareMTUs(n)
 		for _, earlier := range c.networks[:i] {
 			c.compareNames(earlier, n)
 			c.compareSubnets(earlier, n)
@@ -97,6 +100,25 @@ func needed(of conf) string {
 		return "bandwidth"
 	}
 	return ""
+}
+
+// compareMTUs finds MTUs with which containers get no addresses of IPv6: ADD of the plugin that gives
+// them fails, and behind a tuning they vanish.
+func (c *configurations) compareMTUs(n network) {
+	for _, of := range n.plugins {
+		var mtu int
+		if json.Unmarshal(of.keys["mtu"], &mtu) != nil {
+			continue
+		}
+		for _, giving := range n.plugins {
+			for _, s := range giving.subnets() {
+				err := netdev.CheckMTU(mtu, []*net.IPNet{{IP: s.Addr().AsSlice(), Mask: net.CIDRMask(s.Bits(), s.Addr().BitLen())}})
+				if err != nil {
+					c.tell(of.file, schema.Error, schema.Within(of.place, "mtu"), "%v", err)
+				}
+			}
+		}
+	}
 }
 
 // subnet is one that containers get addresses of.
