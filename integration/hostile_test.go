@@ -65,6 +65,7 @@ func emptied(dir string) (begin, end string) {
 }
 
 func hostilities() []surroundings {
+	tests, _ := os.Executable()
 	linked, unlinked := moved("root")
 	planted, unplanted := moved("1000")
 	noSysctls, sysctls := emptied("/proc/sys")
@@ -98,6 +99,7 @@ func hostilities() []surroundings {
 		{name: "two capabilities", under: capable(",+net_admin,+sys_admin"), works: true},
 		{name: "one capability", told: true, under: capable(",+net_admin")},
 		{name: "no capability", told: true, under: capable("")},
+		{name: "old profile of system calls", under: "env " + filteredVariable + "=1 " + tests, works: true},
 		{name: "clock set back", begin: "find /run/cni /var/lib/cni -exec touch -d 2040-01-01 {} + 2>/dev/null || true", end: "true", works: true},
 		{name: "clock set forward", begin: "find /run/cni /var/lib/cni -exec touch -d 1990-01-01 {} + 2>/dev/null || true", end: "true", works: true},
 	}
