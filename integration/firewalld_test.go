@@ -65,7 +65,7 @@ func systemBus(t testing.TB, n *node.Node) {
 		</busconfig>
 		E`)
 	daemon(t, n, "dbus-daemon", "--config-file=/run/dbus/conf", "--nofork", "--nopidfile")
-	until(t, n, "test -S /run/dbus/system_bus_socket")
+	until(t, n, "grep ' 00010000 .* /run/dbus/system_bus_socket$' /proc/net/unix") // __SO_ACCEPTCON: it listens
 }
 
 // fakeZones stands for firewalld's interface. It knows one zone of each source.

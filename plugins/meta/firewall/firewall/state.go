@@ -54,6 +54,9 @@ func openQueued(queued func()) (*state, error) {
 }
 
 func lockState(queued func()) (*state, error) {
+	if err := unpolled.CheckPath(stateDir); err != nil {
+		return nil, err
+	}
 	for _, dir := range []string{"attachments", "claims"} {
 		if err := os.MkdirAll(filepath.Join(stateDir, dir), 0o755); err != nil {
 			return nil, fmt.Errorf("keep state: %w", err)
