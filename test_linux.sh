@@ -108,7 +108,7 @@ check_statically() {
 	run_staticcheck
 	(cd integration/runtimes && go vet ./... && run_staticcheck)
 	(cd scripts/report && go vet ./... && run_staticcheck)
-	shellcheck -x ./*.sh scripts/*.sh scripts/cluster/*.sh scripts/release/maintainer/*.sh scripts/uml-init findings/*.sh .ci/run
+	shellcheck -x ./*.sh scripts/*.sh scripts/cluster/*.sh scripts/release/maintainer/*.sh scripts/guest/* findings/*.sh .ci/run
 	check_architectures
 }
 
