@@ -1,7 +1,6 @@
 package integration
 
 import (
-	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -13,8 +12,7 @@ import (
 // meanwhile STATUS makes no namespace. Modules are taken away, so it runs where that is
 // nobody else's kernel.
 func TestStatusWithoutDriver(t *testing.T) {
-	cpu, _ := os.ReadFile("/proc/cpuinfo")
-	if !strings.Contains(string(cpu), "User Mode Linux") {
+	if !node.OwnKernel() {
 		t.Skip("kernel lacks modules that a test may take away")
 	}
 	n := node.New(t)
