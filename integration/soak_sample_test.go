@@ -215,46 +215,68 @@ func fromFile(path, word string) (number int64, err error) {
 	return number, nil
 }
 
-// kernelMemory is a control group with this process and all that it starts. What the kernel
-// keeps for them, as the rules of their nodes, counts there.
-type kernelMemory struct{ path string }
+// kernelMemory is a file with what the kernel keeps for a control group, as the rules of its nodes:
+// behind a word, in units of so many for a KiB.
+type kernelMemory struct {
+	path, word string
+	units      int64
+}
 
-// newKernelMemory makes one, if the machine has control groups of version 1 for memory. Without
-// it, unreclaimable memory of the whole machine, which then has to do nothing else, counts.
+const controlGroups = "/sys/fs/cgroup"
+
+// newKernelMemory makes a control group for this process and all that it starts. Where the machine
+// has none for memory, unreclaimable memory of the whole machine, which then has to do nothing else, counts.
 func newKernelMemory(t *testing.T) *kernelMemory {
+	t.Helper()
 	own, err := os.ReadFile("/proc/self/cgroup")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, path, ok := strings.Cut(string(own), ":memory:")
-	if !ok {
-		return &kernelMemory{}
+	if _, path, ok := strings.Cut(string(own), ":memory:"); ok {
+		path, _, _ = strings.Cut(path, "\n")
+		path = filepath.Join(controlGroups, "memory", path)
+		return &kernelMemory{filepath.Join(enterGroup(t, path, path), "memory.kmem.usage_in_bytes"), "", 1024}
 	}
-	path, _, _ = strings.Cut(path, "\n")
-	parent := filepath.Join("/sys/fs/cgroup/memory", path)
-	k := &kernelMemory{filepath.Join(parent, fmt.Sprint("cni-soak-", os.Getpid()))}
+	controllers, err := os.ReadFile(filepath.Join(controlGroups, "cgroup.controllers"))
+	path, ok := strings.CutPrefix(string(own), "0::")
+	if err != nil || !ok || !slices.Contains(strings.Fields(string(controllers)), "memory") {
+		return &kernelMemory{"/proc/meminfo", "SUnreclaim:", 1}
+	}
+	path = filepath.Join(controlGroups, strings.TrimSpace(path))
+	parent := path
+	if path != controlGroups { // a group with processes has no others with controllers below it
+		parent = filepath.Dir(path)
+	}
+	if err := os.WriteFile(filepath.Join(parent, "cgroup.subtree_control"), []byte("+memory"), 0); err != nil {
+		t.Fatal(err)
+	}
+	return &kernelMemory{filepath.Join(enterGroup(t, path, parent), "memory.stat"), "\nkernel ", 1024}
+}
+
+// enterGroup makes a control group below another one, for this process until the test ends, and
+// returns its path.
+func enterGroup(t *testing.T, from, parent string) string {
+	t.Helper()
+	group := filepath.Join(parent, fmt.Sprint("cni-soak-", os.Getpid()))
 	enter := func(group string) error {
 		return os.WriteFile(filepath.Join(group, "cgroup.procs"), fmt.Append(nil, os.Getpid()), 0)
 	}
-	if err := os.Mkdir(k.path, 0o755); err != nil {
+	if err := os.Mkdir(group, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := enter(k.path); err != nil {
+	if err := enter(group); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := errors.Join(enter(parent), os.Remove(k.path)); err != nil {
+		if err := errors.Join(enter(from), os.Remove(group)); err != nil {
 			t.Error(err)
 		}
 	})
-	return k
+	return group
 }
 
 // read returns KiB.
 func (k *kernelMemory) read() (int64, error) {
-	if k.path == "" {
-		return fromFile("/proc/meminfo", "SUnreclaim:")
-	}
-	bytes, err := fromFile(filepath.Join(k.path, "memory.kmem.usage_in_bytes"), "")
-	return bytes / 1024, err
+	value, err := fromFile(k.path, k.word)
+	return value / k.units, err
 }

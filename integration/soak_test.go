@@ -141,3 +141,20 @@ func TestGrown(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// What the kernel keeps for a node shows in the control group of the test.
+func TestKernelMemory(t *testing.T) {
+	if !node.OwnKernel() {
+		t.Skip("kernel lacks control groups that a test may change")
+	}
+	k := newKernelMemory(t)
+	before, err := k.read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	node.New(t).Exec(t, "sh", "-ec", "for i in $(seq 5000); do echo route add 10.0.$((i / 250)).$((i % 250)) dev lo table 7; done | ip -batch -")
+	after, err := k.read()
+	if err != nil || after < before+200 {
+		t.Errorf("from %d KiB to %d with 5,000 routes: %v", before, after, err)
+	}
+}
