@@ -8,6 +8,7 @@
 # test_linux.sh --storm [ROUNDS]
 # test_linux.sh --soak [CYCLES]
 # test_linux.sh --fuzz [DURATION]
+# test_linux.sh --kernels [PACKAGE]...
 #
 # Builds the plugins and runs every test, on this kernel and, where this kernel lacks a
 # driver, under User-mode Linux. Installs through apt-get what tests need and the machine
@@ -34,6 +35,10 @@
 # that CNI_TEST_REPORT names; they take about ten and thirty minutes.
 # With --fuzz each fuzz target runs for that long (60s), one after the other. An input that
 # fails stays in testdata/fuzz of its package, where all later runs of the tests take it.
+#
+# With --kernels the tests run on this kernel, on User-mode Linux, and on Debian's 6.1 and 6.12 under QEMU, but for
+# those that scripts/kernels-without lists. CNI_TEST_KERNELS is a regular expression for the kernels
+# ("Debian's 6.12"), CNI_TEST_RUN one for the tests. It ends with tables, also in the file that CNI_TEST_REPORT names.
 #
 # The last line counts the tests that passed, failed and were skipped on both kernels.
 # The exit status is 0 if nothing failed.
@@ -76,6 +81,8 @@ readonly requirements=(
 	zsh:zsh
 )
 readonly runtime_requirements=(podman:podman conmon:conmon crun:crun)
+
+readonly kernel_requirements=(qemu-system-x86_64:qemu-system-x86 xz:xz-utils)
 
 readonly release_requirements=(
 	git:git
@@ -218,7 +225,7 @@ run_tests() {
 bundle=() part=
 case ${1-} in
 --bundle) bundle=(--bundle) && shift ;;
---release | --agent | --runtimes | --cluster | --faults | --storm | --soak | --fuzz) part=${1#--} && shift ;;
+--release | --agent | --runtimes | --cluster | --faults | --storm | --soak | --fuzz | --kernels) part=${1#--} && shift ;;
 -h | --help) usage 0 ;;
 -*) usage 2 ;;
 esac
@@ -245,6 +252,11 @@ faults) test_faults ;;
 storm) CNI_TEST_STORM=${1:-25} test_alone TestStorm ;;
 soak) CNI_TEST_SOAK=${1:-20000} test_alone TestSoak ;;
 fuzz) test_fuzz "${1:-60s}" ;;
+kernels)
+	install_missing "${kernel_requirements[@]}"
+	(($# > 0)) || set -- ./...
+	run_tests -limit 12h -kernels "${CNI_TEST_KERNELS:-.}" -run "${CNI_TEST_RUN-}" "$@"
+	;;
 cluster) run_tests -also "integration/runtimes ./cluster" ;;
 *)
 	also=() checks='' status=0

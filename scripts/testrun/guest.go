@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -17,38 +18,81 @@ import (
 // take as long. With more, guests end closer to each other, but fewer tests run at once.
 const partsPerGuest = 5
 
-// runInGuests runs the tests under User-mode Linux, in one boot for each processor, as a
-// guest uses no more than one. The binaries are compiled here, in work, where the guests
-// see them.
-//
-// Tests append to the file that CNI_TEST_REPORT names, if it does.
-func runInGuests(r *report, tests []testName, work string, limit time.Duration) error {
-	binaries, err := compile(tests, work)
+// kernel is one beside the machine's own.
+type kernel struct {
+	name string
+	// command begins the one of a guest, nil for the machine's own kernel, and guests are how many
+	// it takes to use the machine's processors.
+	command []string
+	guests  int
+	// parallel is how many tests run beside each other in each.
+	parallel int
+	// lacks says that it is for what the machine's own kernel lacks alone, as it lacks much itself.
+	lacks bool
+}
+
+// userMode uses no more than one processor for each guest.
+func userMode() kernel {
+	return kernel{
+		name: "User-mode Linux 6.1", command: []string{"scripts/uml.sh"},
+		guests: runtime.NumCPU(), parallel: testsPerProcessor, lacks: true,
+	}
+}
+
+// guestRun is a run of tests in guests.
+type guestRun struct {
+	kernel
+	// first is a script that each guest begins with.
+	first string
+	// binaries are those of the tests, by package.
+	binaries map[string]string
+	// claims is a folder that the guests share.
+	claims string
+	limit  time.Duration
+}
+
+// reportVariable names the environment variable with the file that tests append to, if there is one.
+const reportVariable = "CNI_TEST_REPORT"
+
+// run runs the tests.
+func (g guestRun) run(r *report, tests []testName) error {
+	if err := os.MkdirAll(g.claims, 0o755); err != nil {
+		return err
+	}
+	script, err := g.script(deal(tests, partsPerGuest*g.guests))
 	if err != nil {
 		return err
 	}
-	claims := filepath.Join(work, "claims")
-	if err := os.MkdirAll(claims, 0o755); err != nil {
-		return err
+	command := slices.Clone(g.command)
+	if command != nil {
+		command = append(command, "-t", fmt.Sprint(int(g.limit.Seconds())), "-s", g.claims)
+		if report := os.Getenv(reportVariable); report != "" {
+			command = append(command, "-s", filepath.Dir(report))
+		}
 	}
-	errs := make([]error, runtime.NumCPU())
-	script, err := guestScript(deal(tests, partsPerGuest*len(errs)), binaries, claims, limit)
-	if err != nil {
-		return err
-	}
-	args := []string{"-t", fmt.Sprint(int(limit.Seconds())), "-s", claims}
-	if report := os.Getenv("CNI_TEST_REPORT"); report != "" {
-		args = append(args, "-s", filepath.Dir(report))
-	}
-	args = append(args, "sh", "-c", script)
+	command = append(command, "sh", "-c", script)
+	errs := make([]error, g.guests)
 	var running sync.WaitGroup
 	for i := range errs {
 		running.Go(func() {
-			errs[i] = readFrom(exec.Command("scripts/uml.sh", args...), r)
+			errs[i] = readFrom(exec.Command(command[0], command[1:]...), r)
 		})
 	}
 	running.Wait()
 	return errors.Join(errs...)
+}
+
+// runAgain runs tests under User-mode Linux, on odd machines.
+func runAgain(r *report, tests []testName, work string, limit time.Duration) error {
+	var packages []string
+	for _, pkg := range byPackage(tests) {
+		packages = append(packages, pkg.path)
+	}
+	binaries, err := compile(packages, work)
+	if err != nil {
+		return err
+	}
+	return guestRun{userMode(), oddMachine, binaries, filepath.Join(work, "claims"), limit}.run(r, tests)
 }
 
 // oddMachine makes a guest a machine on which others have changed what new namespaces get, as
@@ -69,15 +113,15 @@ var sensitive = []testName{
 	{modulePath + "plugins/meta/tuning/tuning", "TestFollowers"},
 }
 
-// compile makes the test binary of each package and returns their paths.
-func compile(tests []testName, work string) (map[string]string, error) {
+// compile makes the test binary of each package in a folder, where guests see them, and returns their paths.
+func compile(packages []string, folder string) (map[string]string, error) {
 	binaries := make(map[string]string)
-	for _, pkg := range byPackage(tests) {
-		binary := filepath.Join(work, fmt.Sprintf("%d.test", len(binaries)))
-		if _, err := output("go", "test", "-c", "-o", binary, pkg.path); err != nil {
+	for _, pkg := range packages {
+		binary := filepath.Join(folder, fmt.Sprintf("%d.test", len(binaries)))
+		if _, err := output("go", "test", "-c", "-o", binary, pkg); err != nil {
 			return nil, err
 		}
-		binaries[pkg.path] = binary
+		binaries[pkg] = binary
 	}
 	return binaries, nil
 }
@@ -92,24 +136,24 @@ func deal(tests []testName, n int) [][]testName {
 	return parts
 }
 
-// guestScript returns what each guest runs: those parts of the tests that no other one
+// script returns what each guest runs: those parts of the tests that no other one
 // has claimed before, by making a directory.
-func guestScript(parts [][]testName, binaries map[string]string, claims string, limit time.Duration) (string, error) {
+func (g guestRun) script(parts [][]testName) (string, error) {
 	converter, err := output("go", "tool", "-n", "test2json")
 	if err != nil {
 		return "", err
 	}
 	var script strings.Builder
-	script.WriteString(oddMachine)
+	script.WriteString(g.first)
 	for i, part := range parts {
-		fmt.Fprintf(&script, "if mkdir %s 2>/dev/null; then\n", quote(filepath.Join(claims, fmt.Sprint(i))))
+		fmt.Fprintf(&script, "if mkdir %s 2>/dev/null; then\n", quote(filepath.Join(g.claims, fmt.Sprint(i))))
 		for _, pkg := range byPackage(part) {
 			folder, err := output("go", "list", "-f", "{{.Dir}}", pkg.path)
 			if err != nil {
 				return "", err
 			}
 			fmt.Fprintf(&script, "cd %s && %s -t -p %s %s -test.v=test2json -test.timeout=%v -test.parallel=%d -test.run=%s\n",
-				quote(folder), quote(converter), quote(pkg.path), quote(binaries[pkg.path]), limit, testsPerProcessor, quote(pkg.pattern()))
+				quote(folder), quote(converter), quote(pkg.path), quote(g.binaries[pkg.path]), g.limit, g.parallel, quote(pkg.pattern()))
 		}
 		script.WriteString("fi\n")
 	}

@@ -5,9 +5,13 @@
 // machine's own network.
 //
 //	testrun -work DIR -skips FILE -also "DIR ARGUMENT..." -run REGEXP -limit DURATION PACKAGE...
+//	testrun -work DIR -skips FILE -kernels REGEXP -without FILE -run REGEXP -limit DURATION PACKAGE...
 //
 // With -also, which may be there several times, it runs `go test` with the arguments in
 // another module's folder as well, on the machine's kernel alone.
+//
+// With -kernels it runs the same tests on each kernel there is, and prints tables of results and
+// of what the kernels can.
 //
 // It runs in the top folder of the module. The last line of its output reads "N passed,
 // N failed, N skipped"; the exit status is 1 if anything failed.
@@ -35,8 +39,20 @@ func main() {
 		also = append(also, strings.Fields(value))
 		return nil
 	})
+	kernels := flag.String("kernels", "", "regular expression of the kernels to run the tests on, by their names, instead")
+	without := flag.String("without", "scripts/kernels-without", "with -kernels, list of the tests that do not run")
 	flag.Parse()
-	ok, err := run(*work, *skips, flag.Args(), tests, also)
+	var ok bool
+	var err error
+	if *kernels == "" {
+		ok, err = run(*work, *skips, flag.Args(), tests, also)
+	} else {
+		var k *kernelRun
+		if k, err = newKernelRun(*kernels, *without, *skips); err == nil {
+			k.tests, k.work = tests, *work
+			ok, err = k.run(flag.Args())
+		}
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "testrun:", err)
 	}
@@ -80,7 +96,7 @@ func run(work, skips string, packages []string, tests selection, also [][]string
 	}
 	if again := r.lacking(); len(again) > 0 {
 		fmt.Printf("\nUser-mode Linux, %d tests: of drivers that this kernel lacks, and on a machine that others have changed\n", len(again))
-		if err := runInGuests(r, again, work, tests.limit); err != nil {
+		if err := runAgain(r, again, work, tests.limit); err != nil {
 			fmt.Fprintln(os.Stderr, "testrun:", err)
 		}
 	}

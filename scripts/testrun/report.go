@@ -39,6 +39,11 @@ type outcome struct {
 	reasons []string // why it skipped, per kernel
 }
 
+// lacksKernel reports whether the test skipped for what its first kernel lacks.
+func (o *outcome) lacksKernel() bool {
+	return o.verdict == "skip" && len(o.reasons) > 0 && strings.HasPrefix(o.reasons[0], "kernel lacks ")
+}
+
 func (o *outcome) begin() {
 	if o.verdict != "fail" {
 		o.verdict = ""
@@ -196,7 +201,7 @@ func skipReason(output string) string {
 func (r *report) lacking() []testName {
 	var tests []testName
 	for test, o := range r.outcomes {
-		if o.verdict == "skip" && len(o.reasons) > 0 && strings.HasPrefix(o.reasons[0], "kernel lacks ") {
+		if o.lacksKernel() {
 			o.verdict = ""
 			tests = append(tests, test)
 		}
@@ -251,14 +256,19 @@ func (t testName) parent() (testName, bool) {
 	return testName{t.Package, t.Name[:i]}, true
 }
 
-// summarize prints what failed and what was skipped on every kernel, and the counts. It
-// reports whether all is well.
-func (r *report) summarize(allowed skips) bool {
+// close has the tests failed that have not ended.
+func (r *report) close() {
 	for _, o := range r.outcomes {
 		if o.verdict == "" {
 			o.verdict = "fail"
 		}
 	}
+}
+
+// summarize prints what failed and what was skipped on every kernel, and the counts. It
+// reports whether all is well.
+func (r *report) summarize(allowed skips) bool {
+	r.close()
 	failed := r.failures()
 	skipped := 0
 	fmt.Fprintln(r.w)
