@@ -157,10 +157,13 @@ func TestMasterWithoutCarrier(t *testing.T) {
 			call := childCall(test.plugin, c, test.keys+", "+dualStack)
 			start := time.Now()
 			result := n.Must(t, "ADD", call)
-			if took := time.Since(start); took > 2*time.Second {
-				t.Errorf("took %v", took)
-			}
+			took := time.Since(start)
+			start = time.Now()
 			n.Must(t, "CHECK", call.With("prevResult", result))
+			// CHECK tells how slow the machine is.
+			if patience := 2*time.Second + 3*time.Since(start); took > patience {
+				t.Errorf("took %v, more than %v", took, patience)
+			}
 			set("up")
 			outside.Exec(t, "ip", "addr", "replace", "fd00:1:2::1/64", "dev", test.dev, "nodad")
 			for _, address := range []string{"10.1.2.1", "fd00:1:2::1"} {
