@@ -13,7 +13,7 @@ import (
 const rootless = `
 mount -t tmpfs none /run
 ip link set lo up
-unshare -n sleep 60 & sleeper=$!
+unshare -n sleep 600 & sleeper=$!
 trap 'kill $sleeper' EXIT
 until [ "$(readlink /proc/$sleeper/ns/net)" != "$(readlink /proc/self/ns/net)" ]; do sleep 0.05; done
 call() { # plugin, verb, keys
