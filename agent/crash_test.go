@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/containernetworking/plugins/integration/hoststate"
+	machine "github.com/containernetworking/plugins/integration/node"
 )
 
 // linkLocal matches what interfaces get by themselves some time after they are up.
@@ -46,7 +47,7 @@ func TestKilled(t *testing.T) {
 		}
 		expectSource(t, "with an agent again", from, to, to.ips[0], from.ips[0].String())
 		s.join(c)
-		eventually(t, func() string { return hoststate.Diff(before, a.State(t), linkLocal) })
+		eventually(t, func() string { return hoststate.Diff(before, a.State(t), linkLocal, machine.Lasting()) })
 	}
 }
 

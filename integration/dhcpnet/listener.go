@@ -16,6 +16,8 @@ type Listener struct {
 	conn net.PacketConn
 	// Messages from clients.
 	Messages chan Message
+	// ended is closed when nobody reads any longer.
+	ended chan struct{}
 }
 
 // Message is one from a client.
@@ -28,7 +30,7 @@ type Message struct {
 // Listen listens at the server's port.
 func (s *Segment) Listen(t testing.TB) *Listener {
 	t.Helper()
-	l := &Listener{Messages: make(chan Message, 1000)}
+	l := &Listener{Messages: make(chan Message, 1000), ended: make(chan struct{})}
 	config := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error {
 		var err error
 		raw.Control(func(fd uintptr) { err = unix.BindToDevice(int(fd), "eth0") })
@@ -47,6 +49,7 @@ func (s *Segment) Listen(t testing.TB) *Listener {
 }
 
 func (l *Listener) read() {
+	defer close(l.ended)
 	buffer := make([]byte, 2000)
 	for {
 		n, from, err := l.conn.ReadFrom(buffer)
@@ -85,4 +88,10 @@ func (l *Listener) Send(t testing.TB, data []byte) {
 }
 
 // Close leaves the port to a server.
-func (l *Listener) Close() { l.conn.Close() }
+func (l *Listener) Close() {
+	// No process that is being started keeps the port, and neither does who reads.
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	l.conn.Close()
+	<-l.ended
+}

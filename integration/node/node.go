@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/vishvananda/netlink"
@@ -98,6 +99,9 @@ func mountPrivately() error {
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return fmt.Errorf("make mounts private: %w", err)
 	}
+	if err := leaveNamespaces(); err != nil {
+		return err
+	}
 	for _, m := range []struct{ kind, target, options string }{
 		{"tmpfs", "/run", "mode=755"},
 		{"tmpfs", "/var/lib", "mode=755"},
@@ -108,6 +112,21 @@ func mountPrivately() error {
 		}
 	}
 	return os.MkdirAll(netnsDir, 0o755)
+}
+
+// leaveNamespaces takes away the machine's network namespaces, which would vanish while a test runs: the
+// kernel unmounts everywhere what somebody removes.
+func leaveNamespaces() error {
+	table, err := os.ReadFile("/proc/thread-self/mountinfo")
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(string(table)) {
+		if fields := strings.Fields(line); len(fields) > 4 && strings.HasPrefix(fields[4], netnsDir+"/") {
+			_ = unix.Unmount(fields[4], unix.MNT_DETACH) // an error: it has vanished
+		}
+	}
+	return nil
 }
 
 // Enter moves the calling goroutine into the node for good, with a thread of
