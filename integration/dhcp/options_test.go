@@ -48,7 +48,7 @@ func TestMessages(t *testing.T) {
 			n := node.New(t)
 			s := dhcpnet.NewSegment(t, n, "br0", "10.1.2")
 			listener := s.Listen(t)
-			dhcpnet.Daemon(t, n, append([]string{"-resendtimeout", "500ms"}, c.daemon...)...)
+			dhcpnet.Daemon(t, n, append([]string{"-resendtimeout", "3s"}, c.daemon...)...)
 			container := plugged(t, n, s, "c")
 			container.Exec(t, "ip", "link", "set", "eth0", "address", "02:00:00:00:00:07")
 			call := call(container, c.ipam)
@@ -76,7 +76,7 @@ func TestDUID(t *testing.T) {
 	n := node.New(t)
 	s := dhcpnet.NewSegment(t, n, "br0", "10.1.2")
 	listener := s.Listen(t)
-	dhcpnet.Daemon(t, n, "-resendtimeout", "100ms")
+	dhcpnet.Daemon(t, n, "-resendtimeout", "2s")
 	container := plugged(t, n, s, "c")
 	call := call(container, `, "clientID": "duid"`)
 	ids := make(map[string]int)
@@ -86,6 +86,9 @@ func TestDUID(t *testing.T) {
 		}
 		fails(t, n, "ADD", call)
 		id := listener.Next(t, dhcpv4.MessageTypeDiscover, limit).Options[61]
+		for len(listener.Messages) > 0 { // it was sent again
+			<-listener.Messages
+		}
 		// RFC 4361: type 255, an IAID, and a DUID; RFC 6355: of type 4, a UUID.
 		if len(id) != 1+4+2+16 || id[0] != 255 || id[5] != 0 || id[6] != 4 {
 			t.Errorf("client identifier %x", id)
