@@ -273,7 +273,8 @@ func TestRepairParts(t *testing.T) {
 			t.Run(plugin+" "+backend, func(t *testing.T) {
 				t.Parallel()
 				s := newStreet(t)
-				s.Exec(t, "ip", "link", "set", "br0", "name", "street")
+				s.Exec(t, "sh", "-ec", `echo 1 >/proc/sys/net/ipv6/conf/br0/keep_addr_on_down
+					ip link set br0 down; ip link set br0 name street; ip link set street up`)
 				for i := range 2 {
 					c := s.Container(t, fmt.Sprint("c", i))
 					call := bridgeCall(c, fmt.Sprintf(`"isGateway": true, "ipspoofchk": true, "ipMasq": true, "ipMasqBackend": %q, %s`, backend, bridged))
