@@ -59,6 +59,9 @@ func settled(n *link.Namespace, l netlink.Link) (bool, error) {
 		return true, nil
 	}
 	now, err := n.LinkByIndex(l.Attrs().Index)
+	if link.IsNotFound(err) { // deleted since its addresses were listed
+		return true, nil
+	}
 	if err != nil {
 		return false, fmt.Errorf("look %q up: %w", l.Attrs().Name, err)
 	}
@@ -69,6 +72,9 @@ func settled(n *link.Namespace, l netlink.Link) (bool, error) {
 // operational cannot detect anything, which is nobody's fault.
 func unsettled(n *link.Namespace, l netlink.Link, timeout time.Duration) error {
 	now, err := n.LinkByIndex(l.Attrs().Index)
+	if link.IsNotFound(err) {
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("look %q up: %w", l.Attrs().Name, err)
 	}
