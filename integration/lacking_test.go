@@ -18,7 +18,7 @@ func TestStatusWithoutDriver(t *testing.T) {
 	n := node.New(t)
 	call := node.Call{Plugin: "bandwidth", Config: `{"cniVersion": "1.1.0", "name": "net", "type": "bandwidth",
 		"ingressRate": 8000, "ingressBurst": 8000, "egressRate": 8000, "egressBurst": 8000}`}
-	powerless := wrapped(t, call, "setpriv --bounding-set -all --inh-caps -all")
+	powerless := wrapped(t, call, "setpriv --bounding-set -all,+sys_admin --inh-caps -all")
 	const lacks = `bandwidth: create qdisc of "bwpcf83e1357eef": the kernel lacks tbf: no such file or directory`
 	driver := strings.TrimSpace(n.Exec(t, "modinfo", "-n", "sch_tbf"))
 	// The kernel runs modprobe(8) outside of the node.
