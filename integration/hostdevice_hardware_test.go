@@ -175,6 +175,20 @@ func TestHostDeviceHardware(t *testing.T) {
 	}
 }
 
+// lendAgain lends the card to the next container before DEL of the last one, whose namespace has ended.
+func (c card) lendAgain(await func()) {
+	c.Helper()
+	c.container("c")
+	c.container("next")
+	c.must("ADD", "c", c.config(""))
+	c.exec("ip", "netns", "del", "c")
+	await()
+	c.must("ADD", "next", c.config(""))
+	c.must("DEL", "c", c.config(""))
+	c.exec("ip", "-n", "next", "link", "show", "eth0")
+	c.must("DEL", "next", c.config(""))
+}
+
 // hardwareTests lend the card to the container c, and have it brought back.
 var hardwareTests = []struct {
 	name string
@@ -235,28 +249,11 @@ var hardwareTests = []struct {
 	}},
 
 	{"in use again before DEL", func(c card) {
-		c.container("c")
-		c.container("next")
-		c.must("ADD", "c", c.config(""))
-		c.exec("ip", "netns", "del", "c")
-		c.exec("timeout", "60", "sh", "-c", "until ip link show eth0; do sleep 0.1; done")
-		c.must("ADD", "next", c.config(""))
-		c.must("DEL", "c", c.config(""))
-		c.exec("ip", "-n", "next", "link", "show", "eth0")
-		c.must("DEL", "next", c.config(""))
+		c.lendAgain(func() { c.exec("timeout", "60", "sh", "-c", "until ip link show eth0; do sleep 0.1; done") })
 	}},
 
 	// The kernel returns it some time after the namespace's end.
-	{"in use again at once", func(c card) {
-		c.container("c")
-		c.container("next")
-		c.must("ADD", "c", c.config(""))
-		c.exec("ip", "netns", "del", "c")
-		c.must("ADD", "next", c.config(""))
-		c.must("DEL", "c", c.config(""))
-		c.exec("ip", "-n", "next", "link", "show", "eth0")
-		c.must("DEL", "next", c.config(""))
-	}},
+	{"in use again at once", func(c card) { c.lendAgain(func() {}) }},
 
 	// The record waits for a device that nobody can reach.
 	{"container alive without its namespace's path", func(c card) {

@@ -105,18 +105,19 @@ func needed(of conf) string {
 // compareMTUs finds MTUs with which containers get no addresses of IPv6: ADD of the plugin that gives
 // them fails, and behind a tuning they vanish.
 func (c *configurations) compareMTUs(n network) {
+	var given []*net.IPNet
+	for _, of := range n.plugins {
+		for _, s := range of.subnets() {
+			given = append(given, &net.IPNet{IP: s.Addr().AsSlice(), Mask: net.CIDRMask(s.Bits(), s.Addr().BitLen())})
+		}
+	}
 	for _, of := range n.plugins {
 		var mtu int
 		if json.Unmarshal(of.keys["mtu"], &mtu) != nil {
 			continue
 		}
-		for _, giving := range n.plugins {
-			for _, s := range giving.subnets() {
-				err := netdev.CheckMTU(mtu, []*net.IPNet{{IP: s.Addr().AsSlice(), Mask: net.CIDRMask(s.Bits(), s.Addr().BitLen())}})
-				if err != nil {
-					c.tell(of.file, schema.Error, schema.Within(of.place, "mtu"), "%v", err)
-				}
-			}
+		if err := netdev.CheckMTU(mtu, given); err != nil {
+			c.tell(of.file, schema.Error, schema.Within(of.place, "mtu"), "%v", err)
 		}
 	}
 }
