@@ -64,8 +64,9 @@ func content(path string, mode fs.FileMode) string {
 	return ""
 }
 
-// netnsMounts lists the namespaces that are mounted by name.
-func netnsMounts() ([]string, error) {
+// NetnsMounts lists the paths of the network namespaces that are mounted by name in the
+// thread's mount namespace.
+func NetnsMounts() ([]string, error) {
 	table, err := os.ReadFile("/proc/thread-self/mountinfo")
 	if err != nil {
 		return nil, err

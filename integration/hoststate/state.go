@@ -50,7 +50,7 @@ func Take(p Place) (State, error) {
 		return State{}, err
 	}
 	s.add("files", entries)
-	entries, err = netnsMounts()
+	entries, err = NetnsMounts()
 	if err != nil {
 		return State{}, err
 	}

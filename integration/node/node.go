@@ -13,7 +13,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
-	"strings"
 	"testing"
 
 	"github.com/vishvananda/netlink"
@@ -117,16 +116,11 @@ func mountPrivately() error {
 // leaveNamespaces takes away the machine's network namespaces, which would vanish while a test runs: the
 // kernel unmounts everywhere what somebody removes.
 func leaveNamespaces() error {
-	table, err := os.ReadFile("/proc/thread-self/mountinfo")
-	if err != nil {
-		return err
+	paths, err := hoststate.NetnsMounts()
+	for _, path := range paths {
+		_ = unix.Unmount(path, unix.MNT_DETACH) // an error: it has vanished
 	}
-	for line := range strings.Lines(string(table)) {
-		if fields := strings.Fields(line); len(fields) > 4 && strings.HasPrefix(fields[4], netnsDir+"/") {
-			_ = unix.Unmount(fields[4], unix.MNT_DETACH) // an error: it has vanished
-		}
-	}
-	return nil
+	return err
 }
 
 // Enter moves the calling goroutine into the node for good, with a thread of
