@@ -72,7 +72,7 @@ func (t *tracer) run(p Program) (Outcome, error) {
 	late := time.AfterFunc(timeout, func() { unix.Kill(-t.root, unix.SIGKILL) })
 	err = t.follow()
 	if !late.Stop() {
-		err = errors.Join(err, fmt.Errorf("%s was killed after %v", p.Path, timeout))
+		err = errors.Join(err, fmt.Errorf("%s was killed after %v, behind %v", p.Path, timeout, t.out.Hit))
 	}
 	if err != nil {
 		unix.Kill(-t.root, unix.SIGKILL)
