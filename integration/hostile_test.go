@@ -88,6 +88,8 @@ func hostilities() []surroundings {
 				mount -t overlay -o lowerdir=/mnt$dir/lower,upperdir=/mnt$dir/upper,workdir=/mnt$dir/work none $dir
 			done`},
 		{name: "without proc sys", begin: noSysctls, end: sysctls},
+		{name: "proc sys read-only", told: true, // as in containers
+			begin: "mount --bind /proc/sys /proc/sys; mount -o remount,bind,ro /proc/sys", end: "umount /proc/sys"},
 		{name: "without sys", begin: noSys, end: sys},
 		{name: "without run", forgets: true, // but for the namespaces
 			begin: `mount -t tmpfs -o mode=755 none /mnt; mkdir /mnt/netns; mount --rbind /run/netns /mnt/netns

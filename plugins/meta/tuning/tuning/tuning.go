@@ -15,6 +15,7 @@ import (
 	"github.com/containernetworking/plugins/pkg/owner"
 	"github.com/containernetworking/plugins/pkg/plugin"
 	"github.com/containernetworking/plugins/pkg/record"
+	kernel "github.com/containernetworking/plugins/pkg/utils/sysctl"
 )
 
 // Plugin answers the verbs for tuning.
@@ -194,11 +195,16 @@ func (c *Conf) Collect(network string, valid []owner.Attachment) error {
 }
 
 // Available returns what an ADD would miss. One that sets nothing needs no place for
-// a backup.
+// a backup, and one without sysctls none that can be set: here it is one that all kernels
+// have, as what ADD sets may be there in containers alone.
 func (c *Conf) Available() error {
 	_, err := readAllowList()
-	if want, _ := c.wanted(""); !want.isEmpty() {
+	want, _ := c.wanted("")
+	if !want.isEmpty() {
 		err = plugin.Join(err, record.Writable(c.DataDir))
+	}
+	if len(want.Sysctls) > 0 {
+		err = plugin.Join(err, kernel.Settable("net/ipv4/ip_forward"))
 	}
 	return err
 }
