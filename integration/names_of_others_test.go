@@ -58,3 +58,33 @@ func TestNamesOfOthersPtp(t *testing.T) {
 		}
 	}
 }
+
+// With vlan nobody checks either, but what a container tags itself stays within its VLAN.
+func TestNamesOfOthersVLAN(t *testing.T) {
+	t.Parallel()
+	n := node.New(t)
+	s := findSubject("vlan", "") // of the VLAN 100
+	s.needs(t, n)
+	s.prepare(t, n)
+	n.Exec(t, "sh", "-ec", `for id in 100 102; do
+		ip link add link peer name far$id type vlan id $id
+		ip link set far$id up
+	done
+	ip addr add 10.1.2.50/24 dev far100
+	ip addr add 10.1.3.50/24 dev far102`)
+	other, c := s.container(t, n, "other"), s.container(t, n, "c")
+	n.Must(t, "ADD", s.beside(other)) // of the VLAN 102
+	n.Must(t, "ADD", s.call(latest, c.Path))
+	for _, test := range []struct {
+		c              *node.Container
+		source, target string
+	}{{c, "10.1.2.99/24", "10.1.2.50"}, {other, "10.1.3.99/24", "10.1.3.50"}} {
+		if !reachesAs(t, test.c, test.source, test.target) {
+			t.Errorf("%s does not answer %s in its VLAN", test.target, test.source)
+		}
+	}
+	c.Exec(t, "sh", "-ec", "ip link add link eth0 name inner type vlan id 102; ip link set inner up; ip addr add 10.1.3.99/24 dev inner")
+	if reaches(t, c, "10.1.3.50") {
+		t.Error("a container reaches another VLAN")
+	}
+}
