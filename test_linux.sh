@@ -165,7 +165,7 @@ test_agent() {
 test_faults() {
 	local status=0 report rows
 	rows=$(mktemp -d)/rows
-	CNI_TEST_FAULTS=all CNI_TEST_REPORT=$rows run_tests -limit 12h -run "${CNI_TEST_RUN:-Faults|Killed|Unread}" ./integration || status=$?
+	CNI_TEST_FAULTS=all CNI_TEST_REPORT=$rows run_tests -limit 12h -parallel 12 -run "${CNI_TEST_RUN:-Faults|Killed|Unread}" ./integration || status=$?
 	report=$(sort "$rows" | awk -F'\t' '
 		function line(name) { printf "%-50s%10d%10d%10d%10d\n", name, points[name], left[name], stuck[name], other[name] }
 		function count(name) { points[name] += $3; left[name] += $4; stuck[name] += $5; other[name] += $6 }

@@ -34,6 +34,7 @@ func main() {
 	var tests selection
 	flag.StringVar(&tests.pattern, "run", "", "regular expression of the tests to run, as for go test")
 	flag.DurationVar(&tests.limit, "limit", 40*time.Minute, "how long the tests of a package, or a guest, may take on an idle machine")
+	flag.IntVar(&tests.perProcessor, "parallel", testsPerProcessor, "how many tests of a package run beside each other on this machine, for each processor")
 	var also [][]string
 	flag.Func("also", "folder of another module, and the arguments of go test there", func(value string) error {
 		also = append(also, strings.Fields(value))
@@ -61,10 +62,11 @@ func main() {
 	}
 }
 
-// selection is which tests to run, and for how long at most.
+// selection is which tests to run, for how long at most, and how many beside each other.
 type selection struct {
-	pattern string
-	limit   time.Duration
+	pattern      string
+	limit        time.Duration
+	perProcessor int
 }
 
 // run reports whether all tests passed.
@@ -118,7 +120,7 @@ func runOnHost(r *report, packages []string, tests selection) error {
 	if len(packages) == 0 {
 		return nil
 	}
-	parallel := fmt.Sprintf("-parallel=%d", testsPerProcessor*runtime.NumCPU())
+	parallel := fmt.Sprintf("-parallel=%d", tests.perProcessor*runtime.NumCPU())
 	args := append([]string{"test", "-json", "-count=1", "-timeout=" + tests.limit.String(), "-run=" + tests.pattern, parallel}, packages...)
 	return readFrom(exec.Command("go", args...), r)
 }
