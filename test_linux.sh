@@ -166,13 +166,15 @@ test_faults() {
 	local status=0 report rows
 	rows=$(mktemp -d)/rows
 	CNI_TEST_FAULTS=all CNI_TEST_REPORT=$rows run_tests -limit 12h -parallel 12 -run "${CNI_TEST_RUN:-Faults|Killed|Unread}" ./integration || status=$?
-	report=$(sort "$rows" | awk -F'\t' '
-		function line(name) { printf "%-50s%10d%10d%10d%10d\n", name, points[name], left[name], stuck[name], other[name] }
-		function count(name) { points[name] += $3; left[name] += $4; stuck[name] += $5; other[name] += $6 }
-		$1 " " $2 != last { if (last) line(last); last = $1 " " $2 }
-		{ count(last); count("all") }
-		BEGIN { printf "%-50s%10s%10s%10s%10s\n", "plugins, verb", "points", "left", "stuck", "bad end" }
-		END { line(last); line("all") }')
+	report=$(awk -F'\t' '
+		function count(name) { points[name, $2] += $3; left[name] += $4; stuck[name] += $5; other[name] += $6 }
+		function line(name) {
+			return sprintf("%-50s%8d%8d%8d%8d%8d%8d%9d", name, points[name, "ADD"], points[name, "DEL"], points[name, "GC"],
+				points[name, "repair"], left[name], stuck[name], other[name])
+		}
+		{ names[$1]; count($1); count("all") }
+		BEGIN { printf "%-50s%8s%8s%8s%8s%8s%8s%9s\n", "faults in", "ADD", "DEL", "GC", "repair", "left", "stuck", "bad end" }
+		END { for (name in names) print line(name) | "sort"; close("sort"); print line("all") }' "$rows")
 	rm -r "${rows%/rows}"
 	announce "$report"
 	[[ ! ${CNI_TEST_REPORT-} ]] || echo "$report" >"$CNI_TEST_REPORT"
