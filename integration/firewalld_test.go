@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net"
 	"os"
 	"os/exec"
 	"slices"
@@ -323,6 +324,40 @@ func TestFirewalldReal(t *testing.T) {
 func withUID(t *testing.T, call node.Call, capabilities string) node.Call {
 	t.Helper()
 	return wrapped(t, call, "setpriv --reuid=65534 --clear-groups --inh-caps=-all,"+capabilities+" --ambient-caps=-all,"+capabilities)
+}
+
+// A bus that lets everybody connect, and then says nothing, is waited for no longer than firewalld. What an ADD
+// may have done there is known until a DEL has seen to it.
+func TestFirewalldSilentBus(t *testing.T) {
+	t.Parallel()
+	n := node.New(t)
+	var bus net.Listener
+	err := n.Do(func() (err error) {
+		if err := os.Mkdir("/run/dbus", 0o755); err != nil {
+			return err
+		}
+		bus, err = net.Listen("unix", "/run/dbus/system_bus_socket")
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	call, late := firewallCall("c", backendKey("firewalld"), "10.0.0.2/24"), "connect to the system bus: context deadline exceeded"
+	t.Run("calls", func(t *testing.T) {
+		for _, verb := range []string{"STATUS", "ADD"} {
+			t.Run(verb, func(t *testing.T) {
+				t.Parallel()
+				if err := n.Run(t, verb, call).Err(); err == nil || !strings.HasSuffix(err.Error(), late) {
+					t.Errorf("got %v, want %s", err, late)
+				}
+			})
+		}
+	})
+	bus.Close()
+	n.Must(t, "DEL", call)
+	if left := n.Exec(t, "find", "/run/cni/firewall/claims", "/run/cni/firewall/attachments", "-mindepth", "1"); left != "" {
+		t.Errorf("left:\n%s", left)
+	}
 }
 
 // A user whom firewalld does not let change anything has an ADD that says so, and a

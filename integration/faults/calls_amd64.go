@@ -28,9 +28,9 @@ type callKind struct {
 	object func(entry) string
 }
 
-// What calls fail with on a host in trouble. EAGAIN is not among what sending fails with: netlink does
-// not say so, and who hears it of a service waits until it may send, which the kernel only tells where it
-// said so itself.
+// What calls fail with on a host in trouble. EAGAIN is not among what sending fails with, nor EINTR what
+// connecting does: netlink does not say the one, and who hears either of a service waits until the kernel
+// tells that he may go on, which it only does where it said so itself.
 var (
 	changing   = []syscall.Errno{unix.EMFILE, unix.ENOSPC, unix.EROFS, unix.EIO, unix.ENOMEM, unix.EINTR, unix.EACCES}
 	opening    = []syscall.Errno{unix.EMFILE, unix.EIO, unix.ENOMEM, unix.EINTR, unix.EACCES}
@@ -45,7 +45,7 @@ var (
 	executing  = []syscall.Errno{unix.ENOMEM, unix.EAGAIN, unix.EIO, unix.EBUSY}
 	allocating = []syscall.Errno{unix.EMFILE, unix.ENOBUFS, unix.ENOMEM}
 	sending    = []syscall.Errno{unix.ENOBUFS, unix.ENOMEM, unix.EINTR}
-	connecting = []syscall.Errno{unix.EAGAIN, unix.EINTR}
+	connecting = []syscall.Errno{unix.EAGAIN}
 	telling    = []syscall.Errno{unix.EPIPE, unix.ENOBUFS}
 	setting    = []syscall.Errno{unix.ENOMEM, unix.EBUSY, unix.EINTR}
 )

@@ -36,7 +36,7 @@ const (
 	unknownSource = "UNKNOWN_SOURCE"
 )
 
-// patience is how long firewalld may take, in all. While it reloads, it answers
+// patience is how long the bus and firewalld may take, in all. While it reloads, it answers
 // only some seconds later.
 const patience = 20 * time.Second
 
@@ -53,30 +53,49 @@ type session struct {
 // dial connects to firewalld. Without a bus or without firewalld on it, the error
 // is errAbsent; firewalld is not started. A bus that cannot be reached may have one.
 func dial(ctx context.Context) (*session, error) {
-	conn, err := dbus.Connect(busAddress())
+	s := new(session)
+	s.ctx, s.cancel = context.WithTimeout(ctx, patience)
+	if err := s.connect(); err != nil {
+		s.cancel()
+		return nil, err
+	}
+	if err := s.find(); err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *session) connect() (err error) {
+	s.conn, err = dbus.Connect(busAddress(), dbus.WithContext(s.ctx))
 	if isUnauthenticated(err) {
 		// Package dbus says so of a connection that broke, too (v5.2.4).
-		conn, err = dbus.Connect(busAddress())
+		s.conn, err = dbus.Connect(busAddress(), dbus.WithContext(s.ctx))
 	}
 	if isAbsent(err) {
-		return nil, fmt.Errorf("%w: %w", errAbsent, err)
+		return fmt.Errorf("%w: %w", errAbsent, err)
+	}
+	if late := s.ctx.Err(); err != nil && late != nil { // which closes the connection: of that, dbus tells
+		err = late
 	}
 	if err != nil {
-		return nil, fmt.Errorf("connect to the system bus: %w", err)
+		return fmt.Errorf("connect to the system bus: %w", err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	s := &session{ctx, cancel, conn}
+	return nil
+}
+
+// find looks for firewalld on the bus.
+func (s *session) find() error {
 	var owner string
-	err = conn.BusObject().CallWithContext(ctx, busOwner, 0, busName).Store(&owner)
-	if err == nil {
-		return s, nil
-	}
-	s.close()
+	err := s.conn.BusObject().CallWithContext(s.ctx, busOwner, 0, busName).Store(&owner)
 	var reply dbus.Error
 	if errors.As(err, &reply) && reply.Name == noSuchOne {
-		return nil, errAbsent
+		return errAbsent
 	}
-	return nil, fmt.Errorf("look for firewalld: %w", err)
+	if err != nil {
+		return fmt.Errorf("look for firewalld: %w", err)
+	}
+	return nil
 }
 
 // busAddress returns where the system bus is, as D-Bus says. (The one that package dbus
