@@ -174,21 +174,13 @@ func TestBandwidthMaxBurst(t *testing.T) {
 	t.Parallel()
 	l := newLimited(t, "veth")
 	l.connect(t, "veth", 1500)
-	host, container := place{l.Do}, place{l.container.Do}
 	const containers = `{"ingressRate": 1000000, "ingressBurst": 4294967295, "egressRate": 1000000, "egressBurst": 4294967295}`
 	const size, least = 141_000, 980 * time.Millisecond // less 16 KiB, 125 kB/s
 	before := l.State(t)
 	for bound, shaped := range map[string]bool{"null": false, `"auto"`: true, `"20ms"`: true, "16384": true} {
 		limits := l.with(containers).With("maxBurst", []byte(bound))
 		l.Must(t, "CHECK", limits.With("prevResult", l.Must(t, "ADD", limits)))
-		for direction, took := range map[string]time.Duration{
-			"ingress": transfer(t, host, container, "10.1.2.3", size),
-			"egress":  transfer(t, container, host, "10.1.2.1", size),
-		} {
-			if shaped != (took >= least) {
-				t.Errorf("maxBurst %s: %s of %d bytes takes %v", bound, direction, size, took)
-			}
-		}
+		l.takesAtLeast(t, "maxBurst "+bound, size, least, shaped)
 		if shaped {
 			if err := l.Run(t, "CHECK", limits.With("maxBurst", []byte("null"))).Err(); err == nil {
 				t.Errorf("maxBurst %s: CHECK takes it for none", bound)
@@ -210,24 +202,35 @@ func TestBandwidthKinds(t *testing.T) {
 			t.Parallel()
 			l := newLimited(t, w.kind)
 			l.connect(t, w.kind, 1500)
-			host, container := place{l.Do}, place{l.container.Do}
 			limits := l.with(`{"ingressRate": 1000000, "ingressBurst": 100000, "egressRate": 1000000, "egressBurst": 100000}`)
 			const size, least = 137_500, 980 * time.Millisecond // less the burst, 125 kB/s
 			for _, shaped := range []bool{false, true, false} {
 				if shaped {
 					l.Must(t, "CHECK", limits.With("prevResult", l.Must(t, "ADD", limits)))
 				}
-				for direction, took := range map[string]time.Duration{
-					"ingress": transfer(t, host, container, "10.1.2.3", size),
-					"egress":  transfer(t, container, host, "10.1.2.1", size),
-				} {
-					if shaped != (took >= least) {
-						t.Errorf("%s of %d bytes takes %v, shaped: %v", direction, size, took, shaped)
-					}
-				}
+				l.takesAtLeast(t, fmt.Sprint("shaped: ", shaped), size, least, shaped)
 				l.Must(t, "DEL", limits)
 			}
 		})
+	}
+}
+
+// takesAtLeast sends to and from the container, and compares whether that takes a time with whether
+// it is shaped. A busy machine can only make it longer: what is not shaped has several attempts.
+func (l *limited) takesAtLeast(t *testing.T, when string, size int, least time.Duration, shaped bool) {
+	t.Helper()
+	host, container := place{l.Do}, place{l.container.Do}
+	for direction, send := range map[string]func() time.Duration{
+		"ingress": func() time.Duration { return transfer(t, host, container, "10.1.2.3", size) },
+		"egress":  func() time.Duration { return transfer(t, container, host, "10.1.2.1", size) },
+	} {
+		took := send()
+		for i := 1; i < attempts && !shaped && took >= least; i++ {
+			took = send()
+		}
+		if shaped != (took >= least) {
+			t.Errorf("%s: %s of %d bytes takes %v", when, direction, size, took)
+		}
 	}
 }
 

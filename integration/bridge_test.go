@@ -81,7 +81,7 @@ func TestBridgeTraffic(t *testing.T) {
 		}
 	}
 	for _, address := range addresses(second) {
-		n.Exec(t, "ping", "-n", "-c1", "-W1", address)
+		n.Exec(t, "ping", "-n", "-c1", "-W5", address)
 	}
 }
 

@@ -354,8 +354,8 @@ route add ::/0 via fd00::1`))
 	}
 	// The other interface serves as before.
 	n.Must(t, "ADD", call)
-	c.Exec(t, "ping", "-c1", "-W1", "10.0.0.1")
-	lost.Exec(t, "ping", "-c1", "-W1", "fd00::2")
+	c.Exec(t, "ping", "-c1", "-W5", "10.0.0.1")
+	lost.Exec(t, "ping", "-c1", "-W5", "fd00::2")
 }
 
 // ADDs for several interfaces of a namespace at once choose tables of their own.

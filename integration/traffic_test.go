@@ -15,10 +15,10 @@ func TestFirstPacket(t *testing.T) {
 	t.Parallel()
 	for name, ping := range map[string]func(*testing.T, *node.Node, *node.Container, *current.IPConfig){
 		"from the container": func(t *testing.T, n *node.Node, c *node.Container, ip *current.IPConfig) {
-			c.Exec(t, "ping", "-c1", "-W1", ip.Gateway.String())
+			c.Exec(t, "ping", "-c1", "-W5", ip.Gateway.String())
 		},
 		"from the host": func(t *testing.T, n *node.Node, c *node.Container, ip *current.IPConfig) {
-			n.Exec(t, "ping", "-c1", "-W1", ip.Address.IP.String())
+			n.Exec(t, "ping", "-c1", "-W5", ip.Address.IP.String())
 		},
 	} {
 		for i, family := range []string{"IPv4", "IPv6"} {
@@ -45,7 +45,7 @@ func TestForwarding(t *testing.T) {
 	call := subjects[0].call(latest, other.Path)
 	call.ContainerID = "other"
 	for _, ip := range add(t, n, call).IPs {
-		one.Exec(t, "ping", "-c1", "-W1", ip.Address.IP.String())
+		one.Exec(t, "ping", "-c1", "-W5", ip.Address.IP.String())
 	}
 }
 

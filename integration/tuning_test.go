@@ -431,7 +431,7 @@ func TestTuningChain(t *testing.T) {
 		"args": {"cni": {"sysctl": {"net.ipv6.conf.IFNAME.accept_ra": "0"}}}}`
 	result = n.Must(t, "ADD", tuning.With("prevResult", result))
 	for _, address := range []string{"10.1.2.2", "fd00:1:2::2"} {
-		n.Exec(t, "ping", "-c1", "-W1", address)
+		n.Exec(t, "ping", "-c1", "-W5", address)
 	}
 	if neighbours := n.Exec(t, "ip", "neigh", "show", "10.1.2.2"); !strings.Contains(neighbours, "02:00:00:00:00:0a") {
 		t.Errorf("neighbours of the host:\n%s", neighbours)

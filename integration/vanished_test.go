@@ -59,7 +59,7 @@ func TestVanished(t *testing.T) {
 				c := n.Container(t, id)
 				n.Must(t, "ADD", v.call(c, id))
 				for _, address := range []string{"10.89.1.5", "fd00:89:1::5"} {
-					n.Exec(t, "ping", "-n", "-c1", "-W1", address)
+					n.Exec(t, "ping", "-n", "-c1", "-W5", address)
 				}
 				// A socket, or a thread, would keep the namespace.
 				echoes := c.Exec(t, "sh", "-c", "cat /proc/net/snmp6; nstat -asz IcmpInEchos")

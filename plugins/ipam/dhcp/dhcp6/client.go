@@ -34,7 +34,7 @@ func (c Client) Acquire(ctx context.Context, n *link.Namespace, l netlink.Link) 
 	if err != nil {
 		return nil, err
 	}
-	defer talk.close()
+	defer talk.file.Close()
 	for pause := time.Duration(0); ; pause = solicitTimes.next(pause) {
 		if err := talk.rest(ctx, pause); err != nil {
 			return nil, err

@@ -18,7 +18,7 @@ func (c Client) Release(ctx context.Context, n *link.Namespace, l netlink.Link, 
 	if err != nil {
 		return err
 	}
-	defer talk.close()
+	defer talk.file.Close()
 	m, err := talk.releasing(lease)
 	if err != nil {
 		return err

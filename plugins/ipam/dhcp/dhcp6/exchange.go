@@ -48,8 +48,7 @@ func (c Client) open(ctx context.Context, n *link.Namespace, l netlink.Link) (*c
 	index := l.Attrs().Index
 	s, err := listen(n, unix.SOCK_DGRAM, unix.IPPROTO_UDP, func(fd int) error {
 		// Which binds the socket to the link, too: the address needs its zone.
-		err := unix.Bind(fd, &unix.SockaddrInet6{Port: clientPort, Addr: from.As16(), ZoneId: uint32(index)})
-		return os.NewSyscallError("bind", err)
+		return bind(fd, &unix.SockaddrInet6{Port: clientPort, Addr: from.As16(), ZoneId: uint32(index)})
 	})
 	if err != nil {
 		return nil, fmt.Errorf("listen on %v%%%s, port %d: %w", from, l.Attrs().Name, clientPort, err)

@@ -33,7 +33,7 @@ func (n *network) liar(t *testing.T) *liar {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(s.close)
+	t.Cleanup(func() { s.file.Close() })
 	return &liar{s, t}
 }
 
@@ -320,7 +320,7 @@ func TestForgedAdvertisements(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer forger.close()
+	defer forger.file.Close()
 	setHopLimit := func(limit int) {
 		err := forger.raw.Control(func(fd uintptr) {
 			if err := unix.SetsockoptInt(int(fd), unix.IPPROTO_IPV6, unix.IPV6_MULTICAST_HOPS, limit); err != nil {
@@ -345,7 +345,7 @@ func TestForgedAdvertisements(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer listener.close()
+	defer listener.file.Close()
 	for ignored.Total() == 0 {
 		p, err := listener.receive(t.Context(), time.Now().Add(budget))
 		if err != nil {
@@ -364,5 +364,30 @@ func TestForgedAdvertisements(t *testing.T) {
 	}
 	if n := ignored.Advertisement.Load(); n < 2 || n != ignored.Total() {
 		t.Errorf("ignored: %v", ignored)
+	}
+}
+
+// TestPortInUse has another client at the port, for some time or for good.
+func TestPortInUse(t *testing.T) {
+	t.Parallel()
+	net := newNetwork(t, "2001:db8:1::1/64")
+	net.dnsmasq(t, stateful)
+	take := func() *socket {
+		other, err := listen(net.container, unix.SOCK_DGRAM, unix.IPPROTO_UDP, func(fd int) error {
+			return unix.Bind(fd, &unix.SockaddrInet6{Port: clientPort})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return other
+	}
+	other := take()
+	time.AfterFunc(patience/10, func() { other.file.Close() })
+	if _, err := newClient().Acquire(withBudget(t), net.container, net.eth0); err != nil {
+		t.Error("after some time:", err)
+	}
+	defer take().file.Close()
+	if _, err := newClient().Acquire(withBudget(t), net.container, net.eth0); !errors.Is(err, unix.EADDRINUSE) || !strings.Contains(err.Error(), "%eth0, port 546: ") {
+		t.Error("for good:", err)
 	}
 }

@@ -24,7 +24,7 @@ func (c Client) Inquire(ctx context.Context, n *link.Namespace, l netlink.Link) 
 	if err != nil {
 		return nil, err
 	}
-	defer talk.close()
+	defer talk.file.Close()
 	m, err := talk.newMessage(dhcpv6.MessageTypeInformationRequest)
 	if err != nil {
 		return nil, err

@@ -38,7 +38,7 @@ func (c Client) extend(ctx context.Context, n *link.Namespace, l netlink.Link, l
 	if err != nil {
 		return nil, err
 	}
-	defer talk.close()
+	defer talk.file.Close()
 	reply, err := talk.ask(ctx, kind, times, lease)
 	if err != nil {
 		return nil, err
@@ -104,7 +104,7 @@ func (c Client) Confirm(ctx context.Context, n *link.Namespace, l netlink.Link, 
 	if err != nil {
 		return err
 	}
-	defer talk.close()
+	defer talk.file.Close()
 	m, err := talk.newMessage(dhcpv6.MessageTypeConfirm)
 	if err != nil {
 		return err

@@ -69,7 +69,7 @@ func AwaitAdvertisement(ctx context.Context, n *link.Namespace, l netlink.Link, 
 	if err != nil {
 		return nil, fmt.Errorf("listen for router advertisements on %q: %w", l.Attrs().Name, err)
 	}
-	defer s.close()
+	defer s.file.Close()
 	w := &routerWait{socket: s, namespace: n, link: l, name: l.Attrs().Name, address: address, ignored: ignored}
 	a, err := w.solicit(ctx)
 	if err != nil {
