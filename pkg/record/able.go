@@ -37,7 +37,7 @@ func (l lacking) Error() string { return string(l) }
 // is tried again when a driver has been loaded or installed. Other errors say nothing about
 // the kernel. Where nothing can be noted, it is tried each time.
 func Able(name string, try func() error) error {
-	boot, err := sysctl.Sysctl("kernel/random/boot_id")
+	boot, err := sysctl.BootID()
 	if err != nil {
 		return try()
 	}

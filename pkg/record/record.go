@@ -130,9 +130,16 @@ func Writable(dir string) error {
 	}
 }
 
-// hasSpace returns an error if the file system of dir is full. Those without a fixed number of
-// inodes or blocks say 0 of 0.
+// hasSpace returns an error if the file system of dir is full, or no file of this process may
+// have a length (RLIMIT_FSIZE). File systems without a fixed number of inodes or blocks say 0 of 0.
 func hasSpace(dir string) error {
+	var size unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_FSIZE, &size); err != nil {
+		return err
+	}
+	if size.Cur == 0 {
+		return unix.EFBIG
+	}
 	var free unix.Statfs_t
 	if err := unix.Statfs(dir, &free); err != nil {
 		return err

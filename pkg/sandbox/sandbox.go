@@ -29,7 +29,7 @@ type Sandbox struct {
 
 // Of returns what identifies the interface of a container now.
 func Of(netns, ifName string) (Sandbox, error) {
-	boot, err := sysctl.Sysctl("kernel/random/boot_id")
+	boot, err := sysctl.BootID()
 	if err != nil {
 		return Sandbox{}, err
 	}
@@ -45,13 +45,19 @@ func Of(netns, ifName string) (Sandbox, error) {
 	return s, nil
 }
 
+// Available returns the error that Of would have whatever it is asked for.
+func Available() error {
+	_, err := sysctl.BootID()
+	return err
+}
+
 // IsGone reports whether the namespace or the interface is certainly not there any
 // longer. What cannot be told, as whoever made the record saw other files, is not gone.
 func (s Sandbox) IsGone() bool {
 	if s.Netns == "" {
 		return false
 	}
-	boot, err := sysctl.Sysctl("kernel/random/boot_id")
+	boot, err := sysctl.BootID()
 	if err != nil {
 		return false
 	}

@@ -93,6 +93,9 @@ func Settable(name string) error {
 	return file.Close()
 }
 
+// BootID identifies the time until the host starts anew (random(4)).
+func BootID() (string, error) { return Sysctl("kernel/random/boot_id") }
+
 func pathOf(name string) (string, error) {
 	relative := strings.TrimLeft(slashes(name), "/")
 	if !filepath.IsLocal(relative) {

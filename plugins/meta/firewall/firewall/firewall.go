@@ -213,7 +213,7 @@ func (c *Conf) Collect(network string, valid []owner.Attachment) error {
 	return plugin.Join(errs...)
 }
 
-// Available asks the backends, and for a place for the state.
+// Available asks the backends, and for what the state needs.
 func (c *Conf) Available() error {
 	name := detect(c.Backend)
 	b, err := byName(name)
@@ -226,5 +226,5 @@ func (c *Conf) Available() error {
 			err = b.available()
 		}
 	}
-	return plugin.Join(err, record.Writable(stateDir))
+	return plugin.Join(err, sandbox.Available(), record.Writable(stateDir))
 }

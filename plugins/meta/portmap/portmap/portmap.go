@@ -332,5 +332,5 @@ func (c *Conf) Available() error {
 	if err := backendOf(c.Backend).available(); err != nil {
 		return err
 	}
-	return record.Writable(directory)
+	return plugin.Join(sandbox.Available(), record.Writable(directory))
 }

@@ -8,10 +8,9 @@ import (
 	"github.com/containernetworking/plugins/pkg/utils/sysctl"
 )
 
-// bootID returns a text that is the same until the kernel boots anew
-// (random(4)), or an empty one where /proc does not tell.
+// bootID returns the kernel's, or an empty text where /proc does not tell.
 func bootID() string {
-	id, err := sysctl.Sysctl("kernel/random/boot_id")
+	id, err := sysctl.BootID()
 	if err != nil || len(id) != bootSize {
 		return ""
 	}
