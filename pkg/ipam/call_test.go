@@ -83,7 +83,7 @@ func TestAddPassesEverythingOn(t *testing.T) {
 	t.Setenv("CNI_NETNS", "/run/netns/of-another-call")
 	t.Setenv("CNI_NETNS_OVERRIDE", "of another call")
 	t.Setenv("CNI_EXPERIMENT", "")
-	d, dir := fake(t, `cat >$DIR/stdin; env | grep ^CNI_ | grep -v ^CNI_TEST_BIN= | sort >$DIR/env; echo note >&2
+	d, dir := fake(t, `cat >$DIR/stdin; env | grep ^CNI_ | grep -v ^CNI_TEST_ | sort >$DIR/env; echo note >&2
 		echo '{"ips":[{"address":"192.0.2.7/24"}]}'`)
 	result, err := d.Add(context.Background())
 	if err != nil {
