@@ -47,7 +47,8 @@ func (c call) command() *exec.Cmd {
 	}
 	cmd := exec.Command(binary)
 	if c.uptime != "" {
-		cmd = exec.Command("unshare", "--time", "--boottime", c.uptime, binary)
+		// In Linux 6.1 who enters a namespace of time by execve(2) can have no threads: with --fork it is by fork(2).
+		cmd = exec.Command("unshare", "--fork", "--time", "--boottime", c.uptime, binary)
 	}
 	cmd.Env = append(os.Environ(), "CNI_COMMAND="+c.verb, "CNI_CONTAINERID="+c.id, "CNI_IFNAME="+c.ifname,
 		"CNI_ARGS="+c.args, "CNI_NETNS=/nowhere", "CNI_PATH=/nowhere",
