@@ -193,6 +193,27 @@ func TestVanishedBeyondRanges(t *testing.T) {
 	}
 }
 
+// What cannot be read, and so has an age and an owner that nobody knows, stays beyond the
+// ranges, and keeps no ADD from its address.
+func TestUnreadableBeyondRanges(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	call{id: "a", conf: conf("1.1.0", dir, `"ranges":[[{"subnet":"10.232.2.0/24"}]]`)}.add(t)
+	stray := filepath.Join(dir, "net", "10.232.2.9")
+	if err := os.Mkdir(stray, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	other := conf("1.1.0", dir, `"ranges":[[{"subnet":"10.232.3.0/24"}]]`)
+	for _, want := range []string{"10.232.3.2", "10.232.3.3"} {
+		if got := (call{id: "for-" + want, conf: other}).add(t); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+	if _, err := os.Stat(stray); err != nil {
+		t.Error(err)
+	}
+}
+
 // age makes all files older by the time that a boot takes, which the plugin
 // relies on.
 func age(t *testing.T, dir string) {

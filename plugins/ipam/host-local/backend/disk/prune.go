@@ -33,9 +33,10 @@ func (t *Tx) Prune(ranges string, within, vanished func(netip.Addr) bool) error 
 	t.index.pruned = none
 	for _, addr := range beyond {
 		l, err := t.lease(addr)
+		if err != nil {
+			l = unreadable(err)
+		}
 		switch {
-		case err != nil:
-			return err
 		case l == nil:
 		case t.index.isInherited(l.since), time.Since(l.since) > settled && vanished(addr):
 			t.plan(change{addr, l, nil})
