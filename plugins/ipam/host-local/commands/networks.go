@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"slices"
 
 	"github.com/containernetworking/plugins/plugins/ipam/host-local/backend/allocator"
@@ -53,14 +52,12 @@ func (s source) networks(warn io.Writer) ([]network, error) {
 	if dataDir == "" {
 		return c.networks, nil
 	}
-	entries, err := os.ReadDir(dataDir)
+	names, err := disk.Networks(dataDir)
 	if errors.Is(err, fs.ErrNotExist) && s.dataDir == "" {
 		return c.networks, nil
 	}
-	for _, entry := range entries {
-		if entry.IsDir() {
-			c.add(network{name: entry.Name(), dataDir: disk.Path("", dataDir)})
-		}
+	for _, name := range names {
+		c.add(network{name: name, dataDir: disk.Path("", dataDir)})
 	}
 	return c.networks, err
 }

@@ -3,6 +3,7 @@ package hostlocal_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -118,10 +119,13 @@ func TestList(t *testing.T) {
 }
 
 // Of a directory without index, as upstream's plugin leaves it, those leases are of
-// before the boot that are older. Nothing is made there.
+// before the boot that are older. Nothing is made there, nor in a directory that is no
+// network's, as it has no lock.
 func TestListWithoutIndex(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
+	write(t, filepath.Join(dir, "net", "lock"), "")
+	write(t, filepath.Join(dir, "other", "10.1.2.4"), "c\r\neth0")
 	for name, age := range map[string]time.Duration{"10.1.2.2": 0, "10.1.2.3": 10 * 365 * 24 * time.Hour} {
 		path := filepath.Join(dir, "net", name)
 		write(t, path, "c\r\neth0")
@@ -136,8 +140,10 @@ func TestListWithoutIndex(t *testing.T) {
 	if len(got) != 2 || got[0].BeforeBoot || !got[1].BeforeBoot {
 		t.Errorf("%+v", got)
 	}
-	if _, err := os.Stat(filepath.Join(dir, "net", ".index")); err == nil {
-		t.Error("list makes an index")
+	for _, made := range []string{"net/.index", "other/.index", "other/lock"} {
+		if _, err := os.Stat(filepath.Join(dir, made)); err == nil {
+			t.Errorf("list makes %s", made)
+		}
 	}
 }
 
@@ -145,7 +151,11 @@ func TestListWithoutIndex(t *testing.T) {
 func TestListFailures(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	write(t, filepath.Join(dir, "broken", "net", "lock", "lock", "in the way"), "")
+	write(t, filepath.Join(dir, "elsewhere", "lock"), "")
+	planted := filepath.Join(dir, "broken", "net")
+	if err := errors.Join(os.Mkdir(filepath.Dir(planted), 0o755), os.Symlink("../elsewhere", planted), os.Lchown(planted, 1234, 1234)); err != nil {
+		t.Fatal(err)
+	}
 	write(t, filepath.Join(dir, "half"), "{")
 	for _, c := range []struct {
 		args   string
