@@ -229,6 +229,7 @@ func (x *index) save() error {
 		stamp: stamp, device: uint64(stat.Dev), inode: stat.Ino,
 	}
 	if err := x.write(h); err != nil {
+		x.loaded, x.usable = false, false // some of the file is new, some is old
 		return err
 	}
 	clear(x.leases.dirty)

@@ -2,6 +2,7 @@ package disk
 
 import (
 	"errors"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -116,5 +117,37 @@ func TestIndexSameTick(t *testing.T) {
 		if s.FindByID("a", "eth0") {
 			t.Fatal("the change was not noticed")
 		}
+	}
+}
+
+// TestIndexUnwritten cannot write the index, as on a full disk that copies what is
+// overwritten, and gives the directory the time of the last commit then.
+func TestIndexUnwritten(t *testing.T) {
+	s := newStore(t)
+	reserve(t, s, "a", "eth0", "10.1.2.2")
+	x, err := openIndex(s.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer x.close()
+	put(t, s, "10.1.2.3", "b\r\neth0")
+	l, err := s.dir.read(netip.MustParseAddr("10.1.2.3"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	x.apply(change{netip.MustParseAddr("10.1.2.3"), nil, l})
+	writable := x.file
+	defer writable.Close()
+	if x.file, err = os.Open(s.dir.path(indexName)); err != nil {
+		t.Fatal(err)
+	}
+	if err := x.save(); err == nil {
+		t.Fatal("the index was written")
+	}
+	if err := x.stampAgain(); err != nil {
+		t.Fatal(err)
+	}
+	if isFresh(t, s) {
+		t.Error("an index without the lease stands for the files")
 	}
 }
