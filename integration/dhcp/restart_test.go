@@ -100,24 +100,27 @@ func TestRestartWithoutServer(t *testing.T) {
 	n.Must(t, "DEL", call)
 }
 
-// A socket on which somebody listens stays his. So do leases of daemons that
-// listen elsewhere.
+// A socket on which somebody listens stays his, and so does the file with his number. So do
+// leases of daemons that listen elsewhere.
 func TestTwoDaemons(t *testing.T) {
 	t.Parallel()
 	n := node.New(t)
 	s := dhcpnet.NewSegment(t, n, "br0", "10.1.2")
 	s.Dnsmasq(t, s.Range(50, 60))
-	first := dhcpnet.Daemon(t, n)
+	first := dhcpnet.Daemon(t, n, "-pidfile", "/run/pid")
 	c := plugged(t, n, s, "c")
 	_, call := add(t, n, c, call(c, ""))
 	bin, err := node.Bin()
 	if err != nil {
 		t.Fatal(err)
 	}
-	second := n.Start(t, filepath.Join(bin, "dhcp"), "daemon")
+	second := n.Start(t, filepath.Join(bin, "dhcp"), "daemon", "-pidfile", "/run/pid")
 	second.Await(t, "Error getting listener: listen unix /run/cni/dhcp.sock: bind: address already in use", 1, limit)
 	if status := second.Wait(); status != 1 {
 		t.Errorf("exit status %d", status)
+	}
+	if got, want := n.Exec(t, "cat", "/run/pid"), fmt.Sprint(first.Pid()); got != want {
+		t.Errorf("pidfile %q, want %q", got, want)
 	}
 	third := dhcpnet.Daemon(t, n, "-socketpath", "/run/other.sock")
 	n.Must(t, "CHECK", call)

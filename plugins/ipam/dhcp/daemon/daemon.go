@@ -61,18 +61,19 @@ func Run(args []string) error {
 	// months rather spends time than memory.
 	runtime.GOMAXPROCS(runtime.NumCPU())
 	debug.SetGCPercent(50)
-	if err := options.writePidFile(); err != nil {
-		return err
-	}
-	if options.PidFile != "" {
-		defer os.Remove(options.PidFile)
-	}
 	socket, err := openListener(options.HostPrefix + options.SocketPath)
 	if err != nil {
 		//lint:ignore ST1005 callers match upstream's text
 		return fmt.Errorf("Error getting listener: %w", err)
 	}
 	defer socket.remove()
+	// Not before: it may be that of a daemon which listens.
+	if err := options.writePidFile(); err != nil {
+		return err
+	}
+	if options.PidFile != "" {
+		defer os.Remove(options.PidFile)
+	}
 	d, err := start(life, options)
 	if err != nil {
 		return errors.Join(err, socket.Close())
