@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/containernetworking/plugins/pkg/link"
+	"github.com/containernetworking/plugins/pkg/ns"
 	"github.com/containernetworking/plugins/pkg/owner"
 	"github.com/containernetworking/plugins/plugins/ipam/dhcp/config"
 	"github.com/containernetworking/plugins/plugins/ipam/dhcp/dhcp6"
@@ -160,8 +161,11 @@ func (b *binding) reach(f func(*reached) error) error {
 func (b *binding) open() (at *reached, err error) {
 	r := b.snapshot()
 	n, err := link.Open(b.daemon.options.HostPrefix + r.Netns)
-	if err != nil {
+	if ns.IsGone(err) {
 		return nil, fmt.Errorf("namespace %s %w: %w", r.Netns, errGone, err)
+	}
+	if err != nil {
+		return nil, err
 	}
 	defer func() {
 		if err != nil {
