@@ -125,7 +125,7 @@ func All(dir string) ([]*Record, error) {
 
 // Load reads all records of the daemon. Files that are no records, it removes,
 // and returns an error for each: they are what a daemon was writing when it, or
-// the machine, died.
+// the machine, died. Those that cannot be read stay: they may be, another time.
 func (s *Store) Load() (records []*Record, problems []error) {
 	entries, err := os.ReadDir(s.dir)
 	if err != nil {
@@ -136,7 +136,12 @@ func (s *Store) Load() (records []*Record, problems []error) {
 			continue
 		}
 		path := filepath.Join(s.dir, entry.Name())
-		r, err := read(path)
+		text, err := unpolled.ReadFile(path)
+		if err != nil {
+			problems = append(problems, err)
+			continue
+		}
+		r, err := parse(path, text)
 		if err != nil {
 			problems = append(problems, err, os.Remove(path))
 			continue
@@ -146,13 +151,9 @@ func (s *Store) Load() (records []*Record, problems []error) {
 	return records, problems
 }
 
-func read(path string) (*Record, error) {
+func parse(path string, text []byte) (*Record, error) {
 	if filepath.Ext(path) != suffix {
 		return nil, fmt.Errorf("read lease %s: it was being written", path)
-	}
-	text, err := unpolled.ReadFile(path)
-	if err != nil {
-		return nil, err
 	}
 	r := new(Record)
 	if err := json.Unmarshal(text, r); err != nil {

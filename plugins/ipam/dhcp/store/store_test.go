@@ -69,7 +69,7 @@ func TestSaveAndLoad(t *testing.T) {
 	}
 }
 
-// What was being written, or is no record, is removed and told.
+// What was being written, or is no record, is removed and told. What cannot be read is told.
 func TestRubbish(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -79,6 +79,9 @@ func TestRubbish(t *testing.T) {
 		if err := os.WriteFile(paths[i], []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if err := os.Mkdir(s.path(sample("unreadable").Attachment()), 0o700); err != nil {
+		t.Fatal(err)
 	}
 	foreign := filepath.Join(dir, "README")
 	if err := os.WriteFile(foreign, nil, 0o600); err != nil {
@@ -91,10 +94,10 @@ func TestRubbish(t *testing.T) {
 			told++
 		}
 	}
-	if len(records) != 0 || told != 3 {
+	if len(records) != 0 || told != 4 {
 		t.Errorf("records %v, problems %v", records, problems)
 	}
-	if left, _ := os.ReadDir(dir); len(left) != 1 {
+	if left, _ := os.ReadDir(dir); len(left) != 2 {
 		t.Errorf("left: %v", left)
 	}
 }
@@ -116,10 +119,7 @@ func FuzzRead(f *testing.F) {
 	f.Add(text)
 	f.Add([]byte(`{"v6": {"addresses": []}}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		if err := os.WriteFile(path, text, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if r, err := read(path); err == nil && (r.Index <= 0 || r.V4 != nil && !r.V4.Address.IsValid()) {
+		if r, err := parse(path, text); err == nil && (r.Index <= 0 || r.V4 != nil && !r.V4.Address.IsValid()) {
 			t.Errorf("record %+v", r)
 		}
 	})
