@@ -5,6 +5,7 @@ package config
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -45,7 +46,7 @@ type IPAM struct {
 	Request []Request `json:"request"`
 	// Priority of all routes. Default: as the kernel chooses, which is also what 0 stands for.
 	//
-	//schema:value {"minimum": 0}
+	//schema:value {"minimum": 0, "maximum": 4294967295}
 	Priority int `json:"priority"`
 	// ClientID is what the server tells clients apart by (option 61): duid (RFC 4361), mac, 0x
 	// and hexadecimal digits, or any other text. Default: the container's id, the network's name
@@ -106,6 +107,9 @@ func (c *IPAM) validate() error {
 	}
 	if c.Priority < 0 {
 		return invalid("priority %d is negative", c.Priority)
+	}
+	if int64(c.Priority) > math.MaxUint32 {
+		return invalid("priority %d is more than %d", c.Priority, uint32(math.MaxUint32))
 	}
 	switch c.IPv6 {
 	case "", IPv6DHCP, IPv6RA, IPv6Both:

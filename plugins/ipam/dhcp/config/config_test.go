@@ -24,6 +24,7 @@ func TestParse(t *testing.T) {
 		"wrong type":       {`{"priority": "5"}`, "failed to load netconf: ", 6},
 		"relative socket":  {`{"daemonSocketPath": "s"}`, `daemonSocketPath "s" is not absolute`, 7},
 		"priority":         {`{"priority": -1}`, "priority -1 is negative", 7},
+		"large priority":   {`{"priority": 4294967296}`, "priority 4294967296 is more than 4294967295", 7},
 		"ipv6":             {`{"ipv6": "yes"}`, `ipv6 is "yes", which is none of dhcp, ra and both`, 7},
 		"option":           {`{"provide": [{"option": "bogus"}]}`, `Can not parse option "bogus": Can not parse option: strconv.ParseUint: parsing "bogus": invalid syntax`, 7},
 		"option too large": {`{"request": [{"option": "256"}]}`, `Can not parse option "256": Can not parse option: strconv.ParseUint: parsing "256": value out of range`, 7},
