@@ -1,13 +1,9 @@
 package record
 
 import (
-	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/containernetworking/plugins/pkg/owner"
 )
@@ -21,7 +17,7 @@ func Former(directory, suffix string, a owner.Attachment) (owner.Attachment, err
 		return a, nil
 	}
 	entries, err := os.ReadDir(directory)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
+	if IsMissing(err) {
 		return a, nil
 	}
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 
 // Locked runs f while it alone has the lock of a file, which is made.
 func Locked(path string, f func() error) error {
-	file, err := OpenLocked(path)
+	file, err := OpenQueued(path, nil)
 	if err != nil {
 		return err
 	}
@@ -20,12 +20,8 @@ func Locked(path string, f func() error) error {
 	return f()
 }
 
-// OpenLocked waits for the lock of a file, which is made, and returns the file:
-// to close it releases the lock.
-func OpenLocked(path string) (*os.File, error) { return OpenQueued(path, nil) }
-
-// OpenQueued is OpenLocked that calls queued, which may be nil, if somebody has the lock, before
-// it waits.
+// OpenQueued waits for the lock of a file, which is made, and returns the file: to close it
+// releases the lock. If somebody has the lock, it calls queued, which may be nil, before it waits.
 func OpenQueued(path string, queued func()) (*os.File, error) {
 	file, err := unpolled.Open(path, unix.O_CREAT|unix.O_RDWR)
 	if err != nil {

@@ -20,15 +20,12 @@ var ErrIrregular = errors.New("no regular file")
 // ErrIrregular: a FIFO that nobody else opens would be waited for, for ever. (One that is
 // opened to be written to is unix.ENXIO.) Flags are those of open(2); a file that it makes
 // is for root alone.
-func Open(path string, flags int) (*os.File, error) { return Make(path, flags, 0o600) }
-
-// Make is Open with the permissions of a file that it makes.
-func Make(path string, flags int, mode uint32) (*os.File, error) {
+func Open(path string, flags int) (*os.File, error) {
 	opener := OpenAny
 	if flags&unix.O_DIRECTORY != 0 { // a file without a name, below the path
 		opener = open
 	}
-	fd, err := opener(path, flags|unix.O_NONBLOCK, mode)
+	fd, err := opener(path, flags|unix.O_NONBLOCK, 0o600)
 	if err == nil {
 		if err = settle(fd, flags); err != nil {
 			unix.Close(fd)

@@ -60,11 +60,7 @@ func nothing(*plugin.CmdArgs) error { return nil }
 
 // status tells whether the configuration is one that ADD accepts.
 func status(args *plugin.CmdArgs) error {
-	conf, err := load(args.StdinData)
-	if err == nil {
-		_, err = conf.result("")
-	}
-	if err != nil {
+	if err := validate(args.StdinData); err != nil {
 		return plugin.Errorf(types.ErrPluginNotAvailable, "%w", err)
 	}
 	return nil
