@@ -3,6 +3,7 @@
 package config
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -127,12 +128,7 @@ func (c *IPAM) validate() error {
 }
 
 // Socket returns where the daemon listens.
-func (c *IPAM) Socket() string {
-	if c.DaemonSocketPath == "" {
-		return DefaultSocket
-	}
-	return c.DaemonSocketPath
-}
+func (c *IPAM) Socket() string { return cmp.Or(c.DaemonSocketPath, DefaultSocket) }
 
 // LeasesIPv6 reports whether addresses come from DHCPv6.
 func (c *IPAM) LeasesIPv6() bool { return c.IPv6 == IPv6DHCP || c.IPv6 == IPv6Both }
@@ -151,35 +147,25 @@ func SocketPath(stdin []byte) (string, error) {
 	if err := json.Unmarshal(stdin, &conf); err != nil {
 		return "", plugin.Errorf(types.ErrDecodingFailure, "error obtaining socketPath: %w", err)
 	}
-	return (&IPAM{DaemonSocketPath: conf.IPAM.DaemonSocketPath}).Socket(), nil
+	return cmp.Or(conf.IPAM.DaemonSocketPath, DefaultSocket), nil
 }
-
-// optionNames are the names that options have in a configuration.
-func optionNames(name string) (dhcpv4.GenericOptionCode, bool) {
-	switch name {
-	case "subnet-mask":
-		return 1, true
-	case "routers":
-		return 3, true
-	case "host-name":
-		return 12, true
-	case "vendor-class-identifier":
-		return 60, true
-	case "dhcp-client-identifier":
-		return clientIdentifier, true
-	case "user-class":
-		return 77, true
-	}
-	return 0, false
-}
-
-const clientIdentifier = 61
 
 // parseOption returns the code of an option that a configuration names, or
 // numbers.
 func parseOption(text string) (uint8, error) {
-	if code, ok := optionNames(text); ok {
-		return uint8(code), nil
+	switch text {
+	case "subnet-mask":
+		return 1, nil
+	case "routers":
+		return 3, nil
+	case "host-name":
+		return 12, nil
+	case "vendor-class-identifier":
+		return 60, nil
+	case "dhcp-client-identifier":
+		return 61, nil
+	case "user-class":
+		return 77, nil
 	}
 	code, err := strconv.ParseUint(text, 10, 8)
 	if err != nil {

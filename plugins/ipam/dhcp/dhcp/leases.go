@@ -1,6 +1,7 @@
 package dhcp
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -55,16 +56,9 @@ func printTable(w io.Writer, entries []daemon.Entry, now time.Time) error {
 	fmt.Fprintln(table, "CONTAINER\tNETWORK\tINTERFACE\tADDRESS\tGATEWAY\tSERVER\tSTATE\tRENEW\tEXPIRY")
 	for _, e := range entries {
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", e.ContainerID, e.Network, e.IfName,
-			orNone(e.Address), orNone(e.Gateway), orNone(e.Server), e.State, in(e.Renew, now), in(e.Expiry, now))
+			cmp.Or(e.Address, "-"), cmp.Or(e.Gateway, "-"), cmp.Or(e.Server, "-"), e.State, in(e.Renew, now), in(e.Expiry, now))
 	}
 	return table.Flush()
-}
-
-func orNone(text string) string {
-	if text == "" {
-		return "-"
-	}
-	return text
 }
 
 // in tells how long it is until a time.

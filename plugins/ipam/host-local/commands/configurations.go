@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -98,12 +99,7 @@ func (c *configurations) take(path string, text []byte, outer named) (named, err
 	if err := json.Unmarshal(text, &conf); err != nil {
 		return conf, fmt.Errorf("%s: %w", path, err)
 	}
-	if conf.Name == "" {
-		conf.Name = outer.Name
-	}
-	if conf.CNIVersion == "" {
-		conf.CNIVersion = outer.CNIVersion
-	}
+	conf.Name, conf.CNIVersion = cmp.Or(conf.Name, outer.Name), cmp.Or(conf.CNIVersion, outer.CNIVersion)
 	for _, inner := range slices.Concat(conf.Plugins, conf.Delegates) {
 		if _, err := c.take(path, inner, conf); err != nil {
 			c.skip(err)

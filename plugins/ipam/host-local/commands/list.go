@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -64,14 +65,7 @@ func printLeases(w io.Writer, entries []entry) error {
 		if !e.Since.IsZero() {
 			since = e.Since.Format(time.RFC3339)
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", e.Network, e.Address, orNone(e.ContainerID), orNone(e.IfName), since, boot)
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", e.Network, e.Address, cmp.Or(e.ContainerID, "-"), cmp.Or(e.IfName, "-"), since, boot)
 	}
 	return table.Flush()
-}
-
-func orNone(text string) string {
-	if text == "" {
-		return "-"
-	}
-	return text
 }

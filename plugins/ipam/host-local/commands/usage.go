@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -51,10 +52,7 @@ func usage(args []string) error {
 	if err != nil {
 		return err
 	}
-	pools := []Pool{} // [] in JSON, also if there is none
-	failed := eachNetwork(networks, func(n network, leases []disk.Lease) {
-		pools = append(pools, n.pools(leases)...)
-	})
+	pools, failed := poolsOf(networks)
 	switch {
 	case *asJSON:
 		err = json.NewEncoder(os.Stdout).Encode(pools)
@@ -73,11 +71,17 @@ func Pools(confDir string) ([]Pool, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	var pools []Pool
-	failed := eachNetwork(networks, func(n network, leases []disk.Lease) {
+	pools, failed := poolsOf(networks)
+	return pools, errors.Join(err, failed)
+}
+
+// poolsOf goes on after an error. Without pools the list is empty, not nil, as JSON needs it.
+func poolsOf(networks []network) ([]Pool, error) {
+	pools := []Pool{}
+	err := eachNetwork(networks, func(n network, leases []disk.Lease) {
 		pools = append(pools, n.pools(leases)...)
 	})
-	return pools, errors.Join(err, failed)
+	return pools, err
 }
 
 // pools counts the leases of a network by range set. Last comes, if there is anything in
@@ -117,7 +121,7 @@ func printPools(w io.Writer, pools []Pool) error {
 		if p.Set != nil {
 			set, size, free = fmt.Sprint(*p.Set), p.Size.String(), p.Free.String()
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\t%d\t%s\n", p.Network, set, size, p.Used, free, p.Reserved, orNone(p.Ranges))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\t%d\t%s\n", p.Network, set, size, p.Used, free, p.Reserved, cmp.Or(p.Ranges, "-"))
 	}
 	return table.Flush()
 }

@@ -6,6 +6,7 @@
 package disk
 
 import (
+	"cmp"
 	"net"
 	"os"
 	"path/filepath"
@@ -59,10 +60,7 @@ func Open(network, dataDir string) (*Store, error) {
 // Path returns the directory of a network below dataDir, by default
 // /var/lib/cni/networks.
 func Path(network, dataDir string) string {
-	if dataDir == "" {
-		dataDir = defaultDataDir
-	}
-	return filepath.Join(dataDir, network)
+	return filepath.Join(cmp.Or(dataDir, defaultDataDir), network)
 }
 
 // Networks returns the names of the networks that have a store below dataDir, by default
