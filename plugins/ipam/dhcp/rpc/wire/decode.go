@@ -68,7 +68,7 @@ func (d *Decoder) Decode(into any) error {
 // skipTop skips a whole value, which has a zero in front unless it is a struct.
 func (d *Decoder) skipTop(m *message, id int) error {
 	if t, ok := d.types[id]; !ok || t.kind != kindStruct {
-		if _, err := m.byte(); err != nil {
+		if _, err := m.ReadByte(); err != nil {
 			return err
 		}
 	}

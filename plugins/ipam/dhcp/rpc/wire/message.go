@@ -1,13 +1,12 @@
 package wire
 
-import (
-	"io"
-)
+import "io"
 
 // message is what is left to read of a message.
 type message []byte
 
-func (m *message) byte() (byte, error) {
+// ReadByte makes a message an io.ByteReader.
+func (m *message) ReadByte() (byte, error) {
 	if len(*m) == 0 {
 		return 0, errMalformed
 	}
@@ -15,9 +14,6 @@ func (m *message) byte() (byte, error) {
 	*m = (*m)[1:]
 	return b, nil
 }
-
-// ReadByte makes a message an io.ByteReader.
-func (m *message) ReadByte() (byte, error) { return m.byte() }
 
 func (m *message) uint() (uint64, error) { return readUint(m) }
 

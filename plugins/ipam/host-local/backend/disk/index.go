@@ -1,6 +1,7 @@
 package disk
 
 import (
+	"cmp"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -74,10 +75,7 @@ func openIndex(dir directory) (*index, error) {
 	}
 	x.open()
 	h, ok := x.readHeader()
-	x.boot = bootID()
-	if ok && x.boot == "" {
-		x.boot = h.boot
-	}
+	x.boot = cmp.Or(bootID(), h.boot)
 	x.inherited = x.limit(h, ok)
 	// After a power failure parts of the file may be older than others, so that the
 	// tables of an earlier boot are not used.

@@ -1,6 +1,7 @@
 package disk
 
 import (
+	"cmp"
 	"net/netip"
 	"path/filepath"
 	"slices"
@@ -61,13 +62,11 @@ func (s *Store) boundary() (func(time.Time) bool, error) {
 		return nil, err
 	}
 	defer s.Unlock()
-	x := &index{dir: s.dir, boot: bootID()}
+	x := &index{dir: s.dir}
 	x.file, _ = unpolled.Open(filepath.Join(string(s.dir), indexName), unix.O_RDONLY)
 	defer x.close()
 	h, ok := x.readHeader()
-	if x.boot == "" {
-		x.boot = h.boot
-	}
+	x.boot = cmp.Or(bootID(), h.boot)
 	x.inherited = x.limit(h, ok)
 	return x.isInherited, nil
 }
