@@ -9,55 +9,53 @@ import (
 
 // Commit makes the changes. If a reservation cannot be made, or its range set's
 // last address cannot be kept, it takes back what it made and frees nothing. If
-// addresses cannot be freed, it frees the others and returns an error for these.
+// addresses cannot be freed, it frees the others, takes back what it reserved and
+// returns an error for these.
 func (t *Tx) Commit() error {
 	if t.err != nil {
 		return t.err
 	}
-	if err := t.reserve(); err != nil {
-		return err
-	}
-	if err := t.free(); err != nil {
-		return err
-	}
-	// The next one reads all files if this fails.
-	_ = t.index.save()
-	return t.unread
-}
-
-// reserve makes all reservations or none.
-func (t *Tx) reserve() error {
-	var undo []func() error
-	err := func() error {
-		for _, c := range t.changes {
-			if c.after == nil {
-				continue
-			}
-			if err := t.dir.apply(c); err != nil {
-				return fmt.Errorf("reserve %v: %w", c.addr, err)
-			}
-			undo = append(undo, func() error { return t.dir.apply(c.reverse()) })
-		}
-		for i := range t.last {
-			last := &t.last[i]
-			if err := last.replace(t.dir); err != nil {
-				return fmt.Errorf("keep last reserved address: %w", err)
-			}
-			undo = append(undo, func() error { return last.restore(t.dir) })
-		}
-		return nil
-	}()
+	undo, reserveErr := t.reserve()
+	err := reserveErr
 	if err == nil {
-		return nil
+		err = t.free()
+	}
+	if err == nil {
+		// The next one reads all files if this fails.
+		_ = t.index.save()
+		return t.unread
 	}
 	for _, step := range slices.Backward(undo) {
 		if undoErr := step(); undoErr != nil {
 			return fmt.Errorf("%w; take back: %w", err, undoErr)
 		}
 	}
-	// All is as before, and so is what the index says of it.
-	t.index.stampAgain()
+	if reserveErr != nil {
+		// All is as before, and so is what the index says of it.
+		t.index.stampAgain()
+	}
 	return err
+}
+
+// reserve makes all reservations, and returns what takes those back that were made.
+func (t *Tx) reserve() (undo []func() error, err error) {
+	for _, c := range t.changes {
+		if c.after == nil {
+			continue
+		}
+		if err := t.dir.apply(c); err != nil {
+			return undo, fmt.Errorf("reserve %v: %w", c.addr, err)
+		}
+		undo = append(undo, func() error { return t.dir.apply(c.reverse()) })
+	}
+	for i := range t.last {
+		last := &t.last[i]
+		if err := last.replace(t.dir); err != nil {
+			return undo, fmt.Errorf("keep last reserved address: %w", err)
+		}
+		undo = append(undo, func() error { return last.restore(t.dir) })
+	}
+	return undo, nil
 }
 
 // free frees addresses.

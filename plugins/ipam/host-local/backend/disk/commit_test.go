@@ -1,9 +1,11 @@
 package disk
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -118,6 +120,37 @@ func TestCommitFails(t *testing.T) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(before, files(t, s)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestCommitFreesNot cannot free what an ADD frees beside its reservation.
+func TestCommitFreesNot(t *testing.T) {
+	s := newStore(t)
+	reserve(t, s, "a", "eth0", "10.1.2.2")
+	tx, err := s.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Close()
+	if ok, err := tx.Reserve("b", "eth0", net.ParseIP("10.1.2.3"), "0"); !ok || err != nil {
+		t.Fatalf("%v, %v", ok, err)
+	}
+	if err := tx.ReleaseByID("a", "eth0"); err != nil {
+		t.Fatal(err)
+	}
+	// Somebody who does not care for the lock.
+	path := s.dir.path("10.1.2.2")
+	if err := errors.Join(os.Remove(path), os.MkdirAll(filepath.Join(path, "in the way"), 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	if err := tx.Commit(); err == nil || !strings.Contains(err.Error(), "release 10.1.2.2: ") {
+		t.Errorf("commit: %v", err)
+	}
+	if err := os.RemoveAll(path); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string]string{"last_reserved_ip.0": "10.1.2.2"}, files(t, s)); diff != "" {
 		t.Error(diff)
 	}
 }
