@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -8,19 +9,20 @@ import (
 )
 
 // In a dataDir that everybody may write to, no link is followed that another user has made,
-// be it a network's directory or a file in it: nothing comes to be, or changes, elsewhere.
+// be it a network's directory or a file in it: nothing comes to be, or changes, elsewhere,
+// whether there is something at the end of the link or not.
 // Links of root lead where root wants.
 func TestPlantedLinks(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"", "lock", ".index", ".new", "last_reserved_ip.0", "10.1.2.2"} {
+	for _, link := range []struct{ name, target string }{
+		{"", ""}, {"lock", "file"}, {"lock", "none"}, {".index", "file"}, {".index", "none"}, {".new", "file"}, {".new", "none"},
+		{"last_reserved_ip.0", "file"}, {"last_reserved_ip.0", "none"}, {"10.1.2.2", "file"}, {"10.1.2.2", "none"},
+	} {
+		name, path, target := link.name, filepath.Join("/run/open/net", link.name), filepath.Join("/run/root", link.target)
 		for owner, trusted := range map[string]bool{"1000": false, "0": true} {
-			t.Run("net/"+name+" of "+owner, func(t *testing.T) {
+			t.Run("net/"+name+" of "+owner+" to "+target, func(t *testing.T) {
 				t.Parallel()
 				n := node.New(t)
-				path, target := "/run/open/net/"+name, "/run/root/file"
-				if name == "" {
-					path, target = "/run/open/net", "/run/root"
-				}
 				n.Exec(t, "sh", "-ec", `mkdir /run/root; echo kept >/run/root/file; mkdir -m 777 /run/open`)
 				if name != "" {
 					n.Exec(t, "mkdir", "-m", "777", "/run/open/net")

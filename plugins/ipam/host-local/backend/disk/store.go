@@ -44,13 +44,14 @@ func New(network, dataDir string) (*Store, error) {
 // wraps fs.ErrNotExist: nothing is reserved.
 func Open(network, dataDir string) (*Store, error) {
 	dir := Path(network, dataDir)
-	if err := unpolled.CheckPath(dir); err != nil {
+	path := filepath.Join(dir, lockName)
+	if err := unpolled.CheckPath(path); err != nil {
 		return nil, err
 	}
 	if _, err := os.Stat(dir); err != nil {
 		return nil, err
 	}
-	lock, err := NewFileLock(filepath.Join(dir, lockName))
+	lock, err := NewFileLock(path)
 	if err != nil {
 		return nil, err
 	}
