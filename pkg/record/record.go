@@ -144,8 +144,24 @@ func hasSpace(dir string) error {
 	if err := unix.Statfs(dir, &free); err != nil {
 		return err
 	}
-	if free.Blocks > 0 && free.Bavail == 0 || free.Files > 0 && free.Ffree == 0 {
+	if free.Files > 0 && free.Ffree == 0 {
+		return unix.ENOSPC
+	}
+	if free.Blocks > 0 && free.Bavail == 0 && !(hasReserve(&free) && isRoot()) {
 		return unix.ENOSPC
 	}
 	return nil
+}
+
+// hasReserve reports whether a file system without room for others has some for root: ext4
+// (mke2fs -m, by default 5 %), beyond what it keeps for itself (ext4_set_resv_clusters, Linux 3.10).
+func hasReserve(fs *unix.Statfs_t) bool {
+	return fs.Type == unix.EXT4_SUPER_MAGIC && fs.Bfree > min(4096, fs.Blocks/50)
+}
+
+// isRoot reports whether this is the host's root: in the first namespace of users,
+// PROC_USER_INIT_INO in linux/proc_ns.h.
+func isRoot() bool {
+	var stat unix.Stat_t
+	return os.Geteuid() == 0 && unix.Stat("/proc/self/ns/user", &stat) == nil && stat.Ino == 0xeffffffd
 }

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 func TestWrite(t *testing.T) {
@@ -104,6 +106,23 @@ func TestWritable(t *testing.T) {
 	for path, want := range map[string]bool{dir: true, filepath.Join(dir, "a", "b"): true, filepath.Join(file, "a"): false} {
 		if err := Writable(path); (err == nil) != want {
 			t.Errorf("%s: %v", path, err)
+		}
+	}
+}
+
+// The last blocks of ext4 are root's, but for those that it keeps for itself.
+func TestHasReserve(t *testing.T) {
+	for name, test := range map[string]struct {
+		fs   unix.Statfs_t
+		want bool
+	}{
+		"root's":                  {unix.Statfs_t{Type: unix.EXT4_SUPER_MAGIC, Blocks: 1 << 20, Bfree: 4097}, true},
+		"nobody's":                {unix.Statfs_t{Type: unix.EXT4_SUPER_MAGIC, Blocks: 1 << 20, Bfree: 4096}, false},
+		"nobody's of a small one": {unix.Statfs_t{Type: unix.EXT4_SUPER_MAGIC, Blocks: 5000, Bfree: 100}, false},
+		"another kind":            {unix.Statfs_t{Type: unix.XFS_SUPER_MAGIC, Blocks: 1 << 20, Bfree: 60000}, false},
+	} {
+		if got := hasReserve(&test.fs); got != test.want {
+			t.Errorf("%s: %v", name, got)
 		}
 	}
 }
