@@ -131,11 +131,12 @@ func (c *Call) finish(ctx context.Context) ([]byte, error) {
 }
 
 // failure is the error object that the plugin printed, or says why there is
-// none. The texts of the latter are those of the CNI library.
+// none. A result is none: who printed one may have been killed before its end. The
+// texts of the latter are those of the CNI library.
 func failure(err error, stdout, stderr []byte) error {
 	var printed types.Error
 	switch {
-	case len(stdout) > 0 && json.Unmarshal(stdout, &printed) == nil:
+	case len(stdout) > 0 && json.Unmarshal(stdout, &printed) == nil && printed != types.Error{}:
 		return &printed
 	case len(stdout) > 0:
 		return fmt.Errorf("netplugin failed but error parsing its diagnostic message %q: %w", stdout, err)

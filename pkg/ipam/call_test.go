@@ -127,11 +127,13 @@ func TestAddFailures(t *testing.T) {
 		code         uint
 		commands     string
 	}{
-		"error object":  {`echo '{"code":11,"msg":"later"}'; exit 1`, "later", 11, "ADD"},
-		"silent":        {`exit 3`, "netplugin failed with no error message: exit status 3", 999, "ADD"},
-		"on stderr":     {`printf oops >&2; exit 1`, `netplugin failed: "oops": exit status 1`, 999, "ADD"},
-		"no object":     {`printf oops; exit 1`, `netplugin failed but error parsing its diagnostic message "oops": exit status 1`, 999, "ADD"},
-		"killed":        {`test $CNI_COMMAND = DEL || kill -9 $$`, "netplugin failed with no error message: signal: killed", 999, "ADD DEL"},
+		"error object": {`echo '{"code":11,"msg":"later"}'; exit 1`, "later", 11, "ADD"},
+		"silent":       {`exit 3`, "netplugin failed with no error message: exit status 3", 999, "ADD"},
+		"on stderr":    {`printf oops >&2; exit 1`, `netplugin failed: "oops": exit status 1`, 999, "ADD"},
+		"no object":    {`printf oops; exit 1`, `netplugin failed but error parsing its diagnostic message "oops": exit status 1`, 999, "ADD"},
+		"killed":       {`test $CNI_COMMAND = DEL || kill -9 $$`, "netplugin failed with no error message: signal: killed", 999, "ADD DEL"},
+		"killed behind its result": {`test $CNI_COMMAND = DEL && exit; echo '{"ips":[{"address":"192.0.2.7/24"}]}'; kill -9 $$`,
+			`netplugin failed but error parsing its diagnostic message "{\"ips\":[{\"address\":\"192.0.2.7/24\"}]}\n": signal: killed`, 999, "ADD DEL"},
 		"no result":     {`exit 0`, "failed to unmarshal raw result: unexpected end of JSON input", 6, "ADD DEL"},
 		"no such vers.": {`echo '{"cniVersion":"3.0.0"}'`, `read result of IPAM plugin: unsupported CNI result version "3.0.0"`, 6, "ADD DEL"},
 	} {
