@@ -116,7 +116,7 @@ func TestResult(t *testing.T) {
 		{"", `{"cniVersion": "1.1.0", ` + address + `, "routes": [{"dst": "0.0.0.0/0", "gw": "10.1.2.1"}]}`},
 		{`, "priority": 77`, `{"cniVersion": "1.1.0", ` + address + `, "routes": [{"dst": "0.0.0.0/0", "gw": "10.1.2.1", "priority": 77}]}`},
 		{`, "request": [{"option": "33"}]`, `{"cniVersion": "1.1.0", ` + address + `, "routes": [{"dst": "10.0.0.0/8", "gw": "10.1.2.3"},
-			{"dst": "172.16.5.0/16", "gw": "10.1.2.4"}, {"dst": "0.0.0.0/0", "gw": "10.1.2.1"}]}`},
+			{"dst": "172.16.0.0/16", "gw": "10.1.2.4"}, {"dst": "0.0.0.0/0", "gw": "10.1.2.1"}]}`},
 		{`, "request": [{"option": "33"}, {"option": "121"}]`, `{"cniVersion": "1.1.0", ` + address + `, "routes": [{"dst": "198.51.100.0/24", "gw": "10.1.2.254"},
 			{"dst": "203.0.113.0/25", "gw": "0.0.0.0", "scope": 253}]}`},
 		{`, "dns": true`, `{"cniVersion": "1.1.0", ` + address + `, "routes": [{"dst": "0.0.0.0/0", "gw": "10.1.2.1"}],

@@ -28,7 +28,7 @@ func generic(code uint8, value ...byte) dhcpv4.Option {
 }
 
 func TestRoutes(t *testing.T) {
-	static := generic(33, 10, 0, 0, 0, 10, 1, 2, 3, 192, 168, 1, 0, 192, 168, 2, 3, 0, 0, 0, 0, 10, 1, 2, 9, 1, 2)
+	static := generic(33, 10, 0, 0, 0, 10, 1, 2, 3, 192, 168, 1, 0, 192, 168, 2, 3, 172, 16, 5, 0, 10, 1, 2, 4, 0, 0, 0, 0, 10, 1, 2, 9, 1, 2)
 	router := generic(3, 10, 1, 2, 1, 10, 1, 2, 2)
 	for name, test := range map[string]struct {
 		options []dhcpv4.Option
@@ -36,7 +36,7 @@ func TestRoutes(t *testing.T) {
 	}{
 		"none":      {nil, nil},
 		"router":    {[]dhcpv4.Option{router}, []string{"0.0.0.0/0 10.1.2.1"}},
-		"static":    {[]dhcpv4.Option{static, router}, []string{"10.0.0.0/8 10.1.2.3", "192.168.1.0/24 192.168.2.3", "0.0.0.0/0 10.1.2.1"}},
+		"static":    {[]dhcpv4.Option{static, router}, []string{"10.0.0.0/8 10.1.2.3", "192.168.1.0/24 192.168.2.3", "172.16.0.0/16 10.1.2.4", "0.0.0.0/0 10.1.2.1"}},
 		"classless": {[]dhcpv4.Option{static, router, generic(121, 24, 198, 51, 100, 10, 1, 2, 9, 0, 0, 0, 0, 0)}, []string{"198.51.100.0/24 10.1.2.9", "0.0.0.0/0 0.0.0.0"}},
 		"cut off":   {[]dhcpv4.Option{router, generic(121, 24, 198, 51)}, []string{"0.0.0.0/0 10.1.2.1"}},
 		"too long":  {[]dhcpv4.Option{router, generic(121, 33, 198, 51, 100, 0, 0, 10, 1, 2, 9)}, []string{"0.0.0.0/0 10.1.2.1"}},

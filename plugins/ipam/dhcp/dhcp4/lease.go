@@ -146,7 +146,7 @@ func classfulRoutes(option []byte) []Route {
 		dst, via := netip.AddrFrom4([4]byte(option)), netip.AddrFrom4([4]byte(option[4:]))
 		ones, _ := net.IP(option[:4]).DefaultMask().Size()
 		if ones > 0 && !dst.IsUnspecified() {
-			out = append(out, Route{netip.PrefixFrom(dst, ones), via})
+			out = append(out, Route{netip.PrefixFrom(dst, ones).Masked(), via})
 		}
 	}
 	return out
