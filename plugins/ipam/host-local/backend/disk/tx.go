@@ -58,8 +58,8 @@ func (t *Tx) Close() error { return t.index.close() }
 
 // Reserve makes a reservation, and keeps ip as the last one that rangeID gave
 // out. It returns false if somebody has ip, unless that is from an earlier boot.
-// An address that the same container and interface had in an earlier boot does
-// not count as given out.
+// An address that the same container had in an earlier boot does not count as
+// given out.
 func (t *Tx) Reserve(id string, ifname string, ip net.IP, rangeID string) (bool, error) {
 	addr, ok := toAddr(ip)
 	if !ok {
