@@ -1,10 +1,12 @@
 package hostlocal
 
 import (
+	"context"
 	"fmt"
 	"net/netip"
 	"os"
 	"sync"
+	"time"
 
 	"github.com/containernetworking/plugins/pkg/ns"
 	"github.com/containernetworking/plugins/pkg/plugin"
@@ -12,6 +14,10 @@ import (
 	"github.com/containernetworking/plugins/pkg/sandbox"
 	"github.com/containernetworking/plugins/plugins/ipam/host-local/backend/disk"
 )
+
+// patience is how long the locks of other networks are waited for: who has one may have been
+// stopped.
+const patience = 5 * time.Second
 
 // delFormer frees what the interface has in networks of other names, for a DEL that finds
 // nothing under the present one: somebody may have changed it since ADD. A container may
@@ -31,12 +37,14 @@ func delFormer(args *plugin.CmdArgs) error {
 	if err != nil {
 		return err
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
 	gone, free := sync.OnceValue(func() bool { return isGone(args) }), vanished()
 	for _, network := range networks {
 		if network == p.Name {
 			continue
 		}
-		err := begin(network, p.IPAM.DataDir, func(tx *disk.Tx) error {
+		err := begin(ctx, network, p.IPAM.DataDir, func(tx *disk.Tx) error {
 			released := tx.ReleaseOwn(args.ContainerID, args.IfName, func(a netip.Addr) bool { return gone() && free(a) })
 			if len(released) > 0 {
 				fmt.Fprintf(os.Stderr, "release %v of network %s: it had that name when interface %s was added\n", released, network, args.IfName)

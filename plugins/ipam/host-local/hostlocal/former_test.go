@@ -5,8 +5,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/containernetworking/plugins/plugins/ipam/host-local/backend/disk"
 )
 
 // Somebody has changed the network's name since ADD: DEL frees what the interface had under
@@ -68,4 +71,32 @@ func TestFormer(t *testing.T) {
 		del("", with(before, `"x":1`), "") // the file without a name of an interface
 		expect("once more", "net2/10.232.2.9", "net/10.232.2.2", "net/10.232.2.77")
 	})
+}
+
+// A DEL that looks under other names does not wait for ever for whoever has their locks, as a
+// process that has been stopped, and looks under the rest.
+func TestFormerLocked(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	c := conf("1.1.0", dir, strings.ReplaceAll(oneSet, "10.1.2.", "10.233.2.")) // of no other test
+	named := func(name string) string { return strings.Replace(c, `"name":"net"`, `"name":"`+name+`"`, 1) }
+	call{id: "a", conf: named("x")}.add(t)
+	store, err := disk.New("locked", dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	if err := store.Lock(); err != nil {
+		t.Fatal(err)
+	}
+	cmd := call{verb: "DEL", id: "a", conf: named("now")}.command()
+	killer := time.AfterFunc(30*time.Second, func() { cmd.Process.Kill() })
+	defer killer.Stop()
+	out, err := cmd.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "under the name locked of the network: lock ") {
+		t.Errorf("%v: %s", err, out)
+	}
+	if _, left := state(t, dir)["x/10.233.2.2"]; left {
+		t.Error("the address under another name is still reserved")
+	}
 }

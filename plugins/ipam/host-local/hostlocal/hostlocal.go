@@ -3,6 +3,7 @@
 package hostlocal
 
 import (
+	"context"
 	_ "embed" // for help and schema
 	"fmt"
 	"net"
@@ -198,7 +199,7 @@ func change(args *plugin.CmdArgs, plan func(*disk.Tx) error) error {
 	if err != nil {
 		return err
 	}
-	return begin(p.Name, p.IPAM.DataDir, func(tx *disk.Tx) error {
+	return begin(context.Background(), p.Name, p.IPAM.DataDir, func(tx *disk.Tx) error {
 		if err := plan(tx); err != nil {
 			return err
 		}
@@ -206,8 +207,9 @@ func change(args *plugin.CmdArgs, plan func(*disk.Tx) error) error {
 	})
 }
 
-// begin runs use under the lock. It does not if there is no directory.
-func begin(network, dataDir string, use func(*disk.Tx) error) error {
+// begin runs use under the lock, for which it waits until ctx ends. It does not if there is no
+// directory.
+func begin(ctx context.Context, network, dataDir string, use func(*disk.Tx) error) error {
 	store, err := disk.Open(network, dataDir)
 	if record.IsMissing(err) {
 		return nil
@@ -217,7 +219,7 @@ func begin(network, dataDir string, use func(*disk.Tx) error) error {
 	}
 	defer store.Close()
 	plugin.Step("lock")
-	if err := store.Lock(); err != nil {
+	if err := store.LockContext(ctx); err != nil {
 		return err
 	}
 	plugin.Step("use")
@@ -239,7 +241,7 @@ func check(args *plugin.CmdArgs) error {
 		return err
 	}
 	var held []net.IP
-	err = begin(conf.Name, conf.DataDir, func(tx *disk.Tx) error {
+	err = begin(context.Background(), conf.Name, conf.DataDir, func(tx *disk.Tx) error {
 		held = tx.GetByID(args.ContainerID, args.IfName)
 		return tx.Err()
 	})

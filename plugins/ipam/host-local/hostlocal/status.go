@@ -1,6 +1,8 @@
 package hostlocal
 
 import (
+	"context"
+
 	"github.com/containernetworking/plugins/pkg/plugin"
 	"github.com/containernetworking/plugins/pkg/record"
 	"github.com/containernetworking/plugins/plugins/ipam/host-local/backend/allocator"
@@ -20,7 +22,7 @@ func status(args *plugin.CmdArgs) error {
 	if !conf.StatusExhausted {
 		return nil
 	}
-	err = begin(conf.Name, conf.DataDir, func(tx *disk.Tx) error { return exhausted(tx, conf) })
+	err = begin(context.Background(), conf.Name, conf.DataDir, func(tx *disk.Tx) error { return exhausted(tx, conf) })
 	if err != nil {
 		return unavailable(err)
 	}
