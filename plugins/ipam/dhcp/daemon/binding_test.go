@@ -2,10 +2,18 @@ package daemon
 
 import (
 	"errors"
+	"net/netip"
+	"os"
 	"testing"
 
+	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
+	"github.com/containernetworking/plugins/pkg/link"
+	"github.com/containernetworking/plugins/pkg/ns"
+	"github.com/containernetworking/plugins/plugins/ipam/dhcp/config"
+	"github.com/containernetworking/plugins/plugins/ipam/dhcp/dhcp4"
+	"github.com/containernetworking/plugins/plugins/ipam/dhcp/dhcp6"
 	"github.com/containernetworking/plugins/plugins/ipam/dhcp/store"
 )
 
@@ -35,5 +43,52 @@ func TestReach(t *testing.T) {
 	}
 	if !errors.Is(err, unix.EMFILE) || errors.Is(err, errGone) {
 		t.Errorf("without file descriptors: %v", err)
+	}
+}
+
+// A daemon that dies while it withdraws a lease, as here for want of a store, has not yet
+// forgotten the address that the interface still has: the next one would not take it off.
+func TestWithdrawInterrupted(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("needs root")
+	}
+	netns, err := ns.TempNetNS()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer netns.Close()
+	n, err := link.Open(netns.Path())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer n.Close()
+	lo, err := n.LinkByName("lo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	v4Address, v6Address := netip.MustParsePrefix("10.1.2.3/24"), netip.MustParsePrefix("fd00::3/128")
+	for _, address := range []netip.Prefix{v4Address, v6Address} {
+		ipNet := ipNet(address)
+		if err := n.AddrAdd(lo, &netlink.Addr{IPNet: &ipNet}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	id, err := identify(n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &binding{daemon: &Daemon{threads: make(threads, 1)}, conf: &config.IPAM{}, record: store.Record{
+		Netns: netns.Path(), Namespace: id, Index: lo.Attrs().Index,
+		V4: &dhcp4.Lease{Address: v4Address}, V6: &dhcp6.Lease{Addresses: []dhcp6.Address{{IP: v6Address.Addr()}}},
+	}}
+	for _, l := range []lessor{v4{b}, v6{b}} {
+		func() {
+			defer func() { recover() }()
+			t.Errorf("withdrawn: %v", l.withdraw())
+		}()
+	}
+	left, err := n.AddrList(lo, netlink.FAMILY_ALL)
+	if err != nil || len(left) > 0 {
+		t.Errorf("left: %v, %v", left, err)
 	}
 }

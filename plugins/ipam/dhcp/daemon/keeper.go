@@ -24,7 +24,7 @@ type lessor interface {
 	// renew asks the server of the lease for more time, rebind any server.
 	renew(ctx context.Context) error
 	rebind(ctx context.Context) error
-	// withdraw takes the lease off.
+	// withdraw takes the lease off, and forgets it then: who ends between the two does that again.
 	withdraw() error
 }
 

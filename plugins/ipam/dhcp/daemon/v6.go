@@ -77,8 +77,8 @@ func (v v6) adopt(at *reached, lease *dhcp6.Lease) error {
 func (v v6) withdraw() error {
 	before := v.snapshot().V6
 	return errors.Join(
-		v.save(func(r *store.Record) { r.V6 = nil }),
-		v.reach(func(at *reached) error { return v.change(at, before, nil) }))
+		v.reach(func(at *reached) error { return v.change(at, before, nil) }),
+		v.save(func(r *store.Record) { r.V6 = nil }))
 }
 
 // change gives the interface what one lease says in place of another. Nil is
