@@ -160,15 +160,15 @@ func (c *loggedCall) line(format string) []byte {
 }
 
 // appendLine makes one write in append mode: lines of processes that run beside each
-// other do not mix. A FIFO may have no reader.
+// other do not mix. A FIFO may have no reader, or one that does not keep up: then it gets
+// no line, as package os would wait for ever until there is room.
 func appendLine(path string, line []byte) {
 	fd, err := unpolled.OpenAny(path, unix.O_WRONLY|unix.O_APPEND|unix.O_CREAT|unix.O_NONBLOCK, 0o600)
 	if err != nil {
 		return
 	}
-	file := os.NewFile(uintptr(fd), path)
-	defer file.Close()
-	file.Write(append(line, '\n'))
+	defer unix.Close(fd)
+	unix.Write(fd, append(line, '\n'))
 }
 
 // callEntry is a line of the call log.
