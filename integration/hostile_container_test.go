@@ -3,6 +3,7 @@ package integration
 import (
 	"fmt"
 	"maps"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/containernetworking/plugins/integration/hoststate"
 	"github.com/containernetworking/plugins/integration/node"
+	"github.com/containernetworking/plugins/pkg/owner"
 )
 
 // acts are what a container does to its own network, as shell commands that may fail in
@@ -97,4 +99,37 @@ func (s subject) beside(c *node.Container) node.Call {
 	call.Config = strings.NewReplacer(`"vlanId":100`, `"vlanId":102`, `:8080`, `:8082`, `:8053`, `:8055`,
 		`"10.1.2.3/`, `"10.1.2.4/`, `"fd00:1:2::3/`, `"fd00:1:2::4/`).Replace(call.Config)
 	return call
+}
+
+// A container can give its interface the tag of its own with another name of the network, be
+// it one that no network has. DEL goes by that, and by the name that the network has.
+func TestForgedName(t *testing.T) {
+	t.Parallel()
+	for _, r := range []renamable{
+		{name: "macvlan", plugins: [][2]string{{"macvlan", `"master": "uplink", ` + dualStack}}, host: wire},
+		{name: "macvlan that the host reaches", plugins: [][2]string{{"macvlan", `"master": "uplink", "hostInterface": {"addresses": ["10.31.2.250", "fd00:31:2::250"]}, ` + dualStack}}, host: wire},
+		{name: "tap", plugins: [][2]string{{"tap", dualStack}}},
+		{name: "sbr", plugins: [][2]string{{"bridge", plain}, {"sbr", `"table": 5000`}}},
+	} {
+		for _, forged := range []string{"other", "../../../../run/cni", ""} {
+			t.Run(fmt.Sprintf("%s, %q", r.name, forged), func(t *testing.T) {
+				t.Parallel()
+				n := node.New(t)
+				n.Exec(t, "sh", "-ec", r.host+"\ntrue")
+				c := n.Container(t, "c")
+				r.add(t, n, c, "net")
+				r.del(t, n, c, "net")
+				before := n.State(t, c)
+				r.add(t, n, c, "net")
+				a := owner.Attachment{Network: forged, ContainerID: filepath.Base(c.Path), IfName: "eth0"}
+				c.Exec(t, "ip", "link", "set", "eth0", "alias", a.Tag())
+				for range 2 {
+					r.del(t, n, c, "net")
+					if diff := hoststate.Diff(before, n.State(t, c), node.Lasting(), late()); diff != "" {
+						t.Errorf("after DEL:\n%s", diff)
+					}
+				}
+			})
+		}
+	}
 }

@@ -39,19 +39,27 @@ func (v verbs) del(args *plugin.CmdArgs) error {
 	defer a.close()
 	d := v.loadForDel(args.StdinData)
 	known, unknown := former(d, a)
-	if known != a.Attachment {
+	present := a.Attachment
+	if known != present {
 		fmt.Fprintf(os.Stderr, "go on with network %s: it had that name when interface %s was added\n", known.Network, a.IfName)
-		a.Attachment, args = known, named(args, known.Network)
+		a.Attachment = known
+		unknown = plugin.Join(unknown, release(d, a, named(args, known.Network)))
+		a.Attachment = present // the name may be of a tag, which is the container's to change
 	}
+	return plugin.Join(opened, unknown, release(d, a, args))
+}
+
+// release removes what the attachment has under one name of its network.
+func release(d Driver, a *Attachment, args *plugin.CmdArgs) error {
 	delegate, err := ipam.Find(d.base().IPAM.Type, args)
 	call := delegate.Start("DEL")
-	release := func() error { plugin.Step("delegate"); return call.Wait() }
+	giveBack := func() error { plugin.Step("delegate"); return call.Wait() }
 	remove := func() error { plugin.Step("remove"); return d.Remove(a) }
 	if d.base().releasesThroughInterface() {
-		return plugin.Join(opened, unknown, err, release(), remove())
+		return plugin.Join(err, giveBack(), remove())
 	}
 	removed := remove()
-	return plugin.Join(opened, unknown, removed, err, release())
+	return plugin.Join(removed, err, giveBack())
 }
 
 // Recorder is a Driver with records of what outlives the container's interface. By them

@@ -150,9 +150,10 @@ func deleteUntagged(host, container *Namespace, a owner.Attachment) error {
 	return container.delete(l)
 }
 
-// isOthers reports whether a link bears the tag of another attachment.
+// isOthers reports whether a link bears the tag of another interface or container. The name
+// of the network may be a former one, or none, as a container can change the tag.
 func isOthers(l netlink.Link, a owner.Attachment) bool {
-	return owner.IsTag(l.Attrs().Alias) && !a.Owns(l.Attrs().Alias)
+	return owner.IsTag(l.Attrs().Alias) && !a.IsOf(l.Attrs().Alias)
 }
 
 // Own writes its owner's tag into the alias of a new link and, in the same message,
@@ -207,7 +208,7 @@ func (n *Namespace) DeleteOwned(kind string, a owner.Attachment) error {
 
 // DeleteTagged deletes it only if it bears the attachment's tag.
 func (n *Namespace) DeleteTagged(a owner.Attachment) error {
-	return n.deleteIf(a.IfName, func(l netlink.Link) bool { return a.Owns(l.Attrs().Alias) })
+	return n.deleteIf(a.IfName, func(l netlink.Link) bool { return a.IsOf(l.Attrs().Alias) })
 }
 
 // CollectOwned deletes the network's tagged or newborn pairs whose attachment is not

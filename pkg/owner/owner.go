@@ -92,6 +92,19 @@ func (a Attachment) Tag() string {
 	return tag[:min(maxTag, len(tag))]
 }
 
+// IsName reports whether a text can name a container or a network (CNI specification,
+// section 2, CNI_CONTAINERID): letters and digits of ASCII and, behind the first, "_.-".
+func IsName(text string) bool {
+	for i := range len(text) {
+		c := text[i]
+		letter := 'a' <= c|0x20 && c|0x20 <= 'z'
+		if !letter && !('0' <= c && c <= '9') && (i == 0 || strings.IndexByte("_.-", c) < 0) {
+			return false
+		}
+	}
+	return text != ""
+}
+
 // Prefix returns the fixed-length start of Tag, which identifies the attachment
 // also where the rest of the tag was cut off.
 func (a Attachment) Prefix() string {
@@ -117,12 +130,13 @@ func (a Attachment) IsOf(tag string) bool {
 
 // Former returns the attachment under the name of the network in a tag of the same
 // interface of the same container: somebody may have changed the name since its ADD. ok is
-// false if the tag is about another one.
+// false if the tag is about another one, or has what cannot be a name: a container can
+// write what it likes into the tag of its interface.
 func (a Attachment) Former(tag string) (former Attachment, ok bool) {
 	_, rest, _ := strings.Cut(tag, ", net: ")
 	name, _, _ := strings.Cut(rest, ", if: ")
 	former = Attachment{Network: name, ContainerID: a.ContainerID, IfName: a.IfName}
-	return former, former.Owns(tag)
+	return former, IsName(name) && former.Owns(tag)
 }
 
 // OfTag returns the attachment that a tag names. ok is false if the text is none, or has

@@ -90,7 +90,7 @@ func TestStale(t *testing.T) {
 }
 
 // A tag tells the name that an attachment's network had before, but only of the same
-// interface of the same container, and only if all of the name is there.
+// interface of the same container, and only if all of the name is there and can be one.
 func TestFormer(t *testing.T) {
 	now := Attachment{"after", "cid", "eth0"}
 	for _, test := range []struct {
@@ -106,6 +106,8 @@ func TestFormer(t *testing.T) {
 		{Attachment{strings.Repeat("long", 40), "cid", "eth0"}.Tag(), "", true},
 		{Attachment{"before", "cid", "eth0"}.Prefix(), "", true},
 		{Attachment{"before", "cid", "eth0"}.Prefix() + ", net: forged, if: eth0, id: cid", "", true},
+		{Attachment{"../../../etc", "cid", "eth0"}.Tag(), "", true},
+		{Attachment{"", "cid", "eth0"}.Tag(), "", true},
 		{"uplink", "", false},
 		{"", "", false},
 	} {

@@ -5,6 +5,8 @@ import (
 	"unicode"
 
 	"github.com/containernetworking/cni/pkg/types"
+
+	"github.com/containernetworking/plugins/pkg/owner"
 )
 
 // The functions here are what the CNI library's package utils has, and return the same
@@ -32,21 +34,8 @@ func CheckIfName(name string) *types.Error {
 }
 
 func checkContainerID(id string) *types.Error {
-	if isName(id) {
+	if owner.IsName(id) {
 		return nil
 	}
 	return types.NewError(types.ErrInvalidEnvironmentVariables, "invalid characters in containerID", id)
-}
-
-// isName reports whether a text can name a container or a network (CNI specification,
-// section 2, CNI_CONTAINERID): letters and digits of ASCII and, behind the first, "_.-".
-func isName(text string) bool {
-	for i := range len(text) {
-		c := text[i]
-		letter := 'a' <= c|0x20 && c|0x20 <= 'z'
-		if !letter && !('0' <= c && c <= '9') && (i == 0 || strings.IndexByte("_.-", c) < 0) {
-			return false
-		}
-	}
-	return text != ""
 }

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/containernetworking/plugins/pkg/owner"
 	"github.com/containernetworking/plugins/pkg/schema"
 )
 
@@ -67,7 +68,7 @@ func nameFindings(network map[string]any) []schema.Finding {
 	switch {
 	case name == "":
 		return []schema.Finding{{Severity: schema.Error, Message: `there is no "name"`}}
-	case !isName(name):
+	case !owner.IsName(name):
 		return []schema.Finding{{Severity: schema.Error, Place: "name", Message: fmt.Sprintf("%q is not letters, digits, and behind the first one _, . and -", name)}}
 	}
 	return nil

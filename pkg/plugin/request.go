@@ -11,6 +11,8 @@ import (
 	"github.com/containernetworking/cni/pkg/types"
 	"github.com/containernetworking/cni/pkg/types/create"
 	"github.com/containernetworking/cni/pkg/version"
+
+	"github.com/containernetworking/plugins/pkg/owner"
 )
 
 // variable is one of the environment by which a runtime calls a plugin (CNI specification,
@@ -73,7 +75,7 @@ func checkNetworkName(stdin []byte) error {
 	if conf.Name == "" {
 		return Errorf(types.ErrInvalidNetworkConfig, "missing network name")
 	}
-	if !isName(conf.Name) {
+	if !owner.IsName(conf.Name) {
 		return types.NewError(types.ErrInvalidNetworkConfig, "invalid characters found in network name", conf.Name)
 	}
 	return nil

@@ -14,6 +14,8 @@ import (
 	"github.com/containernetworking/cni/pkg/utils"
 	"github.com/containernetworking/cni/pkg/version"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/containernetworking/plugins/pkg/owner"
 )
 
 // outcome is what a runtime sees of a call, and what a verb does.
@@ -138,7 +140,7 @@ func FuzzIsName(f *testing.F) {
 		f.Add(name)
 	}
 	f.Fuzz(func(t *testing.T, name string) {
-		if want := utils.ValidateNetworkName(name) == nil; isName(name) != want {
+		if want := utils.ValidateNetworkName(name) == nil; owner.IsName(name) != want {
 			t.Errorf("%q: the library says %v", name, want)
 		}
 	})
