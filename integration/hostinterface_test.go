@@ -339,3 +339,33 @@ func TestHostInterfaceParallel(t *testing.T) {
 		t.Errorf("after DEL:\n%s", diff)
 	}
 }
+
+// What a killed ADD has made of the interface is completed by the next one, which is another
+// container's, and what is for IPv6 comes with the first container that has it.
+func TestHostInterfaceCompleted(t *testing.T) {
+	n := newReachable(t, "macvlan")
+	n.Exec(t, "sh", "-ec", `echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6
+		ip link add of0 link uplink group 4410954 type macvlan mode bridge`)
+	parameter := func(name string) string {
+		return strings.TrimSpace(n.Exec(t, "cat", "/proc/sys/net/"+name))
+	}
+	_, v4 := n.call(t, "v4", 1, `"hostInterface": {"name": "of0"}`)
+	v4.Config = strings.Replace(v4.Config, `, {"address": "fd00:89:1::11/64"}`, "", 1)
+	n.Must(t, "ADD", v4)
+	if got := parameter("ipv4/conf/of0/arp_filter"); got != "1" {
+		t.Errorf("arp_filter %s", got)
+	}
+	if got := parameter("ipv6/conf/of0/addr_gen_mode"); got != "1" {
+		t.Errorf("addr_gen_mode %s", got)
+	}
+	c, both := n.call(t, "both", 2, `"hostInterface": {"name": "of0"}`)
+	both = both.With("prevResult", n.Must(t, "ADD", both))
+	place{c.Do}.serve(t, "c", "tcp", ":80")
+	n.reaches(t, "of both families", c, 2, true)
+	n.Must(t, "CHECK", both)
+	n.Must(t, "DEL", both)
+	n.Must(t, "DEL", v4)
+	if out, err := n.Try("ip", "link", "show", "of0"); err == nil {
+		t.Errorf("after DEL: %s", out)
+	}
+}

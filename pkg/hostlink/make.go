@@ -3,6 +3,7 @@ package hostlink
 import (
 	"errors"
 	"fmt"
+	"net"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -25,6 +26,9 @@ func (r *Reach) make(host *link.Namespace) error {
 	l, err := r.find(host)
 	if link.IsNotFound(err) {
 		l, err = r.makeLink(host)
+	}
+	if err == nil {
+		err = r.prepare(host, l)
 	}
 	if err != nil {
 		return err
@@ -80,13 +84,18 @@ func (r *Reach) makeLink(host *link.Namespace) (netlink.Link, error) {
 	if l, err = host.LinkByName(r.Link); err != nil {
 		return nil, fmt.Errorf("failed to lookup %q: %w", r.Link, err)
 	}
-	if err := host.SkipLinkLocal(l); err != nil {
-		return nil, errors.Join(err, host.LinkDel(l))
-	}
-	if err := host.Do(r.setSysctls); err != nil {
-		return nil, errors.Join(err, host.LinkDel(l))
-	}
 	return l, nil
+}
+
+// prepare makes the settings of the interface. One that is down is of somebody who may have
+// been killed before he came to them, and one that is up may have been made for IPv4 alone.
+func (r *Reach) prepare(host *link.Namespace, l netlink.Link) error {
+	if l.Attrs().Flags&net.FlagUp == 0 {
+		if err := host.SkipLinkLocal(l); err != nil {
+			return err
+		}
+	}
+	return host.Do(r.setSysctls)
 }
 
 // setSysctls keeps the interface from answering for the master's addresses whoever does not
