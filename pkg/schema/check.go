@@ -43,8 +43,8 @@ func Decode(text []byte) (any, error) {
 	if err := decoder.Decode(&document); err != nil {
 		return nil, err
 	}
-	if decoder.More() {
-		return nil, fmt.Errorf("there is more behind the value, at byte %d", decoder.InputOffset())
+	if rest := strings.TrimLeft(string(text[decoder.InputOffset():]), " \t\r\n"); rest != "" {
+		return nil, fmt.Errorf("there is more behind the value, at byte %d", len(text)-len(rest))
 	}
 	return document, nil
 }

@@ -56,9 +56,12 @@ func TestCheck(t *testing.T) {
 
 func TestDecode(t *testing.T) {
 	t.Parallel()
-	for _, text := range []string{``, `{`, `{} {}`, `{"a": 1,}`} {
+	for _, text := range []string{``, `{`, `{} {}`, `{}}`, "{}\n]", `{"a": 1,}`} {
 		if _, err := Decode([]byte(text)); err == nil {
 			t.Errorf("%q is decoded", text)
 		}
+	}
+	if _, err := Decode([]byte("{} \t\r\n")); err != nil {
+		t.Error(err)
 	}
 }
