@@ -145,9 +145,14 @@ func merge(excluded, refused []schema.Finding, all bool) []schema.Finding {
 // anyAt reports whether an error is at a place, within it or around it.
 func anyAt(found []schema.Finding, place string) bool {
 	return slices.ContainsFunc(found, func(f schema.Finding) bool {
-		near := place != "" && f.Place != "" && (strings.HasPrefix(f.Place, place) || strings.HasPrefix(place, f.Place))
-		return f.Severity == schema.Error && (f.Place == place || near)
+		return f.Severity == schema.Error && (f.Place == place || isWithin(f.Place, place) || isWithin(place, f.Place))
 	})
+}
+
+// isWithin reports whether a place is within another one, which is not the document.
+func isWithin(inner, outer string) bool {
+	rest, ok := strings.CutPrefix(inner, outer)
+	return ok && outer != "" && strings.IndexAny(rest, ".[") == 0
 }
 
 // at returns the value at a path of keys, nil if there is none.

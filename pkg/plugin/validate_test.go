@@ -64,6 +64,22 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// A key that begins like another one is another place.
+func TestMergeOfPlaces(t *testing.T) {
+	t.Parallel()
+	vlan := schema.Finding{Severity: schema.Error, Place: "vlan", Message: "5000 is not 0 to 4094"}
+	item := schema.Finding{Severity: schema.Error, Place: "vlanTrunk[0]", Message: "minID is greater than maxID"}
+	inner := schema.Finding{Severity: schema.Error, Place: "vlanTrunk[0].id", Message: "0 is not 1 to 4094"}
+	for _, test := range []struct{ excluded, refused, want []schema.Finding }{
+		{[]schema.Finding{vlan}, []schema.Finding{item, vlan}, []schema.Finding{vlan, item}},
+		{[]schema.Finding{inner}, []schema.Finding{item}, []schema.Finding{inner}},
+	} {
+		if diff := cmp.Diff(test.want, merge(test.excluded, test.refused, true)); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	}
+}
+
 // Whatever is given, there is an end, and places are of the document.
 func FuzzFindings(f *testing.F) {
 	for _, seed := range []string{`{"name": "n", "type": "p", "list": [10]}`, `{"name": "n", "plugins": [{"type": "p", "b": 10}]}`, `[]`, `{"plugins": [null, 1]}`} {
