@@ -1,6 +1,7 @@
 package dummy
 
 import (
+	"math"
 	"net"
 
 	"github.com/containernetworking/plugins/pkg/iface"
@@ -13,7 +14,7 @@ type Conf struct {
 	iface.Queues
 	// MTU in bytes. IPv6 needs 1280. Default: 0, which leaves it to the kernel (1500).
 	//
-	//schema:value {"type": "integer", "anyOf": [{"const": 0}, {"minimum": 68}]}
+	//schema:value {"type": "integer", "anyOf": [{"const": 0}, {"minimum": 68}], "maximum": 2147483647}
 	MTU int `json:"mtu"`
 	// MAC of the interface. Default: a random one. The capability "mac" overrides
 	// it.
@@ -24,7 +25,7 @@ type Conf struct {
 
 // Validate checks the bounds of the plugin's own keys.
 func (c *Conf) Validate() error {
-	if err := iface.ValidateMTU(c.MTU, 0); err != nil {
+	if err := iface.ValidateMTU(c.MTU, math.MaxInt32); err != nil {
 		return err
 	}
 	if err := c.Queues.Validate(); err != nil {

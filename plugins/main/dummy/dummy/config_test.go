@@ -41,8 +41,9 @@ func TestValid(t *testing.T) {
 
 func TestInvalid(t *testing.T) {
 	for _, test := range []struct{ name, conf, want string }{
-		{"negative mtu", `, "mtu": -1`, "invalid mtu -1 (must be 0 or at least 68)"},
-		{"mtu below that of IPv4", `, "mtu": 67`, "invalid mtu 67 (must be 0 or at least 68)"},
+		{"negative mtu", `, "mtu": -1`, "invalid mtu -1 (must be 0 or between 68 and 2147483647)"},
+		{"mtu below that of IPv4", `, "mtu": 67`, "invalid mtu 67 (must be 0 or between 68 and 2147483647)"},
+		{"mtu of more than 32 bits", `, "mtu": 4294968796`, "invalid mtu 4294968796 (must be 0 or between 68 and 2147483647)"},
 		{"mac", `, "mac": "none"`, "invalid args none for MAC addr: address none: invalid MAC address"},
 		{"queues", `, "numRxQueues": 4097`, "invalid numRxQueues 4097 (must be between 0 and 4096)"},
 	} {
