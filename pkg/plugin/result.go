@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"encoding/json"
+	"slices"
 
 	"github.com/containernetworking/cni/pkg/types"
 	current "github.com/containernetworking/cni/pkg/types/100"
@@ -31,7 +32,8 @@ func PrevResult(stdin []byte) (*current.Result, error) {
 }
 
 // ReadResult reads a result in the given version of the specification, in which
-// it also is if it names none. A list in it with a member null is an error.
+// it also is if it names none. A list in it with a member null is an error, and so is one of ips
+// without address.
 func ReadResult(version string, text []byte) (*current.Result, error) {
 	if version == "" {
 		version = "0.1.0" // CNI specification 0.3.0, "Network Configuration"
@@ -55,7 +57,14 @@ func ReadResult(version string, text []byte) (*current.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	return current.NewResultFromResult(result)
+	converted, err := current.NewResultFromResult(result)
+	if err != nil {
+		return nil, err
+	}
+	if i := slices.IndexFunc(converted.IPs, func(c *current.IPConfig) bool { return c.Address.IP == nil }); i >= 0 {
+		return nil, Errorf(types.ErrDecodingFailure, "ips[%d] has no address", i)
+	}
+	return converted, nil
 }
 
 // rejectNull exists because the CNI library's types hold members of lists by

@@ -14,6 +14,7 @@ func TestPrevResult(t *testing.T) {
 			`could not parse prevResult: result type supports [1.0.0 1.1.0] but unmarshalled CNIVersion is "0.4.0"`,
 		},
 		"null address":   {`{"cniVersion":"0.4.0","prevResult":{"ips":[null]}}`, "", "could not parse prevResult: ips[0] is null"},
+		"no address":     {`{"cniVersion":"1.0.0","prevResult":{"ips":[{"address":"192.0.2.7/24"},{"gateway":"192.0.2.1"}]}}`, "", "could not parse prevResult: ips[1] has no address"},
 		"null interface": {`{"cniVersion":"1.0.0","prevResult":{"interfaces":[{},null]}}`, "", "could not parse prevResult: interfaces[1] is null"},
 		"no object":      {`{"cniVersion":"1.0.0","prevResult":7}`, "", "could not parse prevResult: json: cannot unmarshal number into Go value of type map[string]json.RawMessage"},
 	} {
