@@ -6,6 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
+	"github.com/containernetworking/plugins/integration/faults"
 	"github.com/containernetworking/plugins/integration/hoststate"
 	"github.com/containernetworking/plugins/integration/node"
 )
@@ -106,6 +109,32 @@ func TestBridgeUndo(t *testing.T) {
 				t.Errorf("after the failure:\n%s", diff)
 			}
 		})
+	}
+}
+
+// A bridge that an ADD has made goes if the ADD cannot go on, whatever it has come to know of it.
+func TestBridgeUndoOfMaking(t *testing.T) {
+	t.Parallel()
+	n := node.New(t)
+	c := n.Container(t, "c")
+	call := node.Call{
+		Plugin: "bridge", ContainerID: "c", Netns: c.Path, IfName: "eth0",
+		Config: `{"cniVersion": "1.1.0", "name": "net", "type": "bridge", "bridge": "br0"}`,
+	}
+	for f := (faults.Fault{Kind: faults.Fail, N: 1, Own: true, Errno: unix.ENOBUFS}); ; f.N++ {
+		out, hit := n.Disturb(t, "ADD", call, f)
+		if hit == nil {
+			break
+		}
+		if out.Err() == nil {
+			n.Must(t, "DEL", call)
+			n.Exec(t, "ip", "link", "del", "br0")
+			continue
+		}
+		if left := n.Exec(t, "ip", "-br", "link", "show", "type", "bridge"); left != "" {
+			t.Errorf("after %v there is %s", hit, left)
+			n.Exec(t, "ip", "link", "del", "br0")
+		}
 	}
 }
 

@@ -65,7 +65,11 @@ func (n *Namespace) AddBridge(name string, mtu int, flags BridgeFlags) (*netlink
 	if _, err := req.Execute(unix.NETLINK_ROUTE, 0); err != nil {
 		return nil, fmt.Errorf("could not add %q: %w", name, flags.explain(err))
 	}
-	return n.Bridge(name)
+	bridge, err := n.Bridge(name)
+	if err != nil {
+		err = errors.Join(err, n.DeleteBridge(name)) // unless others use it by now
+	}
+	return bridge, err
 }
 
 // SetBridgeFlags changes settings of a bridge that is there.
