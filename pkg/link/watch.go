@@ -36,17 +36,22 @@ func (n *Namespace) Watch(groups ...uint) (*Watch, error) {
 func (w *Watch) Close() { w.socket.Close() }
 
 // WatchLocal watches which IPv6 addresses of a link the kernel takes for its own. It leaves
-// other links out in the kernel: what many containers get at a time wakes nobody.
+// other links out in the kernel, from before it subscribes: what many containers get at a time,
+// the same address often, wakes nobody.
 func (n *Namespace) WatchLocal(l netlink.Link) (*Watch, error) {
-	w, err := n.Watch(unix.RTNLGRP_IPV6_ROUTE)
+	w, err := n.Watch()
 	if err != nil {
 		return nil, err
 	}
 	program := localRoutesOf(l.Attrs().Index)
 	filter := &unix.SockFprog{Len: uint16(len(program)), Filter: &program[0]}
-	if err := unix.SetsockoptSockFprog(w.socket.GetFd(), unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, filter); err != nil {
+	err = unix.SetsockoptSockFprog(w.socket.GetFd(), unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, filter)
+	if err == nil {
+		err = unix.SetsockoptInt(w.socket.GetFd(), unix.SOL_NETLINK, unix.NETLINK_ADD_MEMBERSHIP, unix.RTNLGRP_IPV6_ROUTE)
+	}
+	if err != nil {
 		w.Close()
-		return nil, fmt.Errorf("leave out changes of other links: %w", err)
+		return nil, fmt.Errorf("subscribe to changes of %q alone: %w", l.Attrs().Name, err)
 	}
 	return w, nil
 }

@@ -42,6 +42,43 @@ func TestWatchLocal(t *testing.T) {
 	}
 }
 
+// So it is from the beginning, whatever another link gets at that moment.
+func TestWatchLocalFromBeginning(t *testing.T) {
+	t.Parallel()
+	n := newNamespace(t)
+	near := addPair(t, n, "nic", nil)
+	far := mustLink(t, n, "peer-nic")
+	setUp(t, n, far)
+	setUp(t, n, near)
+	others := net.ParseIP("fd01::1")
+	over, ended := make(chan struct{}), make(chan struct{})
+	defer func() { close(over); <-ended }()
+	go func() {
+		defer close(ended)
+		addr := &netlink.Addr{IPNet: &net.IPNet{IP: others, Mask: net.CIDRMask(64, 128)}, Flags: unix.IFA_F_NODAD}
+		for {
+			select {
+			case <-over:
+				return
+			default:
+				_ = n.AddrAdd(far, addr)
+				_ = n.AddrDel(far, addr)
+			}
+		}
+	}()
+	for range 300 {
+		w, err := n.WatchLocal(near)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen, err := w.AwaitLocal(t.Context(), time.Millisecond, []net.IP{others})
+		w.Close()
+		if seen || err != nil {
+			t.Fatalf("address of another link: seen %v, %v", seen, err)
+		}
+	}
+}
+
 // Names are looked up without a question, whatever the MTU is.
 func TestLacks(t *testing.T) {
 	t.Parallel()
