@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/containernetworking/plugins/pkg/netdev"
 	"github.com/containernetworking/plugins/pkg/ns"
 	"github.com/containernetworking/plugins/pkg/utils/sysctl"
 )
@@ -38,7 +39,7 @@ func Of(netns, ifName string) (Sandbox, error) {
 		return Sandbox{}, err
 	}
 	s := Sandbox{Netns: netns, Mounts: mounts, Boot: boot}
-	s.Cookie, s.Index, err = look(netns, func(socket int) (int, error) { return indexOf(socket, ifName) })
+	s.Cookie, s.Index, err = look(netns, func() (int, error) { return indexOf(ifName) })
 	if err != nil {
 		return Sandbox{}, err
 	}
@@ -67,7 +68,7 @@ func (s Sandbox) IsGone() bool {
 	if mounts, err := mountNamespace(); err != nil || mounts != s.Mounts {
 		return false
 	}
-	cookie, index, err := look(s.Netns, func(socket int) (int, error) { return s.Index, exists(socket, s.Index) })
+	cookie, index, err := look(s.Netns, func() (int, error) { _, err := netdev.NameOf(s.Index); return s.Index, err })
 	if err != nil {
 		return ns.IsGone(err)
 	}
@@ -76,7 +77,7 @@ func (s Sandbox) IsGone() bool {
 
 // look returns the number of a namespace, and what find finds in it, which is 0 if there
 // is no such interface.
-func look(netns string, find func(socket int) (int, error)) (cookie uint64, index int, err error) {
+func look(netns string, find func() (int, error)) (cookie uint64, index int, err error) {
 	space, err := ns.GetNS(netns)
 	if err != nil {
 		return 0, 0, err
@@ -86,12 +87,7 @@ func look(netns string, find func(socket int) (int, error)) (cookie uint64, inde
 		if cookie, err = ns.Cookie(space); err != nil {
 			return err
 		}
-		socket, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
-		if err != nil {
-			return os.NewSyscallError("socket", err)
-		}
-		defer unix.Close(socket)
-		if index, err = find(socket); errors.Is(err, unix.ENODEV) {
+		if index, err = find(); errors.Is(err, unix.ENODEV) {
 			index, err = 0, nil
 		}
 		return err
@@ -99,25 +95,13 @@ func look(netns string, find func(socket int) (int, error)) (cookie uint64, inde
 	return cookie, index, err
 }
 
-func indexOf(socket int, ifName string) (int, error) {
-	request, err := unix.NewIfreq(ifName)
+func indexOf(ifName string) (int, error) {
+	d, err := netdev.Open(ifName)
 	if err != nil {
 		return 0, err
 	}
-	if err := unix.IoctlIfreq(socket, unix.SIOCGIFINDEX, request); err != nil {
-		return 0, err
-	}
-	return int(request.Uint32()), nil
-}
-
-// exists returns ENODEV if there is no interface with the index.
-func exists(socket, index int) error {
-	request, err := unix.NewIfreq("")
-	if err != nil {
-		return err
-	}
-	request.SetUint32(uint32(index))
-	return unix.IoctlIfreq(socket, unix.SIOCGIFNAME, request)
+	defer d.Close()
+	return d.Index()
 }
 
 // mountNamespace returns the inode of the one that this process is in.
