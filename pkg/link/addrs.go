@@ -3,6 +3,7 @@ package link
 import (
 	"fmt"
 	"net"
+	"slices"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
@@ -22,23 +23,27 @@ func (n *Namespace) Networks(l netlink.Link) ([]*net.IPNet, error) {
 // Addrs returns the addresses of one link with their flags and scopes. It costs the same
 // however many links there are: kernels since 4.20 leave out the addresses of the others.
 func (n *Namespace) Addrs(l netlink.Link) ([]netlink.Addr, error) {
-	index := l.Attrs().Index
+	messages, err := n.addresses(l)
+	var addrs []netlink.Addr
+	for _, m := range messages {
+		msg := nl.DeserializeIfAddrmsg(m)
+		addrs = append(addrs, readAddr(msg, m[msg.Len():]))
+	}
+	return addrs, err
+}
+
+// addresses returns the kernel's messages with the addresses of one link.
+func (n *Namespace) addresses(l netlink.Link) ([][]byte, error) {
+	index := uint32(l.Attrs().Index)
 	messages, err := n.dump(unix.RTM_GETADDR, unix.RTM_NEWADDR, func(req *nl.NetlinkRequest) {
 		msg := nl.NewIfAddrmsg(unix.AF_UNSPEC)
-		msg.Index = uint32(index)
+		msg.Index = index
 		req.AddData(msg)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list addresses of %q: %w", l.Attrs().Name, err)
 	}
-	var addrs []netlink.Addr
-	for _, m := range messages {
-		msg := nl.DeserializeIfAddrmsg(m)
-		if int(msg.Index) == index {
-			addrs = append(addrs, readAddr(msg, m[msg.Len():]))
-		}
-	}
-	return addrs, nil
+	return slices.DeleteFunc(messages, func(m []byte) bool { return nl.DeserializeIfAddrmsg(m).Index != index }), nil
 }
 
 // readAddr reads one address. IFA_LOCAL is the link's own and IFA_ADDRESS that of its

@@ -26,19 +26,11 @@ const nextHopID = 30
 // rawAddresses returns the addresses of a link but for those that the kernel
 // makes up for a while (RFC 8981).
 func (n *Namespace) rawAddresses(l netlink.Link) ([][]byte, error) {
-	index := l.Attrs().Index
-	messages, err := n.dump(unix.RTM_GETADDR, unix.RTM_NEWADDR, func(req *nl.NetlinkRequest) {
-		msg := nl.NewIfAddrmsg(unix.AF_UNSPEC)
-		msg.Index = uint32(index)
-		req.AddData(msg)
-	})
-	if err != nil {
-		return nil, fmt.Errorf("list addresses of %q: %w", l.Attrs().Name, err)
-	}
+	messages, err := n.addresses(l)
 	return slices.DeleteFunc(messages, func(m []byte) bool {
 		msg := nl.DeserializeIfAddrmsg(m)
-		return int(msg.Index) != index || msg.Family == unix.AF_INET6 && msg.Flags&unix.IFA_F_TEMPORARY != 0
-	}), nil
+		return msg.Family == unix.AF_INET6 && msg.Flags&unix.IFA_F_TEMPORARY != 0
+	}), err
 }
 
 // isFleeting reports whether an address is one of IPv6 for a while. Of those the kernel
