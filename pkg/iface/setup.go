@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"net"
 	"slices"
-	"time"
 
 	current "github.com/containernetworking/cni/pkg/types/100"
 	"github.com/vishvananda/netlink"
@@ -15,10 +14,6 @@ import (
 	"github.com/containernetworking/plugins/pkg/link"
 	"github.com/containernetworking/plugins/pkg/utils/sysctl"
 )
-
-// detectionTime bounds duplicate address detection, which takes the kernel 1 to
-// 2 s.
-const detectionTime = 5 * time.Second
 
 // SetUp says how the container's interface treats IPv6.
 type SetUp struct {
@@ -90,7 +85,7 @@ func (s SetUp) apply(a *Attachment, config ip.Config, apply func() error) error 
 		return err
 	}
 	if s.Detect && config.HasIPv6() {
-		err := a.Container.Do(func() error { return ip.SettleAddresses(a.IfName, detectionTime) })
+		err := a.Container.Do(func() error { return ip.SettleAddresses(a.IfName, ip.DetectionTime) })
 		if err != nil {
 			return fmt.Errorf("failed to settle addresses for %q: %w", a.IfName, err)
 		}

@@ -18,6 +18,10 @@ import (
 // Deprecated: SettleAddresses waits for the kernel's notifications.
 const SETTLE_INTERVAL = 50 * time.Millisecond
 
+// DetectionTime bounds duplicate address detection, which takes the kernel 1 to 2 s on a link
+// with a carrier.
+const DetectionTime = 5 * time.Second
+
 // SettleAddresses waits until duplicate address detection (RFC 4862, section
 // 5.4) is over for all IPv6 addresses of the link, which takes the kernel 1 to
 // 2 s. It returns an error if an address turns out to be in use by somebody

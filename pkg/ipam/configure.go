@@ -3,7 +3,6 @@ package ipam
 import (
 	"errors"
 	"fmt"
-	"time"
 
 	current "github.com/containernetworking/cni/pkg/types/100"
 	"github.com/vishvananda/netlink"
@@ -18,10 +17,6 @@ const (
 	DisableIPv6SysctlTemplate    = "net/ipv6/conf/%s/disable_ipv6"
 	KeepAddrOnDownSysctlTemplate = "net/ipv6/conf/%s/keep_addr_on_down"
 )
-
-// settleTime bounds duplicate address detection, which takes 1 to 2 s on a link
-// with a carrier.
-const settleTime = 5 * time.Second
 
 // ConfigureIface gives an interface of the current namespace the addresses and
 // routes of res that belong to it, and sets it up. Addresses without interface
@@ -51,7 +46,7 @@ func ConfigureIface(ifName string, res *current.Result) error {
 	if _, gateway6 := ip.FirstGateways(res.IPs); gateway6 == nil {
 		return nil
 	}
-	if err := ip.SettleAddresses(ifName, settleTime); err != nil {
+	if err := ip.SettleAddresses(ifName, ip.DetectionTime); err != nil {
 		return fmt.Errorf("failed to settle addresses for %q: %w", ifName, err)
 	}
 	return nil

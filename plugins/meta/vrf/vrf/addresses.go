@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"slices"
-	"time"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -14,10 +13,6 @@ import (
 	"github.com/containernetworking/plugins/pkg/ip"
 	"github.com/containernetworking/plugins/pkg/link"
 )
-
-// detectionTime bounds duplicate address detection, which takes the kernel 1 to
-// 2 s.
-const detectionTime = 5 * time.Second
 
 // settled returns the interface's IPv6 addresses once none that counts is subject
 // to duplicate address detection. Link-local ones do not: the kernel makes them
@@ -27,7 +22,7 @@ func settled(n *link.Namespace, l netlink.Link) ([]netlink.Addr, error) {
 	if err != nil || !slices.ContainsFunc(addrs, isTentative) {
 		return addrs, err
 	}
-	err = n.Do(func() error { return ip.SettleAddresses(l.Attrs().Name, detectionTime) })
+	err = n.Do(func() error { return ip.SettleAddresses(l.Attrs().Name, ip.DetectionTime) })
 	if err != nil {
 		return nil, err
 	}
