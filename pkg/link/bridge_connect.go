@@ -56,14 +56,15 @@ func (n *Namespace) Connect(port netlink.Link, b Bridge, settings PortSettings) 
 		if err == nil {
 			return made, n.bringUp(made)
 		}
-		if !IsNotFound(err) && (bridge == nil || !n.isGone(bridge)) {
+		if !IsNotFound(err) && (bridge == nil || !n.IsGone(bridge)) {
 			return made, err
 		}
 	}
 	return made, fmt.Errorf("bridge %q was deleted again and again by somebody else", b.Name)
 }
 
-func (n *Namespace) isGone(l netlink.Link) bool {
+// IsGone reports whether a link is certainly not there any longer.
+func (n *Namespace) IsGone(l netlink.Link) bool {
 	_, err := n.LinkByIndex(l.Attrs().Index)
 	return IsNotFound(err)
 }

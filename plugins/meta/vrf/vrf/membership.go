@@ -214,7 +214,7 @@ func (m *membership) leave(n *link.Namespace, name string) error {
 		return fmt.Errorf("look %q up: %w", name, err)
 	}
 	if err == nil && m.IsAbout(l) {
-		if err := m.release(n, l, vrf); err != nil && isThere(n, l) {
+		if err := m.release(n, l, vrf); err != nil && !n.IsGone(l) {
 			return err
 		}
 	}
@@ -222,12 +222,6 @@ func (m *membership) leave(n *link.Namespace, name string) error {
 		return nil
 	}
 	return removeEmpty(n, vrf, m.New)
-}
-
-// isThere reports whether an interface has not gone meanwhile, with all that it had.
-func isThere(n *link.Namespace, l netlink.Link) bool {
-	_, err := n.LinkByIndex(l.Attrs().Index)
-	return !link.IsNotFound(err)
 }
 
 // release makes the interface what it was before the membership. One that somebody

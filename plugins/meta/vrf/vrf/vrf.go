@@ -216,7 +216,7 @@ func (c *Conf) removeUnrecorded(n *link.Namespace, name string) error {
 	switch {
 	case err == nil:
 		return m.leave(n, name)
-	case isThere(n, member):
+	case !n.IsGone(member):
 		return err
 	}
 	return removeEmpty(n, vrf, false)
