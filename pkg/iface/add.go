@@ -40,7 +40,7 @@ func (v verbs) add(args *plugin.CmdArgs) error {
 	defer a.close()
 	return plugin.Add(args, func(tx *plugin.Attachment) (*current.Result, error) {
 		a.Undo, a.Context = tx.Undo, tx.Context()
-		if d.base().addressesAnyInterface() && a.nameIsFree() {
+		if d.base().addressesAnyInterface() && a.Container.Lacks(a.IfName) {
 			call.Begin()
 		}
 		plugin.Step("create")
@@ -70,11 +70,6 @@ func (v verbs) add(args *plugin.CmdArgs) error {
 // without addresses. Without a word, that would look like success.
 func (v verbs) isForAddresses() bool {
 	return v.name == "ptp" || v.name == "macvlan" || v.name == "ipvlan"
-}
-
-// nameIsFree reports whether the container has no interface of the name.
-func (a *Attachment) nameIsFree() bool {
-	return a.Container.Lacks(a.IfName)
 }
 
 // address lets the IPAM plugin, if there is one, do its work, and takes over its

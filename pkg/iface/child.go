@@ -81,7 +81,7 @@ func (c *Child) add(a *Attachment, at *link.Namespace, l netlink.Link) (made net
 		made, err = at.AddChild(a.Container, l)
 		return err
 	}
-	if a.nameIsFree() {
+	if a.Container.Lacks(a.IfName) {
 		err = at.WhenFree(a.Context, step)
 	} else {
 		err = step()

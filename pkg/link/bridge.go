@@ -1,6 +1,7 @@
 package link
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strconv"
@@ -154,11 +155,4 @@ func isChosen(bridge *netlink.Bridge) bool {
 	return read("addr_assign_type") == "3" && read("ifindex") == strconv.Itoa(bridge.Index)
 }
 
-func isZero(address []byte) bool {
-	for _, b := range address {
-		if b != 0 {
-			return false
-		}
-	}
-	return true
-}
+func isZero(address []byte) bool { return len(bytes.TrimLeft(address, "\x00")) == 0 }

@@ -10,7 +10,3 @@ func (n *Namespace) Cookie() (cookie uint64, err error) {
 	})
 	return cookie, err
 }
-
-// Inode returns the number of the namespace's inode, which no other namespace has
-// at the same time.
-func (n *Namespace) Inode() (uint64, error) { return ns.Inode(n.NetNS) }

@@ -106,13 +106,8 @@ func (p Plugin) ParseSchema() *schema.Schema {
 // incompatible finds a version of the specification that the plugin does not know.
 func (p Plugin) incompatible(document any) []schema.Finding {
 	version, _ := at(document, "cniVersion").(string)
-	if version == "" || p.Versions == nil {
+	if version == "" || p.Versions == nil || slices.Contains(p.Versions.SupportedVersions(), version) {
 		return nil
-	}
-	for _, known := range p.Versions.SupportedVersions() {
-		if version == known {
-			return nil
-		}
 	}
 	return []schema.Finding{{Severity: schema.Error, Place: "cniVersion", Message: fmt.Sprintf("%s knows the versions %s of the specification",
 		p.Name, strings.Join(p.Versions.SupportedVersions(), ", "))}}

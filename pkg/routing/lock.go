@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/containernetworking/plugins/pkg/link"
+	"github.com/containernetworking/plugins/pkg/ns"
 	"github.com/containernetworking/plugins/pkg/unpolled"
 )
 
@@ -39,7 +40,7 @@ func Within(path string, change func(*link.Namespace) error) error {
 // lock lasts until unlock is called, or the process ends. On a read-only file system
 // there is none, and nobody who changes anything: that begins with a record.
 func lock(n *link.Namespace) (unlock func(), err error) {
-	place, err := n.Inode()
+	place, err := ns.Inode(n.NetNS)
 	if err != nil {
 		return nil, err
 	}

@@ -83,7 +83,7 @@ func (r Records) Release(path string, a owner.Attachment, release func(*link.Nam
 	}
 	err := Within(path, func(n *link.Namespace) error { return release(n, a) })
 	if ns.IsGone(err) {
-		return r.removeWhere(a.IsOf)
+		return r.each(a.IsOf, record.Remove)
 	}
 	return err
 }
@@ -107,11 +107,6 @@ func (r Records) Collect(network string, valid []owner.Attachment, release func(
 		}
 		return record.Remove(path)
 	})
-}
-
-// removeWhere removes the records of those attachments whose prefixes match.
-func (r Records) removeWhere(match func(prefix string) bool) error {
-	return r.each(match, record.Remove)
 }
 
 // each calls f with the paths of the records of those attachments whose prefixes match.
