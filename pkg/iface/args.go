@@ -15,15 +15,12 @@ import (
 // have the keys MAC and IgnoreUnknown; others are an error (code 7) unless the
 // latter is true.
 func RequestedMAC(cniArgs, configured string, overrides ...string) (net.HardwareAddr, error) {
-	args := struct {
-		types.CommonArgs
-		MAC types.UnmarshallableString
-	}{}
-	if err := types.LoadArgs(cniArgs, &args); err != nil {
+	requested, err := netdev.MACInArgs(cniArgs)
+	if err != nil {
 		return nil, plugin.Errorf(types.ErrInvalidNetworkConfig, "%w", err)
 	}
 	text := configured
-	for _, override := range append([]string{string(args.MAC)}, overrides...) {
+	for _, override := range append([]string{requested}, overrides...) {
 		if override != "" {
 			text = override
 		}

@@ -96,9 +96,12 @@ func (k *keys) validate(prefix string) error {
 // wanted is what all sources of the configuration want together. Its sysctls
 // have their names yet as they are written.
 func (c *Conf) wanted(cniArgs string) (settings, error) {
-	requested, err := requestedMAC(cniArgs)
+	requested, err := netdev.MACInArgs(cniArgs)
+	if err == nil {
+		_, err = netdev.ParseMAC(requested)
+	}
 	if err != nil {
-		return settings{}, err
+		return settings{}, plugin.Errorf(types.ErrInvalidNetworkConfig, "%w", err)
 	}
 	want := settings{Offloads: make(map[string]bool)}
 	for _, k := range []keys{c.keys, {MAC: requested}, {MAC: c.RuntimeConfig.MAC}, c.Args.CNI} {
@@ -130,23 +133,6 @@ func (k *keys) addTo(s *settings) {
 	for name, on := range k.Offloads {
 		s.Offloads[name] = on
 	}
-}
-
-// requestedMAC returns the value of MAC in CNI_ARGS, or "". Other keys are an
-// error unless IgnoreUnknown is true.
-func requestedMAC(cniArgs string) (string, error) {
-	args := struct {
-		types.CommonArgs
-		MAC types.UnmarshallableString
-	}{}
-	err := types.LoadArgs(cniArgs, &args)
-	if err == nil {
-		_, err = netdev.ParseMAC(string(args.MAC))
-	}
-	if err != nil {
-		return "", plugin.Errorf(types.ErrInvalidNetworkConfig, "%w", err)
-	}
-	return string(args.MAC), nil
 }
 
 // validateName checks the name of the interface, which becomes a part of paths.
