@@ -110,6 +110,9 @@ func TestForgedName(t *testing.T) {
 		{name: "macvlan that the host reaches", plugins: [][2]string{{"macvlan", `"master": "uplink", "hostInterface": {"addresses": ["10.31.2.250", "fd00:31:2::250"]}, ` + dualStack}}, host: wire},
 		{name: "tap", plugins: [][2]string{{"tap", dualStack}}},
 		{name: "sbr", plugins: [][2]string{{"bridge", plain}, {"sbr", `"table": 5000`}}},
+		{name: "portmap", plugins: [][2]string{{"bridge", guarded}, {"portmap", `"backend": "nftables", ` + mapped}}},
+		{name: "bandwidth", plugins: [][2]string{{"bridge", plain}, {"bandwidth", `"runtimeConfig": {"bandwidth": ` + both + `}`}}},
+		{name: "portmap on macvlan", plugins: [][2]string{{"macvlan", `"master": "uplink", ` + dualStack}, {"portmap", `"backend": "nftables", ` + mapped}}, host: wire},
 	} {
 		for _, forged := range []string{"other", "../../../../run/cni", ""} {
 			t.Run(fmt.Sprintf("%s, %q", r.name, forged), func(t *testing.T) {

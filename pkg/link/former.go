@@ -1,13 +1,11 @@
 package link
 
 import (
-	"github.com/vishvananda/netlink"
-
 	"github.com/containernetworking/plugins/pkg/owner"
 )
 
 // TagOf returns the owner's tag of a container's interface, which a veth pair has at its
-// other end, on the host; "" if there is none. By it DEL finds the name that the
+// other end, on the host, out of the container's reach; "" if there is none. By it DEL finds the name that the
 // attachment's network had at ADD: see owner.Attachment.Former.
 func TagOf(host, container *Namespace, name string) string {
 	if container.Lacks(name) {
@@ -17,16 +15,13 @@ func TagOf(host, container *Namespace, name string) string {
 	if err != nil {
 		return ""
 	}
-	tagged := []netlink.Link{l}
 	if l.Type() == "veth" {
-		if peer, err := host.LinkByIndex(PeerIndex(l)); err == nil {
-			tagged = append(tagged, peer)
+		if l, err = host.LinkByIndex(PeerIndex(l)); err != nil {
+			return ""
 		}
 	}
-	for _, l := range tagged {
-		if alias := l.Attrs().Alias; owner.IsTag(alias) {
-			return alias
-		}
+	if alias := l.Attrs().Alias; owner.IsTag(alias) {
+		return alias
 	}
 	return ""
 }
