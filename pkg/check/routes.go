@@ -51,21 +51,14 @@ func isUsed(n *link.Namespace, want netlink.Route, index int) bool {
 // listRoutes returns the interface's routes in all tables, of the families that
 // are expected.
 func (e Expect) listRoutes(n *link.Namespace, l netlink.Link) ([]netlink.Route, error) {
-	// Kernels since 4.20 then leave out the routes of other interfaces
-	// themselves. Not for longer: the library's other requests are not strict.
-	_ = n.SetStrictCheck(true)
-	defer func() { _ = n.SetStrictCheck(false) }()
 	var all []netlink.Route
 	for _, family := range []int{netlink.FAMILY_V4, netlink.FAMILY_V6} {
 		if !slices.ContainsFunc(e.Routes, func(r netlink.Route) bool { return familyOf(r) == family }) {
 			continue
 		}
-		// The mask says no more than that tables other than main count:
-		// routes with several next hops have no interface of their own, by
-		// which the library could tell them.
-		have, err := n.RouteListFiltered(family, &netlink.Route{LinkIndex: l.Attrs().Index}, netlink.RT_FILTER_TABLE)
+		have, err := n.Routes(l, family)
 		if err != nil {
-			return nil, fmt.Errorf("list routes of %q: %w", e.Name, err)
+			return nil, err
 		}
 		all = append(all, have...)
 	}

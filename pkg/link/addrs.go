@@ -46,6 +46,21 @@ func (n *Namespace) addresses(l netlink.Link) ([][]byte, error) {
 	return slices.DeleteFunc(messages, func(m []byte) bool { return nl.DeserializeIfAddrmsg(m).Index != index }), nil
 }
 
+// Routes returns the routes of a family through one link, in all tables, also those that have
+// other next hops besides. Kernels before 4.20 do not leave out the routes of other links.
+func (n *Namespace) Routes(l netlink.Link, family int) ([]netlink.Route, error) {
+	// Not for longer: the library's other requests are not strict.
+	_ = n.SetStrictCheck(true)
+	defer func() { _ = n.SetStrictCheck(false) }()
+	// The mask says no more than that tables other than main count: routes with several next
+	// hops have no interface of their own, by which the library could tell them.
+	routes, err := n.RouteListFiltered(family, &netlink.Route{LinkIndex: l.Attrs().Index}, netlink.RT_FILTER_TABLE)
+	if err != nil {
+		return nil, fmt.Errorf("list routes of %q: %w", l.Attrs().Name, err)
+	}
+	return routes, nil
+}
+
 // readAddr reads one address. IFA_LOCAL is the link's own and IFA_ADDRESS that of its
 // peer, where there is one; IPv6 has the latter only. IFA_FLAGS are more than fit into
 // the header.

@@ -59,19 +59,13 @@ func (n *Network) takeAddrs(host *link.Namespace, device netlink.Link) error {
 }
 
 func (n *Network) takeRoutes(host *link.Namespace, device netlink.Link) error {
-	// Kernels since 4.20 then leave out the routes of other interfaces themselves. Not for
-	// longer: the library's other requests are not strict.
-	_ = host.SetStrictCheck(true)
-	defer func() { _ = host.SetStrictCheck(false) }()
 	for _, family := range []int{netlink.FAMILY_V4, netlink.FAMILY_V6} {
-		routes, err := host.RouteListFiltered(family, &netlink.Route{
-			LinkIndex: device.Attrs().Index, Table: unix.RT_TABLE_UNSPEC,
-		}, netlink.RT_FILTER_OIF|netlink.RT_FILTER_TABLE)
+		routes, err := host.Routes(device, family)
 		if err != nil {
-			return fmt.Errorf("list routes of %q: %w", device.Attrs().Name, err)
+			return err
 		}
 		for _, r := range routes {
-			if isTaken(r) {
+			if r.LinkIndex == device.Attrs().Index && isTaken(r) {
 				// The other flags say what became of it.
 				r.LinkIndex, r.Flags = 0, r.Flags&unix.RTNH_F_ONLINK
 				n.Routes = append(n.Routes, r)
