@@ -8,8 +8,6 @@ import (
 	"net"
 
 	"github.com/vishvananda/netlink"
-	"github.com/vishvananda/netns"
-	"golang.org/x/sys/unix"
 
 	"github.com/containernetworking/plugins/pkg/link"
 	"github.com/containernetworking/plugins/pkg/netlinksafe"
@@ -45,12 +43,11 @@ func SetupVethWithName(contVethName, hostVethName string, mtu int, contVethMac s
 		return fail(err)
 	}
 	defer container.Close()
-	handle, err := netlinksafe.NewHandleAt(netns.NsHandle(hostNS.Fd()), unix.NETLINK_ROUTE)
+	host, err := link.Borrow(hostNS)
 	if err != nil {
-		return fail(fmt.Errorf("connect to netns %q: %w", hostNS.Path(), err))
+		return fail(err)
 	}
-	defer handle.Close()
-	host := &link.Namespace{Handle: handle, NetNS: hostNS}
+	defer host.Disconnect()
 
 	hostEnd, containerEnd, err := link.AddVeth(host, container, link.Veth{
 		Name: contVethName, HostName: hostVethName, MTU: mtu, MAC: mac,

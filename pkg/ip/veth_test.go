@@ -4,7 +4,9 @@ import (
 	"crypto/rand"
 	"io"
 	"net"
+	"os"
 	"regexp"
+	"runtime/debug"
 	"slices"
 	"testing"
 
@@ -150,6 +152,25 @@ func TestSetupVeth(t *testing.T) {
 		})
 		wantLinks(t, container, "lo")
 		wantLinks(t, host, "lo", "taken", "taken2")
+	})
+}
+
+// A program that makes many pairs keeps nothing open, whether or not memory is collected.
+func TestSetupVethOpens(t *testing.T) {
+	host, container := newNS(t), newNS(t)
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	open := func() int {
+		files, err := os.ReadDir("/proc/self/fd")
+		must(t, err)
+		return len(files)
+	}
+	in(t, container, func() {
+		before := open()
+		_, _, err := ip.SetupVeth("eth0", 1500, "", host)
+		must(t, err)
+		if after := open(); after > before {
+			t.Errorf("%d files are open, %d were", after, before)
+		}
 	})
 }
 

@@ -25,7 +25,7 @@ func IsNotFound(err error) bool {
 // namespaces with few links.
 func (n *Namespace) Lacks(name string) bool {
 	lacks := false
-	_ = n.enter(func() error {
+	_ = n.inside(func() error {
 		exists, err := netdev.Exists(name)
 		lacks = !exists && err == nil
 		return nil
@@ -38,7 +38,7 @@ func (n *Namespace) Lacks(name string) bool {
 // parameters of IPv4 for those, if it has any.
 func (n *Namespace) LacksEthernet(name string) bool {
 	lacks := false
-	_ = n.enter(func() error {
+	_ = n.inside(func() error {
 		_, err := os.Lstat(parameters + name)
 		_, ofAll := os.Lstat(parameters + "all")
 		lacks = errors.Is(err, fs.ErrNotExist) && ofAll == nil

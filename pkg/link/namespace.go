@@ -20,7 +20,7 @@ type Namespace struct {
 	netlinksafe.Handle
 	NetNS ns.NetNS
 
-	inside func(func() error) error
+	inside func(func() error) error // Do, but at no cost for the namespace of the calling thread
 	raw    *nl.SocketHandle
 }
 
@@ -30,7 +30,11 @@ func Host() (*Namespace, error) {
 	if err != nil {
 		return nil, err
 	}
-	return connect(current, func(f func() error) error { return f() })
+	n, err := connect(current, func(f func() error) error { return f() })
+	if err != nil {
+		current.Close()
+	}
+	return n, err
 }
 
 // Open opens the namespace at path, which is what the runtime passes as
@@ -46,6 +50,15 @@ func Open(path string) (*Namespace, error) {
 
 // At takes over an open namespace, which Close closes; so does an error.
 func At(netNS ns.NetNS) (*Namespace, error) {
+	n, err := Borrow(netNS)
+	if err != nil {
+		netNS.Close()
+	}
+	return n, err
+}
+
+// Borrow is At for a namespace that stays open: Disconnect takes the place of Close.
+func Borrow(netNS ns.NetNS) (*Namespace, error) {
 	return connect(netNS, func(f func() error) error {
 		return netNS.Do(func(ns.NetNS) error { return f() })
 	})
@@ -60,7 +73,6 @@ func connect(netNS ns.NetNS, inside func(func() error) error) (*Namespace, error
 		return err
 	})
 	if err != nil {
-		netNS.Close()
 		return nil, fmt.Errorf("connect to netns %q: %w", netNS.Path(), err)
 	}
 	return n, nil
@@ -68,11 +80,16 @@ func connect(netNS ns.NetNS, inside func(func() error) error) (*Namespace, error
 
 // Close releases the connection and the namespace.
 func (n *Namespace) Close() {
+	n.Disconnect()
+	n.NetNS.Close()
+}
+
+// Disconnect releases the connection alone.
+func (n *Namespace) Disconnect() {
 	n.Handle.Close()
 	if n.raw != nil {
 		n.raw.Close()
 	}
-	n.NetNS.Close()
 }
 
 // Is reports whether other is the same namespace.
@@ -84,14 +101,6 @@ func (n *Namespace) Is(other *Namespace) (bool, error) {
 		}
 	}
 	return stats[0].Dev == stats[1].Dev && stats[0].Ino == stats[1].Ino, nil
-}
-
-// enter is Do, without what that costs for the namespace of the calling thread.
-func (n *Namespace) enter(f func() error) error {
-	if n.inside == nil { // another package has put it together
-		return n.Do(f)
-	}
-	return n.inside(f)
 }
 
 // Do runs f on a thread inside the namespace, for what rtnetlink cannot do:

@@ -29,7 +29,7 @@ func (n *Namespace) request(kind, flags int) (*nl.NetlinkRequest, error) {
 
 // open makes another connection.
 func (n *Namespace) open() (socket *nl.NetlinkSocket, err error) {
-	err = n.enter(func() error {
+	err = n.inside(func() error {
 		socket, err = nl.GetNetlinkSocketAt(netns.None(), netns.None(), unix.NETLINK_ROUTE)
 		return err
 	})
