@@ -210,16 +210,21 @@ func (t *Table) DeleteChain(name string) {
 // Release deletes a chain if no rule leads to it any longer, and reports whether. It is
 // called for each rule that did and is deleted, after those that are new.
 func (t *Table) Release(name string) bool {
+	t.chain(name).released++
+	return t.DeleteUnused(name)
+}
+
+// DeleteUnused deletes a chain, which must exist, if no rule leads to it but those that Release
+// has counted, and reports whether.
+func (t *Table) DeleteUnused(name string) bool {
 	for _, c := range t.chains {
 		if slices.ContainsFunc(slices.Concat(c.front, c.back), func(l Listed) bool { return l.Target() == name }) {
 			return false
 		}
 	}
-	c := t.chain(name)
 	jumps, err := t.variant.jumps(name)
 	t.fail(err)
-	c.released++
-	if jumps != c.released {
+	if jumps != t.chain(name).released {
 		return false
 	}
 	t.DeleteChain(name)

@@ -39,59 +39,72 @@ func (viaIPTables) Add(a owner.Attachment, addresses []*net.IPNet, o Options) er
 	return nil
 }
 
-// removal is what Del removes. Interfaces of a container share a chain, and of those
-// that go at once each finds the other one still there: who has left others looks once
-// more, with settle.
+// removal is what Del and GC remove. Interfaces of a container share a chain, and containers
+// those of networks that are excluded. Of those that go at once each finds the other one still
+// there: who has left something to others looks once more, with settle.
 type removal struct {
 	iptables.Removal
 	shared bool
+	// spares are the chains of networks that are left.
+	spares []string
 }
 
-func newRemoval(a owner.Attachment, addresses []*net.IPNet) *removal {
+// newRemoval returns one of what look hands to remove.
+func newRemoval(look func(*removal, *iptables.Table)) *removal {
 	r := &removal{}
 	r.Removal = iptables.Remove(table, func(t *iptables.Table) error {
-		st := readState(t, a.ChainName(""))
-		r.shared = st.remove(st.of(a, addresses)) || r.shared
+		releaseUnused(t, r.spares)
+		look(r, t)
 		return nil
 	})
 	return r
 }
 
-// settle removes the chain if the others have gone meanwhile.
+func removalOf(a owner.Attachment, addresses []*net.IPNet) *removal {
+	return newRemoval(func(r *removal, t *iptables.Table) {
+		st := readState(t, a.ChainName(""))
+		r.remove(st, st.of(a, addresses))
+	})
+}
+
+func (r *removal) remove(st *chainState, m mine) {
+	shared, spares := st.remove(m)
+	r.shared, r.spares = r.shared || shared, append(r.spares, spares...)
+}
+
+// settle removes what others have left meanwhile.
 func (r *removal) settle() error {
-	if !r.shared {
+	if !r.shared && len(r.spares) == 0 {
 		return nil
 	}
 	return r.Run()
 }
 
-func (viaIPTables) Del(a owner.Attachment, addresses ...*net.IPNet) error {
-	r := newRemoval(a, addresses)
+func (r *removal) runAndSettle() error {
 	if err := errors.Join(r.Run(), r.settle()); err != nil {
 		return fmt.Errorf("remove masquerade: %w", err)
 	}
 	return nil
 }
 
+func (viaIPTables) Del(a owner.Attachment, addresses ...*net.IPNet) error {
+	return removalOf(a, addresses).runAndSettle()
+}
+
 // GC knows the network's attachments by the comments of jumps, and by the records of
 // those that are to go.
 func (viaIPTables) GC(network string, valid []owner.Attachment, recorded ...Masqueraded) error {
-	r := iptables.Remove(table, func(t *iptables.Table) error {
+	return newRemoval(func(r *removal, t *iptables.Table) {
 		containers := containersOf(t, network)
 		for _, m := range recorded {
 			st := readState(t, m.ChainName(""))
-			st.remove(st.of(m.Attachment, m.Addresses))
+			r.remove(st, st.of(m.Attachment, m.Addresses))
 		}
 		for _, id := range containers {
 			st := readState(t, owner.Attachment{Network: network, ContainerID: id}.ChainName(""))
-			st.remove(st.notOf(id, valid))
+			r.remove(st, st.notOf(id, valid))
 		}
-		return nil
-	})
-	if err := r.Run(); err != nil {
-		return fmt.Errorf("remove masquerade: %w", err)
-	}
-	return nil
+	}).runAndSettle()
 }
 
 func (viaIPTables) Available() error {

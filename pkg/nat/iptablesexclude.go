@@ -81,14 +81,31 @@ func repairSpare(t *iptables.Table, networks []*net.IPNet) {
 }
 
 // releaseSpares deletes the chains of networks, to which deleted rules led, if nothing leads
-// there any longer.
-func releaseSpares(t *iptables.Table, deleted []iptables.Listed) {
+// there any longer. It returns those to which something does.
+func releaseSpares(t *iptables.Table, deleted []iptables.Listed) (left []string) {
 	for _, r := range deleted {
 		if !isSpare(r) {
 			continue
 		}
 		below := t.Rules(r.Target())
 		if t.Release(r.Target()) {
+			left = append(left, releaseSpares(t, below)...)
+		} else {
+			left = append(left, r.Target())
+		}
+	}
+	return left
+}
+
+// releaseUnused deletes those of the chains of networks that are there and to which nothing leads
+// any longer.
+func releaseUnused(t *iptables.Table, chains []string) {
+	for _, chain := range chains {
+		if !t.HasChain(chain) {
+			continue
+		}
+		below := t.Rules(chain)
+		if t.DeleteUnused(chain) {
 			releaseSpares(t, below)
 		}
 	}

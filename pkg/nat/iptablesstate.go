@@ -206,23 +206,21 @@ func divide(rules []iptables.Listed, is func(iptables.Listed) bool) (in, out []i
 }
 
 // remove removes the addresses that are mine, and with the last of all the chain. It
-// reports whether others are left.
-func (st *chainState) remove(m mine) (shared bool) {
+// reports whether it has left the chain to others, and which chains of networks.
+func (st *chainState) remove(m mine) (shared bool, spares []string) {
 	if !st.exists {
-		return false
+		return false, nil
 	}
 	remove, others := divide(st.addresses(), m.address)
 	if len(others) == 0 {
 		st.table.Delete(sources, st.jumps...)
 		st.table.DeleteChain(st.chain)
-		releaseSpares(st.table, st.rules)
-		return false
+		return false, releaseSpares(st.table, st.rules)
 	}
 	jumps, _ := divide(st.jumps, m.jump)
 	st.table.Delete(sources, jumps...)
 	st.table.Delete(st.chain, remove...)
-	releaseSpares(st.table, remove)
-	return true
+	return len(jumps)+len(remove) > 0, releaseSpares(st.table, remove)
 }
 
 // replace puts what has to be of all, who share the chain, in the place of what

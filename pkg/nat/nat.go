@@ -93,7 +93,7 @@ func defaultBackend(configured *string) string {
 // Del removes what the attachment has in any backend. The default may have
 // changed since.
 func Del(a owner.Attachment, addresses ...*net.IPNet) error {
-	byIPTables := newRemoval(a, addresses)
+	byIPTables := removalOf(a, addresses)
 	release, err := viaNFTables{}.begin(a, []nft.Removal{byIPTables.NFT})
 	release()
 	return errors.Join(err, byIPTables.Legacy(), byIPTables.settle())
@@ -108,7 +108,7 @@ func Del(a owner.Attachment, addresses ...*net.IPNet) error {
 // inside runs a function in the namespace that the rules are in.
 func DelBeside(m Masqueraded, inside func(func() error) error, deleteLink func() error, others ...nft.Removal) error {
 	release := func() {}
-	byIPTables := newRemoval(m.Attachment, m.Addresses)
+	byIPTables := removalOf(m.Attachment, m.Addresses)
 	begun := inside(func() (err error) {
 		release, err = viaNFTables{}.begin(m.Attachment, append(others, byIPTables.NFT))
 		return err
