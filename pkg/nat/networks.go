@@ -11,13 +11,17 @@ import (
 	"github.com/containernetworking/plugins/pkg/owner"
 )
 
-// parseNetworks reads a list of networks in CIDR notation.
+// parseNetworks reads a list of networks in CIDR notation. Those of addresses like ::ffff:192.0.2.1
+// are IPv4's.
 func parseNetworks(texts []string) ([]*net.IPNet, error) {
 	var networks []*net.IPNet
 	for _, text := range texts {
 		_, network, err := net.ParseCIDR(text)
 		if err != nil {
 			return nil, fmt.Errorf("ipMasqExclude: %q is no network in CIDR notation", text)
+		}
+		if v4 := network.IP.To4(); v4 != nil {
+			network.IP, network.Mask = v4, network.Mask[len(network.Mask)-net.IPv4len:]
 		}
 		networks = append(networks, network)
 	}

@@ -57,6 +57,9 @@ func networkLists() map[string][]string {
 			lists[spread] = append(lists[spread], fmt.Sprintf("%x:%x::/%d", 0x2000+random.IntN(0x1000), random.IntN(0x10000), 16+random.IntN(49)))
 		}
 	}
+	for i := range 20 { // of IPv4, of which some say so in IPv6's words
+		lists["mapped"] = append(lists["mapped"], fmt.Sprintf("::ffff:192.0.%d.0/120", i), fmt.Sprintf("10.%d.0.0/16", i))
+	}
 	for _, bits := range []int{32, 128} {
 		name := fmt.Sprint("nested to ", bits)
 		for ones := 1; ones <= bits; ones++ { // 0…, 10…, 110… and so on
