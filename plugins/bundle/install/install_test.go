@@ -142,6 +142,29 @@ func TestRemoveOfSeveralInstalls(t *testing.T) {
 	}
 }
 
+// What is no file is left alone, and keeps nothing else from being removed.
+func TestRemoveBesideDirectory(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	bin := filepath.Join(dir, "bin")
+	fill(t, dir, map[string]string{"from/ptp": "ptp", "from/vlan": "vlan"})
+	o := options{from: filepath.Join(dir, "from"), binDir: bin, names: []string{"ptp", "vlan"}}
+	if err := o.install(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(bin, "ptp")); err != nil {
+		t.Fatal(err)
+	}
+	fill(t, bin, map[string]string{"ptp/stranger": "stranger"})
+	if err := o.remove(); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, filepath.Join(bin, "ptp"), map[string]string{"stranger": "stranger"})
+	if left, err := os.ReadDir(bin); err != nil || len(left) != 1 {
+		t.Errorf("error %v, left %v", err, left)
+	}
+}
+
 // Installs at the same time come one after the other: one of the sets is there, whole, and
 // the manifest says which.
 func TestConcurrentInstalls(t *testing.T) {

@@ -89,10 +89,12 @@ func resolve(dir, name string) string {
 // file has been removed, is ours.
 func (m manifest) describes(path string) (bool, error) {
 	file, err := unpolled.Open(path, os.O_RDONLY)
-	if errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return true, nil
-	}
-	if err != nil {
+	case errors.Is(err, unpolled.ErrIrregular):
+		return false, nil
+	case err != nil:
 		return false, err
 	}
 	defer file.Close()
