@@ -1,13 +1,13 @@
 package show
 
 import (
-	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"github.com/containernetworking/plugins/pkg/netdev"
 	"github.com/containernetworking/plugins/pkg/ns"
 	"github.com/containernetworking/plugins/pkg/owner"
 	"github.com/containernetworking/plugins/pkg/plugin"
@@ -132,9 +132,9 @@ func (a *Attachment) judge(where libcni.Directories, host bool, present map[neti
 // which have their ports for owners.
 func (a *Attachment) addReported() {
 	for _, name := range a.Cached.HostInterfaces() {
-		_, errLink := net.InterfaceByName(name)
+		there, _ := netdev.Exists(name)
 		_, errBridge := os.Stat(filepath.Join("/sys/class/net", name, "bridge"))
-		if errLink == nil && errBridge != nil {
+		if there && errBridge != nil {
 			a.Holdings = append(a.Holdings, Holding{"interface", name + ", without a tag"})
 		}
 	}
@@ -148,11 +148,10 @@ func lacksInterface(where libcni.Directories, a *Attachment) bool {
 		return false
 	}
 	defer namespace.Close()
-	lacks := false
-	err = namespace.Do(func(ns.NetNS) error {
-		interfaces, err := net.Interfaces()
-		lacks = err == nil && !slices.ContainsFunc(interfaces, func(i net.Interface) bool { return i.Name == a.IfName })
+	there := true
+	err = namespace.Do(func(ns.NetNS) (err error) {
+		there, err = netdev.Exists(a.IfName)
 		return err
 	})
-	return lacks && err == nil
+	return err == nil && !there
 }

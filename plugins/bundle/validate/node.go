@@ -9,6 +9,8 @@ import (
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"github.com/containernetworking/plugins/pkg/netlinksafe"
 )
 
 // route is one of the node's: to where, and by which interface.
@@ -20,7 +22,7 @@ type route struct {
 // routes returns those of the main table to networks other than the whole world. What
 // cannot be read is left out: the node need not be the one that the configuration is for.
 func routes() []route {
-	links, err := netlink.LinkList()
+	links, err := netlinksafe.LinkList()
 	if err != nil {
 		return nil
 	}
@@ -28,7 +30,7 @@ func routes() []route {
 	for _, l := range links {
 		names[l.Attrs().Index] = l.Attrs().Name
 	}
-	listed, err := netlink.RouteListFiltered(netlink.FAMILY_ALL, &netlink.Route{Table: unix.RT_TABLE_MAIN}, netlink.RT_FILTER_TABLE)
+	listed, err := netlinksafe.RouteListFiltered(netlink.FAMILY_ALL, &netlink.Route{Table: unix.RT_TABLE_MAIN}, netlink.RT_FILTER_TABLE)
 	if err != nil {
 		return nil
 	}
