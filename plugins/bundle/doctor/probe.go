@@ -7,11 +7,14 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/containernetworking/plugins/pkg/netdev"
 	"github.com/containernetworking/plugins/pkg/ns"
 	"github.com/containernetworking/plugins/plugins/bundle/show"
 )
@@ -42,12 +45,32 @@ func (p *patient) inside(f func(a *show.Attachment) []Finding) []Finding {
 	return found
 }
 
+// isOfLink reports whether an address is one that each link may have, and says not which.
+func isOfLink(address netip.Addr) bool { return address.Is6() && address.IsLinkLocalUnicast() }
+
+// try calls ask with the address as the thread's namespace reaches it by the interface.
+func try(address netip.Addr, ifName string, ask func(netip.Addr) error) error {
+	if isOfLink(address) {
+		d, err := netdev.Open(ifName)
+		if err != nil {
+			return err
+		}
+		defer d.Close()
+		index, err := d.Index()
+		if err != nil {
+			return err
+		}
+		address = address.WithZone(strconv.Itoa(index)) // package net remembers names, also those of other namespaces
+	}
+	return ask(address)
+}
+
 // gateway asks the gateways of a container for an echo.
 func gateway(p *patient) []Finding {
 	return p.inside(func(a *show.Attachment) []Finding {
 		var found []Finding
 		for _, address := range a.Cached.Gateways() {
-			if err := echo(address); err != nil {
+			if err := try(address, a.IfName, echo); err != nil {
 				found = append(found, fault("look at the interface on both sides: cni-plugins show "+a.ContainerID, "%s: %s does not answer: %v", a, address, err))
 			} else {
 				found = append(found, ok("%s: %s answers", a, address))
@@ -103,7 +126,7 @@ func nameServers(p *patient) []Finding {
 		}
 		var found []Finding
 		for _, server := range servers {
-			if err := askRoot(server); err != nil {
+			if err := try(server, a.IfName, askRoot); err != nil {
 				found = append(found, fault("look at masquerade, the firewall, and whether the server knows the way back", "%s: %s%s does not answer: %v", a, server, source, err))
 			} else {
 				found = append(found, ok("%s: %s%s answers", a, server, source))
@@ -167,9 +190,10 @@ func ports(p *patient) []Finding {
 	for _, a := range p.living() {
 		var mappings []mapping
 		_ = json.Unmarshal(a.Cached.CapabilityArgs["portMappings"], &mappings)
+		gateways := slices.DeleteFunc(a.Cached.Gateways(), isOfLink)
 		for _, m := range mappings {
-			if strings.EqualFold(m.Protocol, "tcp") && len(a.Cached.Gateways()) > 0 {
-				found = append(found, tryPort(a, m))
+			if strings.EqualFold(m.Protocol, "tcp") && len(gateways) > 0 {
+				found = append(found, tryPort(a, gateways[0], m))
 			}
 		}
 	}
@@ -181,8 +205,7 @@ func ports(p *patient) []Finding {
 
 // tryPort connects to the port by the address that it is published on, or by the gateway,
 // which is the node.
-func tryPort(a *show.Attachment, m mapping) Finding {
-	address := a.Cached.Gateways()[0]
+func tryPort(a *show.Attachment, address netip.Addr, m mapping) Finding {
 	if ip, err := netip.ParseAddr(m.HostIP); err == nil && !ip.IsUnspecified() {
 		address = ip
 	}
