@@ -82,6 +82,25 @@ func TestDoctorOfNode(t *testing.T) {
 	f.ails(t, "of a container in two networks", []string{"warning rp_filter: strict, and containers such as c are in several networks"})
 }
 
+// Where containers have IPv6 alone, its policies matter, in both of iptables' variants, and those of
+// IPv4 do not.
+func TestDoctorOfIPv6(t *testing.T) {
+	t.Parallel()
+	f := newForgetful(t)
+	six := f.network(t, "six.conflist", `{"cniVersion": "1.1.0", "name": "six", "plugins": [
+		{"type": "ptp", "ipam": {"type": "host-local", "subnet": "2001:db8:7::/64"}}]}`)
+	f.add(t, six, f.Container(t, "c"), 8080)
+	for _, tool := range []string{"iptables", "iptables-legacy", "ip6tables", "ip6tables-legacy"} {
+		var want []string
+		if strings.HasPrefix(tool, "ip6") {
+			want = []string{"fault FORWARD policy: FORWARD of " + tool + ": DROP"}
+		}
+		f.Exec(t, tool, "-P", "FORWARD", "DROP")
+		f.ails(t, "with the policy of "+tool, want)
+		f.Exec(t, tool, "-P", "FORWARD", "ACCEPT")
+	}
+}
+
 // systemd-networkd, which has a file for each link, is told of where it configures one, and not
 // where it only knows it. What it configures and has no bridge for, it takes out of its bridge.
 func TestDoctorBesideNetworkd(t *testing.T) {

@@ -36,8 +36,8 @@ func has(tool string) bool {
 
 // legacyHas reports whether the legacy variant has the table, which it has as soon as
 // somebody has listed it.
-func legacyHas(table string) bool {
-	names, err := os.ReadFile("/proc/net/ip_tables_names")
+func legacyHas(family nft.Family, table string) bool {
+	names, err := os.ReadFile("/proc/net/" + family.String() + "_tables_names")
 	return err == nil && strings.Contains("\n"+string(names), "\n"+table+"\n")
 }
 
@@ -49,7 +49,7 @@ func variants(p *patient) []Finding {
 	}
 	var legacy, byNFT []string
 	for _, table := range tables {
-		if legacyHas(table) {
+		if legacyHas(nft.IPv4, table) {
 			if rules, _ := p.list("iptables-legacy", table); strings.Contains(rules, "\n-A ") {
 				legacy = append(legacy, table)
 			}

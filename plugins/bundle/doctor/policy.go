@@ -64,10 +64,17 @@ type dropper struct {
 
 // droppers returns those that matter to the containers of this node.
 func (p *patient) droppers() ([]dropper, error) {
+	v4, v6 := p.families()
+	// Without containers, those of IPv4 are the usual ones.
+	matters := map[nft.Family]bool{nft.Inet: true, nft.IPv4: v4 || !v6, nft.IPv6: v6}
 	var all []dropper
-	if legacyHas("filter") && has("iptables-legacy") {
-		if rules, _ := p.list("iptables-legacy", "filter"); strings.Contains(rules, "-P FORWARD DROP\n") {
-			all = append(all, dropper{"FORWARD of iptables-legacy", "iptables-legacy"})
+	for _, family := range []nft.Family{nft.IPv4, nft.IPv6} {
+		tool := ofIPTables[nft.Table{Family: family, Name: "filter"}] + "-legacy"
+		if !matters[family] || !legacyHas(family, "filter") || !has(tool) {
+			continue
+		}
+		if rules, _ := p.list(tool, "filter"); strings.Contains(rules, "-P FORWARD DROP\n") {
+			all = append(all, dropper{"FORWARD of " + tool, tool})
 		}
 	}
 	var bases []nft.FoundBase
@@ -79,10 +86,8 @@ func (p *patient) droppers() ([]dropper, error) {
 	if nft.IsNotSupported(err) {
 		err = nil
 	}
-	_, v6 := p.families()
 	for _, b := range bases {
-		passed := b.Table.Family == nft.Inet || b.Table.Family == nft.IPv4 || b.Table.Family == nft.IPv6 && v6
-		if !b.Drop || !passed || b.Hook != unix.NF_INET_FORWARD {
+		if !b.Drop || !matters[b.Table.Family] || b.Hook != unix.NF_INET_FORWARD {
 			continue
 		}
 		d := dropper{chain: fmt.Sprintf("chain %s of nftables' table %s", b.Chain, b.Table)}
