@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/containernetworking/plugins/integration/node"
+	"github.com/containernetworking/plugins/pkg/nft"
 )
 
 // queued returns the record of an attachment with a number.
@@ -129,5 +130,30 @@ func TestLeaveTogether(t *testing.T) {
 			t.Errorf("free: %v, want %s", free, want)
 		}
 		return errors.Join(err, errFree)
+	})
+}
+
+// An address gets the name of another attachment that has it, whatever has become of those that
+// have others.
+func TestHandOver(t *testing.T) {
+	t.Parallel()
+	withState(t, func(s *state) error {
+		leaves, heir, unreadable := queued(1, nameNFTables), queued(2, nameNFTables), queued(3, nameNFTables)
+		leaves.Addresses = slices.Concat(leaves.Addresses, unreadable.Addresses, heir.Addresses)
+		err := errors.Join(s.put(heir), s.put(unreadable), os.WriteFile(recordPath(unreadable.owner().Prefix()), nil, 0o600),
+			handOver(s, leaves, nil, []string{leaves.owner().Prefix()}))
+		if err != nil {
+			return err
+		}
+		c, err := nft.Dial()
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		have, _, err := c.Element(table(), containers4, heir.Addresses[0].AsSlice())
+		if have.Comment != heir.owner().Tag() {
+			t.Errorf("it is that of %q", have.Comment)
+		}
+		return err
 	})
 }

@@ -150,9 +150,15 @@ func handOver(s *state, r entry, free []netip.Addr, leaving []string) error {
 		if err != nil {
 			return err
 		}
+		if prefix == "" { // whose container is gone by now
+			continue
+		}
 		heir, err := s.record(prefix)
-		if err != nil || heir == nil {
+		if err != nil {
 			return err
+		}
+		if heir == nil {
+			continue
 		}
 		c := change{owner: heir.owner(), addresses: []netip.Addr{a}, translated: heir.Translated, policy: open}
 		if err := (viaNFTables{}).apply(context.Background(), c); err != nil {
