@@ -158,15 +158,7 @@ func collectEntries(c *nft.Conn, stale func(prefix string) bool) error {
 	return errors.Join(append(errs, removeForgotten(c))...)
 }
 
-func (viaNFTables) Available() error {
-	c, err := nft.Dial()
-	if err != nil {
-		return err
-	}
-	defer c.Close()
-	_, err = c.HasTable(masqTable())
-	return err
-}
+func (viaNFTables) Available() error { return nft.Available(masqTable()) }
 
 func (viaNFTables) Check(a owner.Attachment, addresses []*net.IPNet, o Options) error {
 	c, err := nft.Dial()

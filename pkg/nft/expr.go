@@ -177,6 +177,13 @@ func Addr(ip net.IP) []byte {
 	return ip.To16()
 }
 
+// Interface returns the name of an interface as data.
+func Interface(name string) []byte {
+	data := make([]byte, IfName.Len)
+	copy(data, name)
+	return data
+}
+
 // Protocol goes on with packets of the family that ip belongs to. In tables of
 // the family Inet, Source and Destination need it in front.
 func Protocol(ip net.IP) []Expr {

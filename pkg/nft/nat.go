@@ -45,11 +45,4 @@ func ToLocal() []Expr {
 const isDestinationNAT = 1 << 5
 
 // Redirected goes on with packets of connections whose destination was changed.
-func Redirected() []Expr {
-	bit := binary.NativeEndian.AppendUint32(nil, isDestinationNAT)
-	return []Expr{
-		Conntrack(Register1, unix.NFT_CT_STATUS),
-		Mask(Register1, bit),
-		NotEqual(Register1, make([]byte, len(bit))),
-	}
-}
+func Redirected() []Expr { return Tracked(unix.NFT_CT_STATUS, isDestinationNAT) }

@@ -1,5 +1,16 @@
 package nft
 
+// Available returns why the kernel has no nftables for the family of the table, nil if it has.
+func Available(t Table) error {
+	c, err := Dial()
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	_, err = c.HasTable(t)
+	return err
+}
+
 // WithTable runs f if the kernel has the table.
 func WithTable(t Table, f func(*Conn) error) error {
 	c, err := Dial()

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 
+	"github.com/containernetworking/plugins/pkg/nft"
 	"github.com/containernetworking/plugins/pkg/owner"
 )
 
@@ -64,7 +65,7 @@ func (c *Conf) Available() error {
 	if !c.Wanted() {
 		return nil
 	}
-	if err := Available(); err != nil {
+	if err := nft.Available(table()); err != nil {
 		return fmt.Errorf("macspoofchk: %w", err)
 	}
 	return nil

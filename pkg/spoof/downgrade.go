@@ -82,7 +82,7 @@ func addUpstreams(tx *nft.Transaction, r Restricted) {
 		{chain, rule(nft.Jump(macChain))},
 		{link.SpoofChain, rule(nft.Jump(chain), []nft.Expr{
 			nft.Meta(nft.Register1, unix.NFT_META_IIFNAME),
-			nft.Equal(nft.Register1, ifName(r.Name)),
+			nft.Equal(nft.Register1, nft.Interface(r.Name)),
 		})},
 	} {
 		tx.AddRule(upstreamsTable(), rule.chain, nft.Rule{Exprs: rule.exprs, Comment: comment})

@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/containernetworking/plugins/pkg/nft"
 	"github.com/containernetworking/plugins/pkg/owner"
 )
@@ -79,7 +77,7 @@ type element struct {
 // elements returns what the rules look up: that the port is checked and has the
 // hardware address, or that it has the IP address.
 func (e entry) elements() []element {
-	name := ifName(e.port)
+	name := nft.Interface(e.port)
 	if ip := net.ParseIP(e.what); ip != nil {
 		key := nft.Concat(name, nft.Addr(ip))
 		if ip.To4() != nil {
@@ -111,13 +109,6 @@ func elementsOf(entries []entry) []element {
 		all = append(all, e.elements()...)
 	}
 	return all
-}
-
-// ifName returns the name of an interface as data.
-func ifName(name string) []byte {
-	data := make([]byte, unix.IFNAMSIZ)
-	copy(data, name)
-	return data
 }
 
 // entriesOf returns the entries of the attachment with the prefix.

@@ -25,7 +25,7 @@ func Holdings(known []owner.Attachment) ([]plugin.Holding, error) {
 			}
 			e := parseEntry(x)
 			h := plugin.Holding{Prefix: prefix, Kind: kind, What: fmt.Sprintf("of port %s: %s, nftables", e.port, e.what)}
-			if have, ok, err := c.Element(table(), ports, ifName(e.port)); err == nil && ok {
+			if have, ok, err := c.Element(table(), ports, nft.Interface(e.port)); err == nil && ok {
 				if a, named := owner.OfTag(have.Comment); named && a.Prefix() == prefix {
 					h.Prefix, h.Attachment = "", a
 				}

@@ -74,7 +74,7 @@ func takeOver(c *nft.Conn, tx *nft.Transaction, a owner.Attachment, name string)
 	if err := remove(c, tx, a.Prefix()); err != nil {
 		return err
 	}
-	x, found, err := c.Element(table(), ports, ifName(name))
+	x, found, err := c.Element(table(), ports, nft.Interface(name))
 	if err != nil || !found {
 		return err
 	}
@@ -170,17 +170,6 @@ func tearDownError(err error) error {
 		return nil
 	}
 	return fmt.Errorf("failed to teardown spoof-check: %w", err)
-}
-
-// Available returns what Add would miss on this node.
-func Available() error {
-	c, err := nft.Dial()
-	if err != nil {
-		return err
-	}
-	defer c.Close()
-	_, err = c.HasTable(table())
-	return err
 }
 
 // setUp is Conn.Change with a connection of its own.

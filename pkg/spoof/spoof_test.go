@@ -368,7 +368,7 @@ func TestGC(t *testing.T) {
 func TestNothingThere(t *testing.T) {
 	t.Parallel()
 	within(t, func() error {
-		if err := errors.Join(spoof.Del(one), spoof.GC("unit-test", nil), spoof.Available()); err != nil {
+		if err := errors.Join(spoof.Del(one), spoof.GC("unit-test", nil), (&spoof.Conf{MACSpoofChk: true}).Available()); err != nil {
 			return err
 		}
 		if spoof.Check(one, spoof.Port{Name: "veth1", MAC: mac(1)}) == nil {

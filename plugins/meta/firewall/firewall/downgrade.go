@@ -122,23 +122,3 @@ func (viaNFTables) leave(all []change) error {
 		return nil
 	})
 }
-
-// removeElements removes the elements of all changes that are there. Attachments may have
-// the same ones.
-func removeElements(conn *nft.Conn, tx *nft.Transaction, all []change) error {
-	seen := map[string]bool{}
-	for _, c := range all {
-		c.translated = refused // so that what it had of that goes, too
-		for _, x := range c.elements() {
-			if seen[x.set+x.name] {
-				continue
-			}
-			seen[x.set+x.name] = true
-			x.wanted = false
-			if err := x.put(conn, tx); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}

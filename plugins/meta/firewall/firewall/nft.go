@@ -71,42 +71,32 @@ func (viaNFTables) apply(_ context.Context, c change) error {
 }
 
 func (viaNFTables) remove(c change) error {
-	conn, err := nft.Dial()
-	if nft.IsNotSupported(err) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	exists, err := conn.HasTable(table())
-	if nft.IsNotSupported(err) || err == nil && !exists {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	return conn.Change(func(tx *nft.Transaction) error {
+	return nft.WithTable(table(), func(conn *nft.Conn) error {
+		return conn.Change(func(tx *nft.Transaction) error { return removeElements(conn, tx, []change{c}) })
+	})
+}
+
+// removeElements removes the elements of all changes that are there. Attachments may have
+// the same ones.
+func removeElements(conn *nft.Conn, tx *nft.Transaction, all []change) error {
+	seen := map[string]bool{}
+	for _, c := range all {
 		c.translated = refused // which the last one need not be who asked for it
 		for _, x := range c.elements() {
+			if seen[x.set+x.name] {
+				continue
+			}
+			seen[x.set+x.name] = true
 			x.wanted = false
 			if err := x.put(conn, tx); err != nil {
 				return err
 			}
 		}
-		return nil
-	})
+	}
+	return nil
 }
 
-func (viaNFTables) available() error {
-	conn, err := nft.Dial()
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	_, err = conn.HasTable(table())
-	return err
-}
+func (viaNFTables) available() error { return nft.Available(table()) }
 
 func (viaNFTables) check(c change) error {
 	conn, err := nft.Dial()

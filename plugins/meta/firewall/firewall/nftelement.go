@@ -39,7 +39,7 @@ func (c change) elements() []element {
 	if c.policy == isolated {
 		verdict = nft.Drop
 	}
-	key := interfaceKey(c.bridge)
+	key := nft.Interface(c.bridge)
 	return append(all,
 		element{
 			set: bridges, name: c.bridge, wanted: c.policy != open,
@@ -64,13 +64,6 @@ func answersOnlyOf(a netip.Addr) string {
 		return answers4
 	}
 	return answers6
-}
-
-// interfaceKey returns the name of an interface as a key of a set.
-func interfaceKey(name string) []byte {
-	key := make([]byte, nft.IfName.Len)
-	copy(key, name)
-	return key
 }
 
 // put adds the element as it is wanted, or deletes it. An address that is there

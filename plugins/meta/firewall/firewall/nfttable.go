@@ -1,7 +1,6 @@
 package firewall
 
 import (
-	"encoding/binary"
 	"net"
 	"slices"
 
@@ -26,9 +25,6 @@ const (
 // trackedStates are the bits of ct state for established and related: 1 shifted
 // by enum ip_conntrack_info plus 1 (linux/netfilter/nf_conntrack_common.h).
 const trackedStates = 1<<1 | 1<<2
-
-// translatedStatus is the bit of ct status for dnat, IPS_DST_NAT (ibid.).
-const translatedStatus = 1 << 5
 
 func table() nft.Table {
 	return nft.Table{Family: nft.Inet, Name: "cni_plugins_firewall", Comment: "Forwarding for containers, by CNI's firewall plugin"}
@@ -99,21 +95,13 @@ func forward() chain {
 func ofContainers(ip net.IP, containers, answersOnly string) []nft.Rule {
 	toContainer := []nft.Expr{nft.Load(nft.Register1, nft.Destination(ip)), nft.In(nft.Register1, containers)}
 	return []nft.Rule{
-		{Exprs: slices.Concat(nft.Protocol(ip), toContainer, tracked(unix.NFT_CT_STATE, trackedStates), []nft.Expr{nft.Accept.End()})},
+		{Exprs: slices.Concat(nft.Protocol(ip), toContainer, nft.Tracked(unix.NFT_CT_STATE, trackedStates), []nft.Expr{nft.Accept.End()})},
 		{Exprs: slices.Concat(nft.Protocol(ip), []nft.Expr{
 			nft.Load(nft.Register1, nft.Source(ip)), nft.In(nft.Register1, containers), nft.Accept.End(),
 		})},
-		{Exprs: slices.Concat(tracked(unix.NFT_CT_STATUS, translatedStatus), nft.Protocol(ip), toContainer, []nft.Expr{
+		{Exprs: slices.Concat(nft.Redirected(), nft.Protocol(ip), toContainer, []nft.Expr{
 			nft.NotIn(nft.Register1, answersOnly), nft.Accept.End(),
 		})},
-	}
-}
-
-// tracked goes on if the kernel's record of the connection has one of the bits.
-func tracked(key, bits uint32) []nft.Expr {
-	mask := binary.NativeEndian.AppendUint32(nil, bits)
-	return []nft.Expr{
-		nft.Conntrack(nft.Register1, key), nft.Mask(nft.Register1, mask), nft.NotEqual(nft.Register1, make([]byte, len(mask))),
 	}
 }
 

@@ -138,12 +138,10 @@ func guardBase() nft.Chain {
 // guardRules drop packets with an address of localhost on either side, unless
 // they have never left the host.
 func guardRules() []nft.Rule {
-	lo := make([]byte, unix.IFNAMSIZ)
-	copy(lo, "lo")
 	localhost := net.IPv4(127, 0, 0, 0).To4()
 	var rules []nft.Rule
 	for _, field := range []nft.Field{nft.Source(localhost), nft.Destination(localhost)} {
-		exprs := append([]nft.Expr{nft.Meta(nft.Register1, unix.NFT_META_IIFNAME), nft.NotEqual(nft.Register1, lo)}, nft.Protocol(localhost)...)
+		exprs := append([]nft.Expr{nft.Meta(nft.Register1, unix.NFT_META_IIFNAME), nft.NotEqual(nft.Register1, nft.Interface("lo"))}, nft.Protocol(localhost)...)
 		rules = append(rules, nft.Rule{Exprs: append(exprs,
 			nft.Load(nft.Register1, field),
 			nft.Mask(nft.Register1, net.CIDRMask(8, 32)),

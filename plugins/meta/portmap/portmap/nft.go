@@ -113,15 +113,7 @@ func removeOwned(owned func(tag string) bool) error {
 	})
 }
 
-func (viaNFTables) available() error {
-	c, err := nft.Dial()
-	if err != nil {
-		return err
-	}
-	defer c.Close()
-	_, err = c.HasTable(table())
-	return err
-}
+func (viaNFTables) available() error { return nft.Available(table()) }
 
 // change makes the changes that build finds necessary, anew if somebody, who knows no
 // lock, changed the same things between the look and the change.
