@@ -21,19 +21,14 @@ import (
 	"github.com/containernetworking/plugins/pkg/restored"
 )
 
-// attempts is how often a change is tried anew after others, who know no lock, changed
-// the same things between the look and the change. Each failure means that somebody else
-// got on, and of what can collide there are only few steps.
-const attempts = 10
-
 // Change hands the table of each family to look, in the variant that the tools write,
 // and makes the changes that look wants: of a family all or, if new rules collide with
-// others' or cannot be, none. If others changed the same things meanwhile, it looks
-// again.
+// others' or cannot be, none. If others, who know no lock, changed the same things
+// meanwhile, it looks again.
 func Change(name string, families []Family, look func(*Table) error) error {
 	for n := 1; ; n++ {
 		failed, err := changeOnce(name, families, n, look)
-		if err == nil || len(failed) == 0 || n == attempts {
+		if err == nil || len(failed) == 0 || n == nft.Attempts {
 			return err
 		}
 		families = failed
@@ -172,7 +167,7 @@ func removeLegacy(name string, look func(*Table) error) error {
 			tables = append(tables, t)
 		}
 		families, err = apply(nil, tables)
-		if n == attempts {
+		if n == nft.Attempts {
 			break
 		}
 	}

@@ -2,6 +2,7 @@ package iptables
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +13,14 @@ import (
 func Installed() bool {
 	_, err := find(IPv4.tool("-restore"))
 	return err == nil
+}
+
+// Available returns an error if it is not.
+func Available() error {
+	if !Installed() {
+		return errors.New("iptables is not installed")
+	}
+	return nil
 }
 
 // find looks for a tool in $PATH, and then where it is installed to: the $PATH

@@ -107,12 +107,7 @@ func (viaIPTables) GC(network string, valid []owner.Attachment, recorded ...Masq
 	}).runAndSettle()
 }
 
-func (viaIPTables) Available() error {
-	if !iptables.Installed() {
-		return errors.New("iptables is not installed")
-	}
-	return nil
-}
+func (viaIPTables) Available() error { return iptables.Available() }
 
 func (viaIPTables) Check(a owner.Attachment, addresses []*net.IPNet, o Options) error {
 	var missing []*net.IPNet

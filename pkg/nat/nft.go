@@ -233,7 +233,7 @@ func connectToRemove(f func(c *nft.Conn, exists bool) error) (release func(), er
 		return func() {}, fmt.Errorf("remove masquerade: %w", err)
 	}
 	exists, err := c.HasTable(masqTable())
-	if err == nil || nft.IsNotSupported(err) {
+	if err == nil {
 		err = f(c, exists)
 	}
 	if err != nil {

@@ -99,10 +99,7 @@ func hasNetworks(c *nft.Conn, set string, spared []*net.IPNet) (bool, error) {
 	// nft(8) lets a set begin with the end of what is not in it.
 	have = slices.DeleteFunc(have, func(x nft.Element) bool { return x.EndsRange && len(bytes.Trim(x.Key, "\x00")) == 0 })
 	slices.SortFunc(have, func(a, b nft.Element) int {
-		if order := bytes.Compare(a.Key, b.Key); order != 0 || a.EndsRange == b.EndsRange {
-			return order
-		}
-		return cmp.Compare(startsRange(a), startsRange(b))
+		return cmp.Or(bytes.Compare(a.Key, b.Key), cmp.Compare(startsRange(a), startsRange(b)))
 	})
 	same := func(a, b nft.Element) bool { return bytes.Equal(a.Key, b.Key) && a.EndsRange == b.EndsRange }
 	return slices.EqualFunc(have, nft.Ranges(spared), same), err

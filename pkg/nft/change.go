@@ -6,10 +6,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// attempts is how often a change is tried anew after others changed the same
+// Attempts is how often a change is tried anew after others changed the same
 // things between the look and the change. Each failure means that somebody else
 // got on, and of what can collide there are only few steps.
-const attempts = 10
+const Attempts = 10
 
 // Removal looks for something and adds its removal, if it is there, to a
 // transaction. Removals in one transaction wait for one RCU grace period.
@@ -24,7 +24,7 @@ func (c *Conn) Change(build func(*Transaction) error) error {
 			return err
 		}
 		err := c.Apply(tx)
-		if !IsStale(err) || n == attempts {
+		if !IsStale(err) || n == Attempts {
 			return err
 		}
 	}

@@ -27,10 +27,8 @@ func (c *Conn) Generation() (uint32, error) {
 		return 0, err
 	}
 	for _, reply := range replies {
-		for kind, data := range reply.all() {
-			if kind == unix.NFTA_GEN_ID {
-				return uint32(data.number()), nil
-			}
+		if id := reply.first(unix.NFTA_GEN_ID); id != nil {
+			return uint32(id.number()), nil
 		}
 	}
 	return 0, errors.New("get generation: not in the reply")

@@ -91,12 +91,7 @@ func executables(p *patient) []Finding {
 }
 
 func (p *patient) isOurs(name string) bool {
-	for _, one := range p.plugins {
-		if one.Name == name {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(p.plugins, func(one *plugin.Plugin) bool { return one.Name == name })
 }
 
 // versionOf returns the version that a plugin tells a person, which only its executable knows.

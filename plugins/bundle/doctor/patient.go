@@ -70,19 +70,9 @@ func (p *patient) each(f func(n *libcni.Network, of libcni.Conf)) {
 	}
 }
 
-// uses reports whether a network has one of the plugins.
-func (p *patient) uses(types ...string) bool {
+// uses reports whether a network has the plugin.
+func (p *patient) uses(name string) bool {
 	found := false
-	p.each(func(_ *libcni.Network, of libcni.Conf) {
-		for _, t := range types {
-			found = found || of.Get("type") == t
-		}
-	})
+	p.each(func(_ *libcni.Network, of libcni.Conf) { found = found || of.Get("type") == name })
 	return found
-}
-
-// some returns a few of many texts.
-func some(texts []string) []string {
-	const few = 5
-	return texts[:min(few, len(texts))]
 }

@@ -74,11 +74,11 @@ func leftovers(p *patient) []Finding {
 
 // listed names some of many.
 func listed(names []string) string {
-	text := strings.Join(some(names), ", ")
-	if more := len(names) - len(some(names)); more > 0 {
-		text += fmt.Sprintf(", and %d more", more)
+	const few = 5
+	if len(names) <= few {
+		return strings.Join(names, ", ")
 	}
-	return text
+	return fmt.Sprintf("%s, and %d more", strings.Join(names[:few], ", "), len(names)-few)
 }
 
 // attachments has each plugin compare what there is with what it made: that finds rules that

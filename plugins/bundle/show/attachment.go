@@ -55,7 +55,7 @@ type Holding struct {
 // Is reports whether a person means the attachment by a word: its network, or the
 // container's ID or the beginning of that.
 func (a *Attachment) Is(word string) bool {
-	return a.Network == word || strings.HasPrefix(a.ContainerID, word)
+	return a.Network == word || a.IsOf(word)
 }
 
 // IsOf reports whether it is an attachment of the container with an ID that begins with that.

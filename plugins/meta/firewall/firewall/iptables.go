@@ -2,7 +2,6 @@ package firewall
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -82,12 +81,7 @@ func (c change) hasStrangers(t *iptables.Table) (bool, error) {
 	return false, nil
 }
 
-func (viaIPTables) available() error {
-	if !iptables.Installed() {
-		return errors.New("iptables is not installed")
-	}
-	return nil
-}
+func (viaIPTables) available() error { return iptables.Available() }
 
 func (viaIPTables) check(c change) error {
 	var errs []error

@@ -140,7 +140,7 @@ func (s *state) put(r entry) error {
 		if err := os.MkdirAll(claimDir(key), 0o755); err != nil {
 			return fmt.Errorf("claim %s: %w", key, err)
 		}
-		if err := mark(filepath.Join(claimDir(key), prefix)); err != nil {
+		if err := unpolled.WriteFile(filepath.Join(claimDir(key), prefix), nil); err != nil {
 			return fmt.Errorf("claim %s: %w", key, err)
 		}
 	}
@@ -235,17 +235,13 @@ func eachClaim(key string, f func(prefix string) (more bool, err error)) error {
 				return err
 			}
 		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
 		if err != nil {
-			return ignoreEnd(err)
+			return err
 		}
 	}
-}
-
-func ignoreEnd(err error) error {
-	if errors.Is(err, io.EOF) {
-		return nil
-	}
-	return err
 }
 
 // unclaimed returns those of the addresses that nobody claims but the attachments
@@ -276,9 +272,6 @@ func isolationOf(bridge string) (isolation, bool, error) {
 func (s *state) setIsolation(bridge string, i isolation) error {
 	return write(filepath.Join(claimDir(bridgeKey(bridge)), policyName), i)
 }
-
-// mark makes an empty file.
-func mark(path string) error { return unpolled.WriteFile(path, nil) }
 
 // write makes a file of a value in JSON.
 func write(path string, value any) error {

@@ -1,7 +1,6 @@
 package portmap
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -131,9 +130,4 @@ func isOfNetwork(comment, network string) bool {
 	return strings.HasPrefix(comment, fmt.Sprintf("dnat name: %q id: ", network))
 }
 
-func (viaIPTables) available() error {
-	if !iptables.Installed() {
-		return errors.New("iptables is not installed")
-	}
-	return nil
-}
+func (viaIPTables) available() error { return iptables.Available() }
