@@ -173,15 +173,7 @@ add rule FAMILY cni_hostport hostports_all jump hostip_hostports
 add rule FAMILY cni_hostport hostports_all jump hostports
 add rule FAMILY cni_hostport prerouting fib daddr type local jump hostports_all
 add rule FAMILY cni_hostport output fib daddr type local jump hostports_all
-`, "FAMILY", t.protocol())
-}
-
-// protocol is that of the network, as nft(8) calls it.
-func (t target) protocol() string {
-	if t.isIPv6() {
-		return "ip6"
-	}
-	return "ip"
+`, "FAMILY", t.nft().String())
 }
 
 // upstreamsRules are those of the target, which have the container as their comment.
@@ -191,13 +183,13 @@ func (t target) protocol() string {
 func (t target) upstreamsRules() string {
 	var one, all, masquerades strings.Builder
 	rule := func(script *strings.Builder, chain string, format string, args ...any) {
-		fmt.Fprintf(script, "add rule %s cni_hostport %s %s comment %q\n", t.protocol(), chain, fmt.Sprintf(format, args...), t.ContainerID)
+		fmt.Fprintf(script, "add rule %s cni_hostport %s %s comment %q\n", t.nft(), chain, fmt.Sprintf(format, args...), t.ContainerID)
 	}
 	conditions := strings.Join(t.conditions(), " ")
 	for _, m := range t.mappings() {
 		script, match := &all, conditions
 		if host := m.address(); host != nil {
-			script, match = &one, fmt.Sprintf("%s %s daddr %s", conditions, t.protocol(), host)
+			script, match = &one, fmt.Sprintf("%s %s daddr %s", conditions, t.nft(), host)
 		}
 		for i := range m.count() {
 			port := m.at(i)
@@ -206,7 +198,7 @@ func (t target) upstreamsRules() string {
 	}
 	if len(t.mappings()) > 0 {
 		for _, source := range t.sources() {
-			rule(&masquerades, "masquerading", "ct status dnat %[1]s saddr %[2]s %[1]s daddr %[3]s masquerade", t.protocol(), source, t.ip)
+			rule(&masquerades, "masquerading", "ct status dnat %[1]s saddr %[2]s %[1]s daddr %[3]s masquerade", t.nft(), source, t.ip)
 		}
 	}
 	return one.String() + all.String() + masquerades.String()

@@ -37,18 +37,11 @@ func (f *forward) forgetWhere(condition func(target, flow) bool) {
 		if len(udp) == 0 {
 			continue
 		}
-		err := forget(t.conntrackFamily(), udp, func(x flow) bool { return condition(t, x) })
+		err := forget(uint8(t.nft()), udp, func(x flow) bool { return condition(t, x) })
 		if err != nil {
 			fmt.Fprintf(os.Stderr, "forget UDP flows to host ports: %v\n", err)
 		}
 	}
-}
-
-func (t target) conntrackFamily() uint8 {
-	if t.isIPv6() {
-		return unix.AF_INET6
-	}
-	return unix.AF_INET
 }
 
 func isLocal(ip net.IP) bool {

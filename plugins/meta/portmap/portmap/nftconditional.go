@@ -44,17 +44,13 @@ func (t target) script() string {
 	chain := table().String() + " " + t.conditionalChain()
 	line("add chain %s", chain)
 	line("flush chain %s", chain)
-	protocol, address := "ip", t.ip.String()
-	if t.isIPv6() {
-		protocol, address = "ip6", "["+address+"]"
-	}
 	for _, m := range t.mappings() {
 		for i := range m.count() {
 			one, daddr := m.at(i), ""
 			if host := m.address(); host != nil {
-				daddr = fmt.Sprintf("%s daddr %s ", protocol, host)
+				daddr = fmt.Sprintf("%s daddr %s ", t.nft(), host)
 			}
-			line("add rule %s %smeta l4proto %s th dport %d dnat %s to %s:%d", chain, daddr, one.Protocol, one.HostPort, protocol, address, one.ContainerPort)
+			line("add rule %s %smeta l4proto %s th dport %d dnat %s to %s", chain, daddr, one.Protocol, one.HostPort, t.nft(), t.destination(one))
 		}
 	}
 	line(`add rule %s %s meta nfproto ipv%s %s jump %s comment "%s"`,

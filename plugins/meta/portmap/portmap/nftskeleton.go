@@ -119,6 +119,14 @@ func hostportsRules() []nft.Rule {
 	return rules
 }
 
+// nft is the family in nftables' terms.
+func (t target) nft() nft.Family {
+	if t.isIPv6() {
+		return nft.IPv6
+	}
+	return nft.IPv4
+}
+
 func (t target) addrType() nft.Type { return nft.AddrType(t.ip) }
 
 // parts is how many registers of four bytes an address takes.
@@ -126,11 +134,7 @@ func (t target) parts() int { return int(t.addrType().Len) / 4 }
 
 // redirect sends a packet where the registers say.
 func (t target) redirect() nft.Expr {
-	family := nft.IPv4
-	if t.isIPv6() {
-		family = nft.IPv6
-	}
-	return nft.DestinationNAT(family, nft.Part(0), nft.Part(t.parts()))
+	return nft.DestinationNAT(t.nft(), nft.Part(0), nft.Part(t.parts()))
 }
 
 // addMasquerades adds the sets of sources that the attachment needs, each with

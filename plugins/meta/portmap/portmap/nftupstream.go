@@ -173,7 +173,7 @@ func collectUpstreams(valid []owner.Attachment) error {
 // isUpstreams reports whether upstream has rules for the container.
 func (f *forward) isUpstreams(c *nft.Conn) (bool, error) {
 	for _, t := range f.targets() {
-		all, err := upstreams(c, t.upstreamsFamily())
+		all, err := upstreams(c, t.nft())
 		if err != nil {
 			return false, err
 		}
@@ -195,15 +195,8 @@ func (f *forward) checkUpstreams(c *nft.Conn) error {
 	return plugin.Join(errs...)
 }
 
-func (t target) upstreamsFamily() nft.Family {
-	if t.isIPv6() {
-		return nft.IPv6
-	}
-	return nft.IPv4
-}
-
 func (t target) checkUpstreams(c *nft.Conn) []error {
-	table := upstreamsTable(t.upstreamsFamily())
+	table := upstreamsTable(t.nft())
 	var errs []error
 	for _, chain := range []string{prerouting, output, hostportsAll} {
 		rules, err := c.Rules(table, chain)
