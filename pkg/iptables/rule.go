@@ -18,6 +18,14 @@ func Comment(text string) []string { return []string{"-m", "comment", "--comment
 // 256 with a final 0 (linux/netfilter/xt_comment.h).
 const MaxComment = 255
 
+// Host returns the network of one address.
+func Host(ip net.IP) string {
+	if ip.To4() != nil {
+		return ip.String() + "/32"
+	}
+	return ip.String() + "/128"
+}
+
 // Comment returns the rule's comment, or "".
 func (r Rule) Comment() string { return r.Value("--comment") }
 

@@ -50,7 +50,7 @@ func (m masqueraded) fill(t *iptables.Table, shared bool) {
 		comment := iptables.Comment(record(m.Attachment, address.IP))
 		put(m.chain(), slices.Concat([]string{"-d", subnet(address).String()}, comment, []string{"-j", accept}))
 		if len(spared) > 0 {
-			put(m.chain(), slices.Concat([]string{"-s", host(address.IP)}, comment, []string{"-j", spareChain(spared)}))
+			put(m.chain(), slices.Concat([]string{"-s", iptables.Host(address.IP)}, comment, []string{"-j", spareChain(spared)}))
 		}
 	}
 	if !shared {
@@ -71,20 +71,13 @@ func (m masqueraded) translation() iptables.Rule {
 
 // jump returns the rule that sends what comes from an address to the chain.
 func (m masqueraded) jump(ip net.IP) iptables.Rule {
-	return slices.Concat([]string{"-s", host(ip)}, iptables.Comment(comment(m.Attachment)), []string{"-j", m.chain()})
+	return slices.Concat([]string{"-s", iptables.Host(ip)}, iptables.Comment(comment(m.Attachment)), []string{"-j", m.chain()})
 }
 
 // hasSource reports whether a jump is about one of the addresses.
 func hasSource(addresses []*net.IPNet, jump iptables.Listed) bool {
 	source := jump.Source()
-	return source != nil && slices.ContainsFunc(addresses, func(n *net.IPNet) bool { return source.String() == host(n.IP) })
-}
-
-func host(ip net.IP) string {
-	if ip.To4() != nil {
-		return ip.String() + "/32"
-	}
-	return ip.String() + "/128"
+	return source != nil && slices.ContainsFunc(addresses, func(n *net.IPNet) bool { return source.String() == iptables.Host(n.IP) })
 }
 
 // chainState is a chain as it is.

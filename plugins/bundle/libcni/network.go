@@ -54,7 +54,7 @@ func (c Conf) IPAM() string {
 // take them, those of files that can be read. Of two networks of a name, it is the first
 // that counts.
 func ReadNetworks(dir string) ([]Network, error) {
-	paths, err := filesWith(dir, ".conf", ".conflist", ".json")
+	paths, err := FilesWith(dir, ".conf", ".conflist", ".json")
 	errs := []error{err}
 	var networks []Network
 	for _, path := range paths {
@@ -70,9 +70,9 @@ func ReadNetworks(dir string) ([]Network, error) {
 	return networks, errors.Join(errs...)
 }
 
-// filesWith returns the paths of the files in a directory, if there is one, whose names
-// end in one of these ways.
-func filesWith(dir string, extensions ...string) ([]string, error) {
+// FilesWith returns the paths of the files in a directory, if there is one, whose names
+// end in one of these ways, in the order of their names.
+func FilesWith(dir string, extensions ...string) ([]string, error) {
 	entries, err := os.ReadDir(dir)
 	if record.IsMissing(err) {
 		return nil, nil
@@ -97,7 +97,7 @@ func readNetwork(path string) (Network, error) {
 	if err != nil || n.InlinedOnly || filepath.Ext(path) != ".conflist" {
 		return n, err
 	}
-	paths, err := filesWith(filepath.Join(filepath.Dir(path), n.Name), ".conf")
+	paths, err := FilesWith(filepath.Join(filepath.Dir(path), n.Name), ".conf")
 	if err != nil {
 		return n, err
 	}

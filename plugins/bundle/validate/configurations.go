@@ -10,6 +10,7 @@ import (
 
 	"github.com/containernetworking/plugins/pkg/plugin"
 	"github.com/containernetworking/plugins/pkg/schema"
+	"github.com/containernetworking/plugins/plugins/bundle/libcni"
 )
 
 // configurations are what a runtime reads, and what is to be told of it.
@@ -81,15 +82,9 @@ func (c *configurations) read(path string) {
 }
 
 func (c *configurations) filesWith(dir string, extensions ...string) []string {
-	entries, err := os.ReadDir(dir) // sorted by name
+	paths, err := libcni.FilesWith(dir, extensions...)
 	if err != nil {
 		c.tell(dir, schema.Error, "", "%v", err)
-	}
-	var paths []string
-	for _, e := range entries {
-		if !e.IsDir() && slices.Contains(extensions, filepath.Ext(e.Name())) {
-			paths = append(paths, filepath.Join(dir, e.Name()))
-		}
 	}
 	return paths
 }

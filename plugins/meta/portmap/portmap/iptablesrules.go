@@ -199,7 +199,7 @@ func (w wanted) rules() []iptables.Rule {
 	for _, m := range w.mappings() {
 		var destination []string
 		if host := m.address(); host != nil {
-			destination = []string{"-d", single(host)}
+			destination = []string{"-d", iptables.Host(host)}
 		}
 		match := slices.Concat(destination, []string{"-p", m.Protocol, "-m", m.Protocol, "--dport", m.ports()})
 		for _, source := range w.sources() {
@@ -212,13 +212,6 @@ func (w wanted) rules() []iptables.Rule {
 		rules = append(rules, slices.Concat(match, []string{"-j", "DNAT", "--to-destination", w.destination(m)}))
 	}
 	return rules
-}
-
-func single(ip net.IP) string {
-	if ip.To4() != nil {
-		return ip.String() + "/32"
-	}
-	return ip.String() + "/128"
 }
 
 // ports returns the ports of the host as iptables writes them.
