@@ -48,6 +48,7 @@ func (c *Conf) Add(a *chained.Attachment) error {
 	if ch.sandbox, err = sandbox.Of(a.Args.Netns, a.IfName); err != nil && !ns.IsGone(err) {
 		return err
 	}
+	backend := detect(c.Backend) // by the bus, which may be slow: others need not wait for that
 	s, err := openState()
 	if err != nil {
 		return err
@@ -56,7 +57,7 @@ func (c *Conf) Add(a *chained.Attachment) error {
 	if err := bury(s, ch.addresses); err != nil {
 		return err
 	}
-	x, err := newAdmission(s, detect(c.Backend), ch)
+	x, err := newAdmission(s, backend, ch)
 	if err == nil {
 		err = x.succeed()
 	}

@@ -1,0 +1,57 @@
+package firewall
+
+import (
+	"errors"
+	"net"
+	"path/filepath"
+	"testing"
+
+	current "github.com/containernetworking/cni/pkg/types/100"
+
+	"github.com/containernetworking/plugins/integration/node"
+	"github.com/containernetworking/plugins/pkg/chained"
+	"github.com/containernetworking/plugins/pkg/owner"
+	"github.com/containernetworking/plugins/pkg/plugin"
+)
+
+// Whoever looks for firewalld on a bus that says nothing keeps nobody else waiting.
+func TestLookForFirewalldBesideOthers(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "bus")
+	t.Setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path="+socket)
+	bus, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := node.New(t)
+	added := make(chan error, 1)
+	go func() {
+		added <- n.Do(func() error {
+			a := &chained.Attachment{
+				Attachment: owner.Attachment{Network: "net", ContainerID: "c", IfName: "eth0"},
+				Args:       &plugin.CmdArgs{}, Result: &current.Result{}, Undo: func(func() error) {}, Context: t.Context(),
+			}
+			c := new(Conf)
+			return errors.Join(c.Validate(), c.Add(a))
+		})
+	}()
+	asked, err := bus.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = n.Do(func() error {
+		s, err := openQueued(func() {
+			t.Error("the lock is taken")
+			asked.Close()
+			bus.Close()
+		})
+		if err == nil {
+			s.close()
+		}
+		return err
+	})
+	asked.Close()
+	bus.Close()
+	if err := errors.Join(err, <-added); err != nil {
+		t.Error(err)
+	}
+}
