@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -63,8 +64,8 @@ func mtu(*patient) []Finding {
 			}
 		}
 		var found []Finding
-		for size, names := range larger {
-			slices.Sort(names)
+		for _, size := range slices.Sorted(maps.Keys(larger)) {
+			names := slices.Sorted(slices.Values(larger[size]))
 			found = append(found, warning(fmt.Sprintf(`set "mtu": %d in the network, and make its containers anew`, uplink.Attrs().MTU),
 				"%d of %s, but %d of uplink %s: large packets are lost where ICMP is", size, listed(names), uplink.Attrs().MTU, uplink.Attrs().Name))
 		}

@@ -85,7 +85,8 @@ func foreignRules(p *patient) []Finding {
 	}
 	defer c.Close()
 	var found []Finding
-	for family, tool := range map[nft.Family]string{nft.IPv4: "iptables-nft", nft.IPv6: "ip6tables-nft"} {
+	for _, family := range []nft.Family{nft.IPv4, nft.IPv6} {
+		tool := ofIPTables[nft.Table{Family: family, Name: "filter"}] + "-nft"
 		for _, table := range tables {
 			exists, err := c.HasTable(nft.Table{Family: family, Name: table})
 			if err != nil || !exists || !has(tool) {
