@@ -57,12 +57,6 @@ func removeRules(c *nft.Conn, tx *nft.Transaction, owned func(tag string) bool) 
 	return err
 }
 
-// removeSubnet removes the rule that uses a set of addresses, which goes next:
-// networks come and go, and every rule costs each new connection a little.
-func removeSubnet(c *nft.Conn, tx *nft.Transaction, set string) error {
-	return removeRules(c, tx, func(comment string) bool { return comment == set })
-}
-
 // removeWithSets makes the change of remove, which returns the addresses that it takes
 // away, and removes the sets that have none then: if it can be in the same transaction,
 // behind which nobody would find them.
@@ -126,7 +120,8 @@ func removeUnused(c *nft.Conn, entries []entry) error {
 }
 
 // removeSets removes those of the entries' sets that have no other addresses than the known
-// ones, and returns them. The transaction is good only as long as nobody adds an address.
+// ones, with the rules that use them, and returns them: networks come and go, and every rule
+// costs each new connection a little. The transaction is good only as long as nobody adds an address.
 func removeSets(c *nft.Conn, tx *nft.Transaction, entries, known []entry) ([]string, error) {
 	if len(entries) == 0 {
 		return nil, nil
@@ -140,7 +135,7 @@ func removeSets(c *nft.Conn, tx *nft.Transaction, entries, known []entry) ([]str
 		return nil, err
 	}
 	for _, set := range sets {
-		if err := removeSubnet(c, tx, set); err != nil {
+		if err := removeRules(c, tx, func(comment string) bool { return comment == set }); err != nil {
 			return nil, err
 		}
 		tx.DeleteSet(masqTable(), set)

@@ -48,12 +48,6 @@ func (b *bucket) ways(device netlink.Link) []filter {
 	return b.scope.filters(filter{class: ourMark}, filter{device: index})
 }
 
-// redirect sends what arrives at the interface, as far as the bucket limits it, to the device. The
-// interface has an ingress qdisc.
-func (b *bucket) redirect(n *link.Namespace, l, device netlink.Link) error {
-	return add(n, l, netlink.HANDLE_MIN_INGRESS, b.ways(device))
-}
-
 // target returns the index of the device to which a filter of ours redirects packets, 0 if it is
 // gone, or if the filter lets them through.
 func target(f netlink.Filter) (int, bool) {

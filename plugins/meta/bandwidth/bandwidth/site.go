@@ -144,7 +144,7 @@ func (b *bucket) applyToArrivals(s *site, a owner.Attachment) (netlink.Link, err
 			return nil, err
 		}
 	}
-	return device, b.redirect(s.Namespace, s.link, device)
+	return device, add(s.Namespace, s.link, netlink.HANDLE_MIN_INGRESS, b.ways(device))
 }
 
 // checkArrivals returns one error for all in which the way through the device

@@ -131,13 +131,7 @@ func (s *session) has(zone, source string) (bool, error) {
 }
 
 // firewalldRuns reports whether firewalld is on the system bus.
-func firewalldRuns() bool {
-	s, err := dial(context.Background())
-	if err == nil {
-		s.close()
-	}
-	return err == nil
-}
+func firewalldRuns() bool { return viaFirewalld{}.available() == nil }
 
 func (viaFirewalld) apply(ctx context.Context, c change) error {
 	s, err := dial(ctx)

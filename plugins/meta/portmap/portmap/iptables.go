@@ -62,11 +62,6 @@ func (viaIPTables) add(f, old *forward, _ []*forward) error {
 	})
 }
 
-// remove removes what the record says, as far as it is there.
-func (viaIPTables) remove(f *forward) error {
-	return removeChains(f.Chain)
-}
-
 // removeUnrecorded removes what upstream made, also in a form that it has given
 // up: chains that masquerade.
 func (viaIPTables) removeUnrecorded(a owner.Attachment) error {

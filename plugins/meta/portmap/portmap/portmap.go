@@ -245,7 +245,7 @@ func (f *forward) remove() error {
 // that is all, and others need not wait for it, 10 ms.
 func (f *forward) unmap() error {
 	if f.Backend == backendIPTables {
-		return viaIPTables{}.remove(f)
+		return removeChains(f.Chain)
 	}
 	return nil
 }
