@@ -29,7 +29,7 @@ func (n *Network) Plugin(binDir string, of Conf, a Attachment) (*ipam.Delegate, 
 	for i, pair := range a.Args {
 		pairs[i] = pair[0] + "=" + pair[1]
 	}
-	args := plugin.CmdArgs{ContainerID: a.ContainerID, Netns: a.Netns, IfName: a.IfName, Args: strings.Join(pairs, ";")}
+	args := plugin.CmdArgs{ContainerID: a.ContainerID, Netns: a.Namespace(), IfName: a.IfName, Args: strings.Join(pairs, ";")}
 	return n.Call(binDir, of, keys, args)
 }
 
