@@ -90,6 +90,7 @@ func (p Program) candidates(before []string, last string) []string {
 			all = append(all, "--"+f.name)
 		}
 	case c.Candidates != nil:
+		_ = c.flags().Parse(before[1:]) // which may say where to look
 		return c.Candidates()
 	}
 	return all
