@@ -30,10 +30,12 @@ func TestDoctorOfConfigurations(t *testing.T) {
 	f.network(t, "20-slip.conflist", `{"cniVersion": "1.1.0", "name": "slip", "plugins": [
 		{"type": "ptp", "ipMask": true, "ipam": {"type": "host-local", "subnet": "192.0.2.128/25"}}, {"type": "portmap"}]}`)
 	path := filepath.Join(f.confs, "20-slip.conflist")
+	f.Exec(t, "ip", "route", "add", "192.0.2.192/26", "nexthop", "via", "192.0.2.1", "nexthop", "via", "192.0.2.2")
 	f.ails(t, "of slips", []string{
 		"warning configuration: " + path + `: plugins[0].ipMask: there is no such key`,
 		"warning configuration: " + path + `: plugins[1]: portmap does nothing without`,
 		"warning configuration: " + path + `: plugins[0].ipam.subnet: 192.0.2.128/25 overlaps with the node's route to 192.0.2.0/24 by eth0`,
+		"warning configuration: " + path + `: plugins[0].ipam.subnet: 192.0.2.128/25 overlaps with the node's route to 192.0.2.192/26 by eth0`,
 	})
 	for _, refused := range []struct{ conf, told string }{
 		{`"type": "bridge", "bridge": "br2", "vlan": 5000`, "plugins[0].vlan: 5000 is not 0 to 4094"},
@@ -60,6 +62,8 @@ func TestDoctorOfNode(t *testing.T) {
 		want           []string
 	}{
 		{"below a small uplink", "ip link set eth0 mtu 1400", "ip link set eth0 mtu 1500", []string{"warning MTU: 1500 of veth"}},
+		{"below a small uplink by which there are two ways", "ip route replace default nexthop via 192.0.2.1 nexthop via 192.0.2.2; ip link set eth0 mtu 1400",
+			"ip route replace default via 192.0.2.1; ip link set eth0 mtu 1500", []string{"warning MTU: 1500 of veth"}},
 		{"with iptables' policy", "iptables -P FORWARD DROP", "iptables -P FORWARD ACCEPT", []string{drops}},
 		{"with nftables' policy", "nft 'add table inet admin; add chain inet admin forward { type filter hook forward priority 0; policy drop; }'",
 			"nft delete table inet admin", []string{table}},

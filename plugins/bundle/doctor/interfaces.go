@@ -87,7 +87,11 @@ func uplinkOf(host *link.Namespace) netlink.Link {
 			if r.Dst != nil && !r.Dst.IP.IsUnspecified() {
 				continue
 			}
-			if l, err := host.LinkByIndex(r.LinkIndex); err == nil {
+			index := r.LinkIndex
+			if len(r.MultiPath) > 0 {
+				index = r.MultiPath[0].LinkIndex
+			}
+			if l, err := host.LinkByIndex(index); err == nil {
 				return l
 			}
 		}

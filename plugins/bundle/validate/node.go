@@ -44,7 +44,11 @@ func routes() []route {
 		if length == 0 || length == bits || address.IsLinkLocalUnicast() {
 			continue // a single address may be that of a container
 		}
-		all = append(all, route{netip.PrefixFrom(address.Unmap(), length), names[r.LinkIndex]})
+		index := r.LinkIndex
+		if len(r.MultiPath) > 0 {
+			index = r.MultiPath[0].LinkIndex
+		}
+		all = append(all, route{netip.PrefixFrom(address.Unmap(), length), names[index]})
 	}
 	return all
 }
