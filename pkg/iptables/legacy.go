@@ -39,14 +39,29 @@ func newLegacy(f Family, name string, byNumber bool) *Table {
 }
 
 func (v *viaLegacy) hasChain(chain string) (bool, error) {
-	if v.chains == nil {
-		if used, err := v.family.isLegacy(v.name); err != nil || !used || !v.family.mayHaveInLegacy(v.name, chain) {
-			return false, err
-		}
+	var data []byte
+	if !slices.Contains(builtin(), chain) { // those are always there
+		data = append([]byte(chain), 0)
+	}
+	if may, err := v.mayHave(data); !may {
+		return false, err
 	}
 	err := v.read()
 	_, exists := v.chains[chain]
 	return exists, err
+}
+
+// mayHave looks into the table without its tool. Chains that are not built in begin with an
+// entry that has their name (struct xt_error_target in linux/netfilter/x_tables.h).
+func (v *viaLegacy) mayHave(data []byte) (bool, error) {
+	if v.chains != nil {
+		return true, nil
+	}
+	if used, err := v.family.isLegacy(v.name); err != nil || !used {
+		return false, err
+	}
+	entries, err := v.family.readLegacy(v.name)
+	return err != nil || bytes.Contains(entries, data), nil
 }
 
 func (v *viaLegacy) rules(chain string, _ []byte) ([]Listed, error) {
@@ -181,14 +196,6 @@ type legacyEntries struct {
 	name    [32]byte
 	size    uint32
 	entries [0]uint64
-}
-
-// mayHaveInLegacy reports whether a table of the legacy variant may have the chain: no
-// if it certainly has not. A built-in one is always there. Others begin with an entry
-// that has their name (struct xt_error_target in linux/netfilter/x_tables.h).
-func (f Family) mayHaveInLegacy(table, chain string) bool {
-	entries, err := f.readLegacy(table)
-	return err != nil || slices.Contains(builtin(), chain) || bytes.Contains(entries, append([]byte(chain), 0))
 }
 
 // builtin returns the names of the chains that the kernel enters tables by.

@@ -9,6 +9,8 @@ import (
 // variant is one of the two that a table can be in.
 type variant interface {
 	hasChain(chain string) (bool, error)
+	// mayHave reports whether the table may have some data: no if it certainly has not.
+	mayHave(data []byte) (bool, error)
 	// rules returns the rules of a chain in their order, none if it does not exist. If
 	// about is not empty, it may leave those out that do not have it, as the kernel
 	// writes it: an address or the name of a chain.
@@ -75,6 +77,14 @@ func (t *Table) HasChain(name string) bool {
 		c.exists, c.looked = exists, true
 	}
 	return c.exists
+}
+
+// MayHave reports whether the table may have a text, such as the beginning of chains' names: no
+// if it certainly has not. It starts no process.
+func (t *Table) MayHave(text string) bool {
+	may, err := t.variant.mayHave([]byte(text))
+	t.fail(err)
+	return may
 }
 
 // Rules returns the rules of a chain in their order, none if it does not exist.

@@ -61,7 +61,7 @@ func nftHoldings(c *nft.Conn) ([]plugin.Holding, error) {
 
 func iptablesHoldings(t *iptables.Table) []plugin.Holding {
 	var found []plugin.Holding
-	for _, r := range t.Rules(sources) {
+	for _, r := range jumpsOf(t) {
 		a, ok := owner.OfComment(r.Comment())
 		if !ok {
 			continue

@@ -279,10 +279,18 @@ func (st *chainState) has(m masqueraded) bool {
 		!slices.ContainsFunc(m.addresses, func(address *net.IPNet) bool { return !recorded(address) || !st.masquerades(address) })
 }
 
+// jumpsOf returns the rules of all attachments that lead to chains, among those of others.
+func jumpsOf(t *iptables.Table) []iptables.Listed {
+	if !t.MayHave("CNI-") { // with which names of chains begin
+		return nil
+	}
+	return t.Rules(sources)
+}
+
 // containersOf returns the containers of the network that have jumps.
 func containersOf(t *iptables.Table, network string) []string {
 	var ids []string
-	for _, r := range t.Rules(sources) {
+	for _, r := range jumpsOf(t) {
 		if id, ok := containerOf(r.Comment(), network); ok {
 			ids = append(ids, id)
 		}
