@@ -126,37 +126,49 @@ func (c *Conf) Check(a *chained.Attachment) error {
 // made has no record: then those addresses of the result go that no attachment
 // with a record has.
 func (c *Conf) Remove(a *chained.Attachment) error {
-	var q queue
-	s, err := openQueued(func() { q.handIn(a.Attachment) })
-	if err != nil {
+	if recorded, err := removeRecorded(a.Attachment); recorded || err != nil || a.Result == nil {
 		return err
 	}
-	defer s.close()
-	known, err := record.Former(attachmentsDir(), "", a.Attachment)
+	return c.removeUnrecorded(a)
+}
+
+// removeRecorded reports whether there was a record.
+func removeRecorded(a owner.Attachment) (recorded bool, err error) {
+	var q queue
+	s, err := openQueued(func() { q.handIn(a) })
 	if err != nil {
-		return err
+		return false, err
+	}
+	defer s.close()
+	known, err := record.Former(attachmentsDir(), "", a)
+	if err != nil {
+		return false, err
 	}
 	r, err := s.record(known.Prefix())
 	switch {
 	case err != nil:
-		return err
+		return false, err
 	case r != nil:
-		return q.withdraw(s, *r)
+		return true, q.withdraw(s, *r)
 	case q.handed != "":
-		return record.Remove(q.handed) // and who had the lock has withdrawn it
-	case a.Result == nil:
-		return nil
+		return true, record.Remove(q.handed) // and who had the lock has withdrawn it
 	}
-	return c.removeUnrecorded(s, a)
+	return false, nil
 }
 
-func (c *Conf) removeUnrecorded(s *state, a *chained.Attachment) error {
+func (c *Conf) removeUnrecorded(a *chained.Attachment) error {
 	all, err := addresses(a.Result)
 	if err != nil {
 		return err
 	}
+	backend := detect(c.Backend) // before the lock, as in Add
+	s, err := openState()
+	if err != nil {
+		return err
+	}
+	defer s.close()
 	names := []string{nameIPTables, nameNFTables}
-	if detect(c.Backend) == nameFirewalld {
+	if backend == nameFirewalld {
 		names = append(names, nameFirewalld)
 	}
 	var errs []error
