@@ -63,6 +63,11 @@ func (g guestRun) run(r *report, tests []testName) error {
 	if err != nil {
 		return err
 	}
+	// In a file, as it may be longer than an argument can be.
+	path := filepath.Join(g.claims, "script")
+	if err := os.WriteFile(path, []byte(script), 0o644); err != nil {
+		return err
+	}
 	command := slices.Clone(g.command)
 	if command != nil {
 		command = append(command, "-t", fmt.Sprint(int(g.limit.Seconds())), "-s", g.claims)
@@ -70,7 +75,7 @@ func (g guestRun) run(r *report, tests []testName) error {
 			command = append(command, "-s", filepath.Dir(report))
 		}
 	}
-	command = append(command, "sh", "-c", script)
+	command = append(command, "sh", path)
 	errs := make([]error, g.guests)
 	var running sync.WaitGroup
 	for i := range errs {
