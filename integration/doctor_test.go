@@ -103,6 +103,10 @@ func TestDoctorOfContainer(t *testing.T) {
 		"fault DNS: one/c/eth0: 10.88.1.1, of the host's /etc/resolv.conf does not answer: ",
 		"fault published ports: one/c/eth0: 10.88.1.1:8080 does not answer: ",
 	}, "c")
+	f.Exec(t, "sh", "-ec", "ip link set br1 up; sysctl -qw net.ipv4.ip_forward=1; rm "+filepath.Join(f.confs, "50-x.conf"))
+	c.Exec(t, "ip", "link", "del", "eth0")
+	without := []string{"fault CHECK: interface: of attachments: 1, which are not as they were added, such as one/c/eth0: it is not in the namespace"}
+	f.ails(t, "of containers of which one has lost its interface", without)
 	if out, err := f.Try(f.bundle, "doctor", "--netns", "/run/netns", "nobody"); err == nil || !strings.Contains(err.Error(), `no container "nobody" has anything here`) {
 		t.Errorf("of nobody: %v, %s", err, out)
 	}

@@ -50,11 +50,11 @@ func (p *patient) chosen() []*show.Attachment {
 	return chosen
 }
 
-// living returns those of the chosen ones that the runtime knows and that live.
+// living returns those of the chosen ones that the runtime knows and whose container lives.
 func (p *patient) living() []*show.Attachment {
 	var living []*show.Attachment
 	for _, a := range p.chosen() {
-		if a.Cached != nil && a.State == show.Alive {
+		if a.Cached != nil && (a.State == show.Alive || a.Bare) {
 			living = append(living, a)
 		}
 	}

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"math/big"
@@ -58,7 +59,7 @@ func leftovers(p *patient) []Finding {
 	} {
 		var names []string
 		for _, a := range p.chosen() {
-			if a.State == left.state {
+			if a.State == left.state && !a.Bare {
 				names = append(names, a.String())
 			}
 		}
@@ -118,6 +119,9 @@ type difference struct {
 // check calls CHECK of all plugins of an attachment, with the configuration that it was added
 // with, unless that has no CHECK.
 func (p *patient) check(a *show.Attachment) []*difference {
+	if a.Bare {
+		return []*difference{{a, "interface", errors.New("it is not in the namespace")}}
+	}
 	n, err := libcni.ParseNetwork(a.Cached.Config)
 	if err != nil {
 		return []*difference{{a, "configuration", err}}

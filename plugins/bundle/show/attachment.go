@@ -39,7 +39,9 @@ type Attachment struct {
 	Holdings []Holding `json:"holdings"`
 
 	// Cached is what the runtime knows; nil if that is nothing.
-	Cached    *libcni.Attachment `json:"-"`
+	Cached *libcni.Attachment `json:"-"`
+	// Bare says that the namespace is there, and the interface is not.
+	Bare      bool `json:"-"`
 	addresses []netip.Addr
 	// gone and paired say what plugins know: that the container is gone, or that the
 	// other end of a pair is somewhere.
@@ -113,7 +115,7 @@ func (a *Attachment) judge(where libcni.Directories, host bool, present map[neti
 		a.State = Gone
 	case a.Cached != nil:
 		a.State = Alive
-		if lacksInterface(where, a) {
+		if a.Bare = lacksInterface(where, a); a.Bare {
 			a.State = Gone
 			a.Holdings = append(a.Holdings, Holding{"missing", "interface " + a.IfName + " in the namespace"})
 		} else if !a.paired {
