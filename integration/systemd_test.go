@@ -59,6 +59,21 @@ func TestSystemdUnits(t *testing.T) {
 	}
 }
 
+// A restart of the daemon leaves its socket, where calls wait that come meanwhile: systemd would restart
+// a part of the service with it.
+func TestSocketOutlivesDaemon(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join(dhcpUnits, "cni-dhcp.socket"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if strings.HasPrefix(line, "PartOf=") || strings.HasPrefix(line, "BindsTo=") {
+			t.Error(line)
+		}
+	}
+}
+
 // The service repairs for all plugins, and tells if it cannot for one of them.
 func TestRepairService(t *testing.T) {
 	t.Parallel()
