@@ -13,7 +13,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 # The database's version is its day: a later one knows more.
 readonly govulncheck=v1.9.0 database=v0.0.0-20261105234957-e22db6528018
-readonly modules=(. agent integration/runtimes integration/telemetry integration/collector scripts/release scripts/report)
+readonly modules=(. agent integration/runtimes integration/schemas integration/telemetry integration/collector scripts/release scripts/report)
 
 # prepare makes the folder, unless it is there: the tool, and the database in the form that it reads.
 prepare() {
