@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -74,10 +75,26 @@ func TestSocketOutlivesDaemon(t *testing.T) {
 	}
 }
 
+// A packet filter that starts while cni-repair.service is active, which stays so to be reloaded, starts a
+// service that does not stay active. That is enabled with the other one.
+func TestRepairAfterStart(t *testing.T) {
+	t.Parallel()
+	filters := unitCommands(t, "cni-repair.service", "PartOf")
+	if got := unitCommands(t, "cni-repair-start.service", "WantedBy"); len(filters) != 1 || !slices.Equal(got, filters) {
+		t.Errorf("wanted by %q, want %q", got, filters)
+	}
+	if got := unitCommands(t, "cni-repair-start.service", "RemainAfterExit"); got != nil {
+		t.Errorf("remains active: %q", got)
+	}
+	if got := unitCommands(t, "cni-repair.service", "Also"); !slices.Equal(got, []string{"cni-repair-start.service"}) {
+		t.Errorf("enabled with cni-repair.service: %q", got)
+	}
+}
+
 // The service repairs for all plugins, and tells if it cannot for one of them.
 func TestRepairService(t *testing.T) {
 	t.Parallel()
-	for _, key := range []string{"ExecStart", "ExecReload"} {
+	for _, run := range [][2]string{{"cni-repair.service", "ExecStart"}, {"cni-repair.service", "ExecReload"}, {"cni-repair-start.service", "ExecStart"}} {
 		n := node.New(t)
 		masqueraded := bridgeCall(n.Container(t, "c"), `"isGateway": true, "ipMasq": true, "ipMasqBackend": "nftables", `+bridged)
 		calls := []node.Call{
@@ -88,9 +105,9 @@ func TestRepairService(t *testing.T) {
 		for _, call := range calls[1:] {
 			n.Must(t, "ADD", call)
 		}
-		command := unitCommands(t, "cni-repair.service", key)
+		command := unitCommands(t, run[0], run[1])
 		if len(command) != 1 {
-			t.Fatalf("%s: %q", key, command)
+			t.Fatalf("%s: %q", run, command)
 		}
 		n.Exec(t, "nft", "flush", "ruleset")
 		n.Exec(t, "sh", "-c", command[0])

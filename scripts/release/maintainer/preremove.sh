@@ -5,7 +5,7 @@ case $1 in
 remove | 0) ;;
 *) exit 0 ;;
 esac
-units="cni-gc.timer cni-gc-boot.service cni-repair.service cni-repair-firewalld.service cni-dhcp.service cni-dhcp.socket"
+units="cni-gc.timer cni-gc-boot.service cni-repair.service cni-repair-start.service cni-repair-firewalld.service cni-dhcp.service cni-dhcp.socket"
 # shellcheck disable=SC2086 # several words
 if command -v systemctl >/dev/null; then
 	systemctl disable $units
