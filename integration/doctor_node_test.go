@@ -86,6 +86,23 @@ func TestDoctorOfNode(t *testing.T) {
 	f.ails(t, "of a container in two networks", []string{"warning rp_filter: strict, and containers such as c are in several networks"})
 }
 
+// What belongs to a container that is gone, by the word of a record alone, is what gc removes where nothing is
+// added, and not otherwise.
+func TestDoctorOfForgotten(t *testing.T) {
+	t.Parallel()
+	f := newForgetful(t)
+	l := f.network(t, "net.conflist", `{"cniVersion": "1.1.0", "name": "net", "plugins": [
+		{"type": "bridge", "isGateway": true, "ipMasq": true, "ipMasqBackend": "nftables", "ipam": {"type": "host-local", "subnet": "10.91.0.0/24"}}]}`)
+	c := f.Container(t, "c")
+	f.Exec(t, "rm", f.add(t, l, c, 8080).path())
+	c.Remove(t)
+	f.settle(t, 0)
+	f.expect(t, "attachments that live: 0, that are gone: 0\n")
+	f.ails(t, "after gc", []string{"warning leftovers: the runtime does not know what is there of containers that are gone: 1 attachments: net/c/eth0"})
+	f.expect(t, "attachments that live: 0, that are gone: 0\n", "--idle")
+	f.ails(t, "after gc --idle", nil)
+}
+
 // Where containers have IPv6 alone, its policies matter, in both of iptables' variants, and those of
 // IPv4 do not.
 func TestDoctorOfIPv6(t *testing.T) {

@@ -50,16 +50,20 @@ func leftovers(p *patient) []Finding {
 	if p.errLook != nil {
 		found = append(found, warning("", "%v", p.errLook))
 	}
+	// Without --idle, gc goes by what the runtime knows, and by few of the records.
+	const idle = "cni-plugins gc --idle, while no container is added, removes it"
 	for _, left := range []struct {
 		state        show.State
+		known        bool
 		text, advice string
 	}{
-		{show.Gone, "containers are gone without a DEL", "cni-plugins gc removes what they have"},
-		{show.Unowned, "nobody owns what is there of", "cni-plugins gc --idle, while no container is added, removes it"},
+		{show.Gone, true, "containers are gone without a DEL", "cni-plugins gc removes what they have"},
+		{show.Gone, false, "the runtime does not know what is there of containers that are gone", idle},
+		{show.Unowned, false, "nobody owns what is there of", idle},
 	} {
 		var names []string
 		for _, a := range p.chosen() {
-			if a.State == left.state && !a.Bare {
+			if a.State == left.state && (a.Cached != nil) == left.known && !a.Bare {
 				names = append(names, a.String())
 			}
 		}

@@ -27,7 +27,8 @@ func Command(plugins []*plugin.Plugin) cli.Command {
 		Summary: "tell what containers have on this node, whose it is, and what nobody owns any longer",
 		Details: "CONTAINER is an ID or the beginning of one. An attachment, which is one interface of a container in a\n" +
 			"network, is alive; or gone, with its namespace, so that gc would remove what it has left, or with\n" +
-			"its interface alone, for which the container has to be made anew; or unowned, if neither the runtime nor a record tells of it.",
+			"its interface alone, for which the container has to be made anew; or unowned, if neither the runtime nor\n" +
+			"a record tells of it. What the runtime does not know, gc removes with --idle.",
 		Flags: func(f *flag.FlagSet) {
 			f.BoolVar(&asJSON, "json", false, "print a list in JSON")
 			f.StringVar(&cacheDir, "cache-dir", "/var/lib/cni", "the `directory` with what the runtime knows of attachments, in results")
