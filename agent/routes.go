@@ -18,6 +18,9 @@ import (
 // list of iproute2.
 const protocol netlink.RouteProtocol = 205
 
+// families are those of routes.
+var families = []int{netlink.FAMILY_V4, netlink.FAMILY_V6}
+
 // hop is the way to a node: of its podCIDRs, there is one route through it each.
 type hop struct {
 	// via is an address that the interface reaches, not necessarily in its subnets.
@@ -49,7 +52,7 @@ type neighbourhood struct {
 // readFIB returns the main table.
 func readFIB(h netlinksafe.Handle) (fib, error) {
 	f := fib{ours: wayTable{}}
-	for _, family := range []int{netlink.FAMILY_V4, netlink.FAMILY_V6} {
+	for _, family := range families {
 		routes, err := h.RouteList(nil, family)
 		if err != nil {
 			return fib{}, fmt.Errorf("list routes: %w", err)
@@ -117,13 +120,15 @@ func uplink(h netlinksafe.Handle, own []netip.Addr) (netlink.Link, error) {
 			return h.LinkByIndex(a.LinkIndex)
 		}
 	}
-	routes, err := h.RouteListFiltered(netlink.FAMILY_ALL, &netlink.Route{}, netlink.RT_FILTER_DST)
-	if err != nil {
-		return nil, fmt.Errorf("list default routes: %w", err)
-	}
-	for _, r := range routes {
-		if r.LinkIndex != 0 {
-			return h.LinkByIndex(r.LinkIndex)
+	for _, family := range families { // of all at once the library finds no default route
+		routes, err := h.RouteListFiltered(family, &netlink.Route{}, netlink.RT_FILTER_DST)
+		if err != nil {
+			return nil, fmt.Errorf("list default routes: %w", err)
+		}
+		for _, r := range routes {
+			if r.LinkIndex != 0 {
+				return h.LinkByIndex(r.LinkIndex)
+			}
 		}
 	}
 	return nil, fmt.Errorf("no interface has one of the node's addresses %v, and there is no default route", own)
