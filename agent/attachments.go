@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"io"
 	"io/fs"
 	"net/netip"
 	"os"
@@ -41,7 +42,9 @@ func attachmentsBefore(stateDir, network string, end time.Time) ([]attachment, e
 	return old, nil
 }
 
-// eachFile hands the files of a directory to f. There are none if it does not exist.
+// eachFile hands the files of a directory to f. There are none if it does not exist. When a
+// file was changed and what it says are of the same one, even if another takes its place
+// meanwhile: an address is given to another container.
 func eachFile(dir string, f func(fs.FileInfo, []byte)) error {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -51,15 +54,25 @@ func eachFile(dir string, f func(fs.FileInfo, []byte)) error {
 		if !e.Type().IsRegular() {
 			continue
 		}
-		info, err := e.Info()
-		if err != nil {
-			continue // removed meanwhile
-		}
-		if text, err := os.ReadFile(filepath.Join(dir, e.Name())); err == nil {
+		if info, text, err := readFile(filepath.Join(dir, e.Name())); err == nil { // or removed meanwhile
 			f(info, text)
 		}
 	}
 	return err
+}
+
+func readFile(path string) (fs.FileInfo, []byte, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return nil, nil, err
+	}
+	text, err := io.ReadAll(file)
+	return info, text, err
 }
 
 // parseResult reads what libcni keeps of an attachment.
