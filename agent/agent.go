@@ -79,7 +79,7 @@ func (a *agent) run(ctx context.Context) error {
 	}
 	tasks, ctx := errgroup.WithContext(ctx)
 	for _, n := range []notifications{
-		kernelChanges(a.usesLink, a.isPod, a.changed.ring),
+		kernelChanges(a.usesLink, a.isPod, a.nodes.concerns, a.changed.ring),
 		flushes(func() { a.changed.ring(); a.flushed.ring() }),
 	} {
 		receive, err := n.subscribe()

@@ -52,12 +52,13 @@ func TestKilled(t *testing.T) {
 }
 
 // Routes come back that somebody deletes, or that are lost with a link that goes down, and
-// others' routes to the same destination are left alone.
+// others' routes to the same destination are left alone, whatever their metric, until they go.
 func TestRoutesComeBack(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	a, b, c := s.addHost(1, 1), s.addHost(2, 1), s.addHost(3, 1)
 	a.Exec(t, "ip", "route", "add", "blackhole", "10.244.3.0/24", "proto", "static")
+	a.Exec(t, "ip", "route", "add", "blackhole", "fd00:10:244:3::/64", "proto", "static", "metric", "50")
 	for _, h := range []*host{a, b, c} {
 		s.join(h)
 	}
@@ -66,7 +67,7 @@ func TestRoutesComeBack(t *testing.T) {
 		t.Errorf("somebody else's route is %q", routes)
 	}
 	wanted := a.routes()
-	if n := strings.Count(wanted, "\n"); n != 2 {
+	if n := strings.Count(wanted, "\n"); n != 1 {
 		t.Errorf("routes are\n%s", wanted)
 	}
 	a.Exec(t, "ip", "route", "del", "10.244.2.0/24")
@@ -75,6 +76,32 @@ func TestRoutesComeBack(t *testing.T) {
 	a.Exec(t, "ip", "link", "set", "eth0", "up")
 	a.Exec(t, "ip", "address", "replace", "2001:db8:1::11/64", "dev", "eth0", "nodad")
 	awaitRoutes(t, a, wanted)
+	a.Exec(t, "ip", "route", "replace", "blackhole", "10.244.3.0/24", "proto", "static", "metric", "50")
+	a.Exec(t, "ip", "route", "del", "blackhole", "10.244.3.0/24", "metric", "0")
+	awaitRoutes(t, a, wanted)
+	a.Exec(t, "ip", "route", "del", "10.244.3.0/24", "metric", "50")
+	a.Exec(t, "ip", "-6", "route", "del", "fd00:10:244:3::/64", "metric", "50")
+	eventually(t, func() string {
+		if routes := a.routes(); strings.Count(routes, "\n") != 3 {
+			return "routes are\n" + routes
+		}
+		return ""
+	})
+}
+
+// A node is reached, and no longer, when somebody makes and deletes the route to it.
+func TestRouteToNode(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	a, b := s.addHost(1, 1), s.addHost(2, 2)
+	s.join(a)
+	s.join(b)
+	a.startSettled()
+	awaitRoutes(t, a, "")
+	a.Exec(t, "ip", "route", "add", "198.51.100.0/24", "dev", "eth0")
+	awaitRoutes(t, a, "10.244.2.0/24 via 198.51.100.12 dev eth0 onlink")
+	a.Exec(t, "ip", "route", "del", "198.51.100.0/24", "dev", "eth0")
+	awaitRoutes(t, a, "")
 }
 
 func awaitRoutes(t *testing.T, h *host, wanted string) {

@@ -10,9 +10,10 @@ import (
 
 // kernelChanges calls changed after what may take a route of the agent away or lead it
 // elsewhere: the kernel deletes the routes of an interface that goes down, those of IPv4
-// without a word of its own. What is about containers is left out: links that it does not
+// without a word of its own. So may a route that somebody else makes or deletes, if its
+// destination concerns nodes. What is about containers is left out: links that it does not
 // use, and addresses of podCIDRs.
-func kernelChanges(uses func(link int) bool, isPod func(netip.Addr) bool, changed func()) notifications {
+func kernelChanges(uses func(link int) bool, isPod func(netip.Addr) bool, concerns func(netip.Prefix) bool, changed func()) notifications {
 	return notifications{
 		protocol: unix.NETLINK_ROUTE,
 		groups: []int{
@@ -25,10 +26,16 @@ func kernelChanges(uses func(link int) bool, isPod func(netip.Addr) bool, change
 			case unix.RTM_NEWLINK, unix.RTM_DELLINK:
 				matters = uses(int(nl.DeserializeIfInfomsg(m.Data).Index))
 			case unix.RTM_NEWADDR, unix.RTM_DELADDR:
-				address, ok := addressOf(m)
+				address, ok := addressOf(m.Data, unix.SizeofIfAddrmsg, unix.IFA_ADDRESS)
 				matters = !ok || !isPod(address) && !address.IsLinkLocalUnicast()
-			case unix.RTM_DELROUTE:
-				matters = nl.DeserializeRtMsg(m.Data).Protocol == uint8(protocol)
+			case unix.RTM_NEWROUTE, unix.RTM_DELROUTE:
+				r := nl.DeserializeRtMsg(m.Data)
+				if r.Protocol == uint8(protocol) {
+					matters = m.Header.Type == unix.RTM_DELROUTE
+				} else if r.Table == unix.RT_TABLE_MAIN {
+					to := destination(m.Data, r)
+					matters = !isPod(to.Addr()) && concerns(to)
+				}
 			}
 			if matters {
 				changed()
@@ -37,13 +44,24 @@ func kernelChanges(uses func(link int) bool, isPod func(netip.Addr) bool, change
 	}
 }
 
-func addressOf(m syscall.NetlinkMessage) (netip.Addr, bool) {
-	attributes, err := nl.ParseRouteAttr(m.Data[min(len(m.Data), unix.SizeofIfAddrmsg):])
+// destination returns that of a route; the default route's is not in the message.
+func destination(data []byte, r *nl.RtMsg) netip.Prefix {
+	address, ok := addressOf(data, unix.SizeofRtMsg, unix.RTA_DST)
+	if !ok {
+		to, _ := prefixOf(nil, int(r.Family))
+		return to
+	}
+	return netip.PrefixFrom(address, int(r.Dst_len))
+}
+
+// addressOf returns an attribute of a message with a header of so many bytes.
+func addressOf(data []byte, header int, kind uint16) (netip.Addr, bool) {
+	attributes, err := nl.ParseRouteAttr(data[min(len(data), header):])
 	if err != nil {
 		return netip.Addr{}, false
 	}
 	for _, a := range attributes {
-		if a.Attr.Type == unix.IFA_ADDRESS {
+		if a.Attr.Type == kind {
 			address, ok := netip.AddrFromSlice(a.Value)
 			return address.Unmap(), ok
 		}

@@ -56,6 +56,19 @@ func (s *nodes) list() (all []node, complete bool) {
 	return all, s.complete
 }
 
+// concerns reports whether a route to the destination may lead to a node, or to its
+// containers.
+func (s *nodes) concerns(to netip.Prefix) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, n := range s.byName {
+		if slices.Contains(n.podCIDRs, to) || slices.ContainsFunc(n.addresses, to.Contains) {
+			return true
+		}
+	}
+	return false
+}
+
 // Add takes a node that is new.
 func (s *nodes) Add(object any) error { return s.Update(object) }
 

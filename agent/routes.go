@@ -146,6 +146,10 @@ func (f fib) settle(h netlinksafe.Handle, wanted wayTable) (taken []netip.Prefix
 			errs = append(errs, fmt.Errorf("delete route to %s: %w", prefix, err))
 		}
 	}
+	foreign := map[netip.Prefix]bool{}
+	for _, n := range f.others {
+		foreign[n.prefix] = true
+	}
 	for prefix, w := range wanted {
 		there, ok := f.ours[prefix]
 		set, how := h.RouteAdd, "add"
@@ -154,6 +158,9 @@ func (f fib) settle(h netlinksafe.Handle, wanted wayTable) (taken []netip.Prefix
 			continue
 		case ok:
 			set, how = h.RouteReplace, "replace"
+		case foreign[prefix]: // one of another metric the kernel takes beside it
+			taken = append(taken, prefix)
+			continue
 		}
 		err := set(w.route(prefix))
 		if errors.Is(err, unix.EEXIST) {
