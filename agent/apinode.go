@@ -43,7 +43,7 @@ func (l *apiNodeList) Reset() { *l = apiNodeList{} }
 const (
 	nodeMetadata, nodeSpec, nodeStatus             = 1, 2, 3
 	metaName, metaResourceVersion, metaAnnotations = 1, 6, 12
-	specPodCIDR, specPodCIDRs                      = 1, 7
+	specPodCIDRs                                   = 7
 	statusAddresses                                = 5
 	addressType, addressAddress                    = 1, 2
 	mapKey, mapValue                               = 1, 2
