@@ -74,6 +74,10 @@ type conflist struct {
 
 func (c conflist) path() string { return filepath.Join(c.confDir, conflistName) }
 
+// temporary is what the configuration is called before it is in its place, which no runtime
+// reads.
+func (c conflist) temporary() string { return filepath.Join(c.confDir, "."+conflistName+".new") }
+
 // write puts the configuration in its place, unless it is there. Before, all plugins that
 // it names must be: a runtime that reads it calls them.
 func (c conflist) write(f facts) error {
@@ -114,14 +118,18 @@ func (c conflist) isFirst() error {
 }
 
 // place puts a text in the place of the configuration. It is complete, and on the disk,
-// before, under a name that no runtime reads. From there it must be renamed: containerd does
-// not notice files that are linked, or moved from another directory.
+// before. From there it must be renamed: containerd does not notice files that are linked, or
+// moved from another directory.
 func (c conflist) place(text []byte) error {
-	temporary := filepath.Join(c.confDir, "."+conflistName+".new")
-	if err := record.Write(temporary, text); err != nil {
+	if err := record.Write(c.temporary(), text); err != nil {
 		return err
 	}
-	return os.Rename(temporary, c.path())
+	return os.Rename(c.temporary(), c.path())
+}
+
+// remove removes the configuration, and what an agent that was killed has left of one.
+func (c conflist) remove() error {
+	return errors.Join(record.Remove(c.path()), record.Remove(c.temporary()))
 }
 
 // drain takes host-local's ranges out of the configuration: the runtime then calls the node

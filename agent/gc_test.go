@@ -138,10 +138,12 @@ func TestUninstall(t *testing.T) {
 		t.Errorf("STATUS says %v", err)
 	}
 	p.remove(t)
+	a.write(confDir+"/."+conflistName+".new", "of an agent that was killed")
 	if second := uninstall(); second.Wait() != 0 {
 		t.Error(second.Output())
 	}
-	left := a.routes() + a.Exec(t, "ip", "-o", "link", "show", "type", "vxlan") + a.Exec(t, "ls", confDir)
+	a.Exec(t, "rm", confDir+"/.keep")
+	left := a.routes() + a.Exec(t, "ip", "-o", "link", "show", "type", "vxlan") + a.Exec(t, "ls", "-A", confDir)
 	if left += a.Exec(t, "nft", "list", "tables"); strings.TrimSpace(left) != "table inet cni_plugins_firewall" {
 		t.Errorf("there is still\n%s", left)
 	}

@@ -10,8 +10,6 @@ import (
 
 	"github.com/containernetworking/cni/libcni"
 	"golang.org/x/sys/unix"
-
-	"github.com/containernetworking/plugins/pkg/record"
 )
 
 // uninstall removes what the agent has made. It begins with the conflist, so that no
@@ -27,7 +25,7 @@ func (a *agent) uninstall(ctx context.Context) error {
 			return err
 		}
 	}
-	return errors.Join(record.Remove(a.conflist.path()), a.removeRoutes(), removeVXLAN(a.handle), removeMasquerade(), a.removePlugins(ctx))
+	return errors.Join(a.conflist.remove(), a.removeRoutes(), removeVXLAN(a.handle), removeMasquerade(), a.removePlugins(ctx))
 }
 
 // expectNobody returns an error if there are attachments. Those that the runtime does not
