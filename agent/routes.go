@@ -107,8 +107,9 @@ func (f fib) onLink(a netip.Addr) int {
 	return 0
 }
 
-// uplink returns the interface that has one of the node's addresses or, if none has, as
-// where the cloud translates them, that of the default route.
+// uplink returns the interface that has one of the node's addresses or, if none has or it is
+// the loopback, as where the cloud translates them or a routing protocol tells of them, that
+// of the default route.
 func uplink(h netlinksafe.Handle, own []netip.Addr) (netlink.Link, error) {
 	addresses, err := h.AddrList(nil, netlink.FAMILY_ALL)
 	if err != nil {
@@ -116,8 +117,12 @@ func uplink(h netlinksafe.Handle, own []netip.Addr) (netlink.Link, error) {
 	}
 	for _, a := range addresses {
 		addr, _ := netip.AddrFromSlice(a.IP)
-		if slices.Contains(own, addr.Unmap()) {
-			return h.LinkByIndex(a.LinkIndex)
+		if !slices.Contains(own, addr.Unmap()) {
+			continue
+		}
+		device, err := h.LinkByIndex(a.LinkIndex)
+		if err != nil || device.Attrs().Flags&net.FlagLoopback == 0 {
+			return device, err
 		}
 	}
 	for _, family := range families { // of all at once the library finds no default route
@@ -126,6 +131,9 @@ func uplink(h netlinksafe.Handle, own []netip.Addr) (netlink.Link, error) {
 			return nil, fmt.Errorf("list default routes: %w", err)
 		}
 		for _, r := range routes {
+			if len(r.MultiPath) > 0 {
+				r.LinkIndex = r.MultiPath[0].LinkIndex
+			}
 			if r.LinkIndex != 0 {
 				return h.LinkByIndex(r.LinkIndex)
 			}

@@ -9,8 +9,8 @@ import (
 	"github.com/containernetworking/plugins/pkg/netlinksafe"
 )
 
-// A node whose addresses no interface has, as where a cloud translates them, is at the
-// interface of its default route, of either family.
+// A node whose addresses no interface has but the loopback, as where a cloud translates them,
+// is at the interface of its default route, of either family, be it by several ways.
 func TestUplink(t *testing.T) {
 	t.Parallel()
 	a := newSite(t).addHost(1, 1)
@@ -34,8 +34,12 @@ func TestUplink(t *testing.T) {
 	}
 	expect(a.addresses()[0], true)
 	expect("203.0.113.1", true)
+	a.Exec(t, "ip", "address", "add", "203.0.113.2/32", "dev", "lo")
+	expect("203.0.113.2", true)
 	a.Exec(t, "ip", "route", "del", "default")
 	expect("203.0.113.1", true)
 	a.Exec(t, "ip", "-6", "route", "del", "default")
 	expect("203.0.113.1", false)
+	a.Exec(t, "ip", "route", "add", "default", "nexthop", "via", "192.0.2.1", "nexthop", "via", "192.0.2.2")
+	expect("203.0.113.1", true)
 }
