@@ -17,6 +17,10 @@ import (
 // gcTimeout bounds a question to the runtime, and the removal of an attachment.
 const gcTimeout = time.Minute
 
+// maxAnswer is how many bytes a runtime's answer may have, as kubelets and runtimes have it: it
+// tells the annotations of all pods.
+const maxAnswer = 16 << 20
+
 // gc removes attachments whose containers the runtime does not know any longer: their
 // records were lost, or it was killed amid a removal. Kubelets and containerd have
 // attachments removed of those alone that they know.
@@ -74,7 +78,8 @@ func (g gc) containers(ctx context.Context) (map[string]bool, error) {
 	dial := func(ctx context.Context, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", g.socket)
 	}
-	client, err := grpc.NewClient("passthrough:///cri", grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithContextDialer(dial))
+	client, err := grpc.NewClient("passthrough:///cri", grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithContextDialer(dial), grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer)))
 	if err != nil {
 		return nil, err
 	}

@@ -20,7 +20,7 @@ import (
 // criSocket is where the runtimes of tests answer.
 const criSocket = "/run/cri.sock"
 
-// cri is a container runtime that knows some containers.
+// cri is a container runtime that knows some containers, of which it has a lot to tell.
 type cri struct {
 	runtimeapi.UnimplementedRuntimeServiceServer
 	containers []string
@@ -29,7 +29,7 @@ type cri struct {
 func (c *cri) ListPodSandbox(context.Context, *runtimeapi.ListPodSandboxRequest) (*runtimeapi.ListPodSandboxResponse, error) {
 	var response runtimeapi.ListPodSandboxResponse
 	for _, id := range c.containers {
-		response.Items = append(response.Items, &runtimeapi.PodSandbox{Id: id})
+		response.Items = append(response.Items, &runtimeapi.PodSandbox{Id: id, Annotations: map[string]string{"a": strings.Repeat("b", 5<<20)}})
 	}
 	return &response, nil
 }
