@@ -89,6 +89,19 @@ func TestRoutesComeBack(t *testing.T) {
 	})
 }
 
+// Nodes on the link are reached although the overlay cannot be completed, as on a link whose MTU
+// is too small for IPv6 in it.
+func TestBrokenOverlay(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	a, b := s.addHost(1, 1), s.addHost(2, 1)
+	a.Exec(t, "ip", "link", "set", "eth0", "mtu", "1300")
+	s.join(a)
+	s.join(b)
+	a.start("-overlay", "vxlan").Await(t, "give "+vxlanName+" the address", 1, deadline)
+	awaitRoutes(t, a, "10.244.2.0/24 via 192.0.2.12 dev eth0 onlink\nfd00:10:244:2::/64 via 2001:db8:1::12 dev eth0 metric 1024 onlink pref medium")
+}
+
 // A node is reached, and no longer, when somebody makes and deletes the route to it.
 func TestRouteToNode(t *testing.T) {
 	t.Parallel()

@@ -82,17 +82,16 @@ func (a *agent) settleRoutes(uplink netlink.Link, self node, others []node) erro
 	if a.direct {
 		p = newPlan(f, others, overlay)
 	}
+	var overlayErr error // no reason to do without the direct routes
 	if device != nil {
-		if err := settleVXLAN(a.handle, device, overlay.inner, p.peers); err != nil {
-			return err
-		}
+		overlayErr = settleVXLAN(a.handle, device, overlay.inner, p.peers)
 	}
 	a.links.Store(p.links(uplink))
 	a.metrics.unreachable.Set(float64(len(p.unreachable)))
 	a.metrics.routes.Set(float64(len(p.ways)))
 	taken, err := f.settle(a.handle, p.ways)
 	a.notice(p.unreachable, taken)
-	return err
+	return errors.Join(overlayErr, err)
 }
 
 // notice logs what is no error of the agent, unless it was so the last time.
