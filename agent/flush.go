@@ -5,7 +5,6 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
 
@@ -31,7 +30,7 @@ func flushes(flushed func()) notifications {
 				deleted = deleted || deletesOurs(kind, m.Data)
 				return
 			}
-			if deleted && !isOurs(attribute(m.Data, genProcessName)) {
+			if deleted && !isOurs(textOf(m.Data, genProcessName)) {
 				flushed()
 			}
 			deleted = false
@@ -49,7 +48,7 @@ func isOurs(process string) bool {
 // may have made. In the tables of iptables, which others change all the time, that is
 // told from what a flush does to the kernel's own chains.
 func deletesOurs(kind uint16, data []byte) bool {
-	table := attribute(data, unix.NFTA_TABLE_NAME) // of all kinds of messages
+	table := textOf(data, unix.NFTA_TABLE_NAME) // of all kinds of messages
 	own := strings.HasPrefix(table, "cni_plugins_")
 	switch kind {
 	case unix.NFT_MSG_DELTABLE:
@@ -57,7 +56,7 @@ func deletesOurs(kind uint16, data []byte) bool {
 	case unix.NFT_MSG_DELCHAIN, unix.NFT_MSG_DELSET, unix.NFT_MSG_DELSETELEM:
 		return own
 	case unix.NFT_MSG_DELRULE:
-		chain := attribute(data, unix.NFTA_RULE_CHAIN)
+		chain := textOf(data, unix.NFTA_RULE_CHAIN)
 		return own || isIPTables(data, table) && chain == strings.ToUpper(chain) && !strings.Contains(chain, "-")
 	}
 	return false
@@ -68,16 +67,7 @@ func isIPTables(data []byte, table string) bool {
 	return (data[0] == unix.NFPROTO_IPV4 || data[0] == unix.NFPROTO_IPV6) && slices.Contains([]string{"filter", "nat", "raw"}, table)
 }
 
-// attribute returns a text of a message, or nothing.
-func attribute(data []byte, kind uint16) string {
-	attributes, err := nl.ParseRouteAttr(data[nfgenmsgLen:])
-	if err != nil {
-		return ""
-	}
-	for _, a := range attributes {
-		if a.Attr.Type&^(unix.NLA_F_NESTED|unix.NLA_F_NET_BYTEORDER) == kind {
-			return strings.TrimRight(string(a.Value), "\x00")
-		}
-	}
-	return ""
+// textOf returns a text of a message, or nothing.
+func textOf(data []byte, kind uint16) string {
+	return strings.TrimRight(string(attribute(data, nfgenmsgLen, kind)), "\x00")
 }

@@ -26,7 +26,7 @@ func kernelChanges(uses func(link int) bool, isPod func(netip.Addr) bool, concer
 			case unix.RTM_NEWLINK, unix.RTM_DELLINK:
 				matters = uses(int(nl.DeserializeIfInfomsg(m.Data).Index))
 			case unix.RTM_NEWADDR, unix.RTM_DELADDR:
-				address, ok := addressOf(m.Data, unix.SizeofIfAddrmsg, unix.IFA_ADDRESS)
+				address, ok := netip.AddrFromSlice(attribute(m.Data, unix.SizeofIfAddrmsg, unix.IFA_ADDRESS))
 				matters = !ok || !isPod(address) && !address.IsLinkLocalUnicast()
 			case unix.RTM_NEWROUTE, unix.RTM_DELROUTE:
 				r := nl.DeserializeRtMsg(m.Data)
@@ -46,25 +46,10 @@ func kernelChanges(uses func(link int) bool, isPod func(netip.Addr) bool, concer
 
 // destination returns that of a route; the default route's is not in the message.
 func destination(data []byte, r *nl.RtMsg) netip.Prefix {
-	address, ok := addressOf(data, unix.SizeofRtMsg, unix.RTA_DST)
+	address, ok := netip.AddrFromSlice(attribute(data, unix.SizeofRtMsg, unix.RTA_DST))
 	if !ok {
 		to, _ := prefixOf(nil, int(r.Family))
 		return to
 	}
 	return netip.PrefixFrom(address, int(r.Dst_len))
-}
-
-// addressOf returns an attribute of a message with a header of so many bytes.
-func addressOf(data []byte, header int, kind uint16) (netip.Addr, bool) {
-	attributes, err := nl.ParseRouteAttr(data[min(len(data), header):])
-	if err != nil {
-		return netip.Addr{}, false
-	}
-	for _, a := range attributes {
-		if a.Attr.Type == kind {
-			address, ok := netip.AddrFromSlice(a.Value)
-			return address.Unmap(), ok
-		}
-	}
-	return netip.Addr{}, false
 }

@@ -17,9 +17,9 @@ type node struct {
 	addresses []netip.Addr
 }
 
-// address returns the node's first address of the family of a, or the zero value.
-func (n node) address(a netip.Addr) netip.Addr {
-	for _, own := range n.addresses {
+// ofFamily returns the first address of the family of a, or the zero value.
+func ofFamily(addresses []netip.Addr, a netip.Addr) netip.Addr {
+	for _, own := range addresses {
 		if own.Is4() == a.Is4() {
 			return own
 		}

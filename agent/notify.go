@@ -7,6 +7,7 @@ import (
 	"os"
 	"syscall"
 
+	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
 
@@ -71,4 +72,18 @@ func (n notifications) receive(ctx context.Context, socket *os.File) error {
 			n.handle(m)
 		}
 	}
+}
+
+// attribute returns what a message says of a kind, behind a header of so many bytes, or nothing.
+func attribute(data []byte, header int, kind uint16) []byte {
+	attributes, err := nl.ParseRouteAttr(data[min(len(data), header):])
+	if err != nil {
+		return nil
+	}
+	for _, a := range attributes {
+		if a.Attr.Type&^(unix.NLA_F_NESTED|unix.NLA_F_NET_BYTEORDER) == kind {
+			return a.Value
+		}
+	}
+	return nil
 }

@@ -42,30 +42,21 @@ func newPlan(f fib, nodes []node, overlay *over) plan {
 			if _, taken := p.ways[cidr]; taken {
 				continue
 			}
-			via := n.address(cidr.Addr())
+			via := ofFamily(n.addresses, cidr.Addr())
 			if link := f.onLink(via); link != 0 {
 				p.ways[cidr] = hop{via: via, link: link}
-			} else if overlay != nil && n.address(overlay.local).IsValid() {
+			} else if overlay != nil && ofFamily(n.addresses, overlay.local).IsValid() {
 				inner = append(inner, cidr.Addr())
-				p.ways[cidr] = hop{via: cidr.Addr(), link: overlay.link, source: overlay.source(cidr.Addr())}
+				p.ways[cidr] = hop{via: cidr.Addr(), link: overlay.link, source: ofFamily(overlay.inner, cidr.Addr())}
 			} else {
 				p.unreachable = append(p.unreachable, cidr)
 			}
 		}
 		if inner != nil {
-			p.peers = append(p.peers, endpoint{mac: vxlanMAC(n.name), outer: n.address(overlay.local), inner: inner})
+			p.peers = append(p.peers, endpoint{mac: vxlanMAC(n.name), outer: ofFamily(n.addresses, overlay.local), inner: inner})
 		}
 	}
 	return p
-}
-
-// source returns the address of the device of the same family, or the zero value.
-func (o over) source(of netip.Addr) netip.Addr {
-	i := slices.IndexFunc(o.inner, func(a netip.Addr) bool { return a.Is4() == of.Is4() })
-	if i < 0 {
-		return netip.Addr{}
-	}
-	return o.inner[i]
 }
 
 // settleRoutes makes the routes to the other nodes, and the overlay, what they are to be.
