@@ -50,17 +50,9 @@ func (f facts) Ranges() [][]map[string]string {
 func (f facts) Routes() []map[string]string {
 	var routes []map[string]string
 	for _, cidr := range f.PodCIDRs {
-		routes = append(routes, map[string]string{"dst": netip.PrefixFrom(unspecified(cidr.Addr()), 0).String()})
+		routes = append(routes, map[string]string{"dst": netip.PrefixFrom(cidr.Addr(), 0).Masked().String()})
 	}
 	return routes
-}
-
-// unspecified returns the address of zeros of the same family.
-func unspecified(a netip.Addr) netip.Addr {
-	if a.Is4() {
-		return netip.IPv4Unspecified()
-	}
-	return netip.IPv6Unspecified()
 }
 
 // conflist is the network configuration of the node, which is what makes it ready.

@@ -33,8 +33,8 @@ func kernelChanges(uses func(link int) bool, isPod func(netip.Addr) bool, concer
 				if r.Protocol == uint8(protocol) {
 					matters = m.Header.Type == unix.RTM_DELROUTE
 				} else if r.Table == unix.RT_TABLE_MAIN {
-					to := destination(m.Data, r)
-					matters = !isPod(to.Addr()) && concerns(to)
+					address, ok := netip.AddrFromSlice(attribute(m.Data, unix.SizeofRtMsg, unix.RTA_DST))
+					matters = !ok || !isPod(address) && concerns(netip.PrefixFrom(address, int(r.Dst_len)))
 				}
 			}
 			if matters {
@@ -42,14 +42,4 @@ func kernelChanges(uses func(link int) bool, isPod func(netip.Addr) bool, concer
 			}
 		},
 	}
-}
-
-// destination returns that of a route; the default route's is not in the message.
-func destination(data []byte, r *nl.RtMsg) netip.Prefix {
-	address, ok := netip.AddrFromSlice(attribute(data, unix.SizeofRtMsg, unix.RTA_DST))
-	if !ok {
-		to, _ := prefixOf(nil, int(r.Family))
-		return to
-	}
-	return netip.PrefixFrom(address, int(r.Dst_len))
 }

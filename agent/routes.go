@@ -66,10 +66,9 @@ func readFIB(h netlinksafe.Handle) (fib, error) {
 }
 
 func (f *fib) add(r netlink.Route) {
-	prefix, ok := prefixOf(r.Dst, r.Family)
-	if !ok {
-		return
-	}
+	addr, _ := netip.AddrFromSlice(r.Dst.IP) // of a default route, too
+	bits, _ := r.Dst.Mask.Size()
+	prefix := netip.PrefixFrom(addr.Unmap(), bits)
 	if r.Protocol == protocol {
 		via, _ := netip.AddrFromSlice(r.Gw)
 		source, _ := netip.AddrFromSlice(r.Src)
@@ -81,19 +80,6 @@ func (f *fib) add(r netlink.Route) {
 		n.link = r.LinkIndex
 	}
 	f.others = append(f.others, n)
-}
-
-// prefixOf returns a destination; none is the default route.
-func prefixOf(dst *net.IPNet, family int) (netip.Prefix, bool) {
-	if dst == nil {
-		if family == netlink.FAMILY_V6 {
-			return netip.PrefixFrom(netip.IPv6Unspecified(), 0), true
-		}
-		return netip.PrefixFrom(netip.IPv4Unspecified(), 0), true
-	}
-	addr, ok := netip.AddrFromSlice(dst.IP)
-	bits, _ := dst.Mask.Size()
-	return netip.PrefixFrom(addr.Unmap(), bits), ok
 }
 
 // onLink returns the index of the interface that reaches the address without a gateway,

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 
 	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
 	"github.com/containernetworking/plugins/pkg/link"
@@ -192,17 +193,10 @@ func neighbours(device netlink.Link, peers []endpoint) map[entry]*netlink.Neigh 
 	for _, p := range peers {
 		add(unix.AF_BRIDGE, netlink.NTF_SELF, p.mac, p.outer)
 		for _, ip := range p.inner {
-			add(familyOf(ip), 0, p.mac, ip)
+			add(nl.GetIPFamily(ip.AsSlice()), 0, p.mac, ip)
 		}
 	}
 	return wanted
-}
-
-func familyOf(a netip.Addr) int {
-	if a.Is4() {
-		return netlink.FAMILY_V4
-	}
-	return netlink.FAMILY_V6
 }
 
 func settleNeighbours(h netlinksafe.Handle, device netlink.Link, wanted map[entry]*netlink.Neigh) error {
@@ -219,7 +213,9 @@ func settleNeighbours(h netlinksafe.Handle, device netlink.Link, wanted map[entr
 				delete(wanted, e)
 			} else if n.State&netlink.NUD_PERMANENT != 0 {
 				n.Family = family
-				errs = append(errs, ignore(h.NeighDel(&n), unix.ENOENT))
+				if err := h.NeighDel(&n); !errors.Is(err, unix.ENOENT) {
+					errs = append(errs, err)
+				}
 			}
 		}
 	}
@@ -229,12 +225,4 @@ func settleNeighbours(h netlinksafe.Handle, device netlink.Link, wanted map[entr
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// ignore returns nil for an error that says what was to be so is so.
-func ignore(err error, errno unix.Errno) error {
-	if errors.Is(err, errno) {
-		return nil
-	}
-	return err
 }
