@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/containernetworking/plugins/pkg/plugin"
 	"github.com/containernetworking/plugins/pkg/record"
 	"github.com/containernetworking/plugins/plugins/bundle/cli"
@@ -95,6 +97,7 @@ func (o options) install() error {
 			return err
 		}
 	}
+	defer unix.Umask(unix.Umask(0o022)) // directories that are made are for all, as what is in them
 	if err := os.MkdirAll(o.binDir, 0o755); err != nil {
 		return err
 	}

@@ -165,6 +165,29 @@ func TestRemoveBesideDirectory(t *testing.T) {
 	}
 }
 
+// Directories that an install makes are for all, whatever the umask.
+func TestModeOfDirectories(t *testing.T) {
+	dir := t.TempDir()
+	defer unix.Umask(unix.Umask(0o077))
+	fill(t, dir, map[string]string{"from/ptp": "plugin", "10-net.conf": `{"name": "net"}`})
+	o := options{
+		from: filepath.Join(dir, "from"), binDir: filepath.Join(dir, "cni/bin"),
+		confDir: filepath.Join(dir, "cni/net.d"), conf: filepath.Join(dir, "10-net.conf"), names: []string{"ptp"},
+	}
+	if err := o.install(); err != nil {
+		t.Fatal(err)
+	}
+	for _, made := range []string{filepath.Join(dir, "cni"), o.binDir, o.confDir} {
+		info, err := os.Stat(made)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.Mode().Perm() != 0o755 {
+			t.Errorf("%s: mode %v", made, info.Mode())
+		}
+	}
+}
+
 // Installs at the same time come one after the other: one of the sets is there, whole, and
 // the manifest says which.
 func TestConcurrentInstalls(t *testing.T) {
