@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"net/netip"
@@ -36,6 +37,27 @@ const (
 	firstRetry   = time.Second
 	longestRetry = time.Minute
 )
+
+// follow does something each time that it rings, and again after an error, until the context
+// ends.
+func (b bell) follow(ctx context.Context, do func() error) {
+	var delay time.Duration
+	var retry <-chan time.Time
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-b:
+		case <-retry:
+		}
+		if do() == nil {
+			delay, retry = 0, nil
+			continue
+		}
+		delay = min(max(2*delay, firstRetry), longestRetry)
+		retry = time.After(delay)
+	}
+}
 
 // agent is what a node needs to be part of the cluster's network.
 type agent struct {
@@ -115,46 +137,33 @@ func (a *agent) isPod(addr netip.Addr) bool {
 // usesLink reports whether an interface leads to other nodes.
 func (a *agent) usesLink(index int) bool { return (*a.links.Load())[index] }
 
-// keepSettled makes the node what it is to be, after each change, and again after an error.
+// keepSettled makes the node what it is to be, after each change.
 func (a *agent) keepSettled(ctx context.Context) {
-	var delay time.Duration
-	var retry <-chan time.Time
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-a.changed:
-		case <-retry:
-		}
+	a.changed.follow(ctx, func() error {
 		a.health.begin()
 		timer := prometheus.NewTimer(a.metrics.seconds)
 		err := a.settle()
 		timer.ObserveDuration()
 		count(a.metrics.settled, err)
 		a.health.end(err)
-		if err == nil {
-			delay, retry = 0, nil
-			continue
-		}
-		delay = min(max(2*delay, firstRetry), longestRetry)
-		retry = time.After(delay)
-	}
+		return err
+	})
 }
 
-// keepRepaired repairs rules after each flush.
+// keepRepaired repairs rules after each flush. What is new of its errors is logged.
 func (a *agent) keepRepaired(ctx context.Context) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-a.flushed:
-		}
+	var former string
+	a.flushed.follow(ctx, func() error {
 		err := repair(ctx, a.conflist.binDir)
 		count(a.metrics.repairs, err)
-		if err != nil {
-			slog.Warn("rules that somebody flushed may still lack", "error", err)
+		if message := fmt.Sprint(err); message != former {
+			former = message
+			if err != nil {
+				slog.Warn("rules that somebody flushed may still lack", "error", err)
+			}
 		}
-	}
+		return err
+	})
 }
 
 // keepCollected removes attachments that the runtime does not know, from time to time and

@@ -40,6 +40,24 @@ func TestFlush(t *testing.T) {
 	}
 }
 
+// A repair that fails is tried again.
+func TestRepairAgain(t *testing.T) {
+	t.Parallel()
+	a := newSite(t).addHost(1, 1)
+	a.write("/run/bin/portmap", "#!/bin/sh\nmkdir /run/tried || echo yes >/run/repaired\n[ -e /run/repaired ]\n")
+	a.Exec(t, "chmod", "755", "/run/bin/portmap")
+	agent := a.start("-bin-dir", "/run/bin")
+	eventually(t, func() string {
+		if a.read("/run/repaired") == "" {
+			return "no repair after\n" + agent.Output()
+		}
+		return ""
+	})
+	if n := agent.Count("may still lack"); n != 1 {
+		t.Errorf("%d warnings:\n%s", n, agent.Output())
+	}
+}
+
 // sortLines makes texts comparable whose tables are in another order.
 func sortLines(text string) string {
 	return strings.Join(slices.Sorted(strings.SplitSeq(text, "\n")), "\n")
