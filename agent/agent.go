@@ -192,15 +192,11 @@ func (a *agent) collect(ctx context.Context) error {
 	}
 	removed := 0
 	if err == nil {
-		removed, err = a.collector().collect(ctx, list)
+		removed, err = a.removeVanished(ctx, list)
 	}
 	count(a.metrics.gc, err)
 	a.metrics.collected.Add(float64(removed))
 	return err
-}
-
-func (a *agent) collector() gc {
-	return gc{binDir: a.conflist.binDir, socket: a.criSocket, stateDir: a.stateDir, grace: a.gcGrace}
 }
 
 // settle makes the node what it is to be: routes, masquerade, and then the conflist, which

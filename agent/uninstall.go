@@ -36,7 +36,7 @@ func (a *agent) expectNobody(ctx context.Context) error {
 		return err
 	}
 	if a.criSocket != "" {
-		if _, err := a.collector().collect(ctx, list); err != nil {
+		if _, err := a.removeVanished(ctx, list); err != nil {
 			slog.Warn("attachments that the runtime does not know may be there", "error", err)
 		}
 	}
