@@ -14,14 +14,15 @@ source "$(dirname "${BASH_SOURCE[0]}")/release/lib.sh"
 
 # agent builds the node agent for an architecture, into a folder.
 agent() {
-	GOTOOLCHAIN=$(agent_toolchain "$checkout") GOARCH=$1 go -C "$checkout/agent" build -trimpath -buildvcs=false -ldflags '-s -w' -o "$2/cni-plugins-agent" .
+	GOTOOLCHAIN=$toolchain GOARCH=$1 go -C "$checkout/agent" build -trimpath -buildvcs=false -ldflags '-s -w' -o "$2/cni-plugins-agent" .
 }
 
 [[ ${1-} != -h && ${1-} != --help ]] || usage 0
 (($# <= 1)) || usage 2
 prepare "$@"
+toolchain=$(agent_toolchain "$checkout")
 "$checkout/scripts/licenses.sh" >"$work/LICENSE"
-"$checkout/scripts/licenses.sh" "$checkout/agent" . >"$work/LICENSE-agent"
+GOTOOLCHAIN=$toolchain "$checkout/scripts/licenses.sh" "$checkout/agent" . >"$work/LICENSE-agent"
 for architecture in "${targets[@]}"; do
 	bundle=$(build "$architecture" --bundle)
 	root=$work/roots/$architecture
