@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -39,13 +41,17 @@ func (h *health) end(err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	switch {
-	case err != nil && (h.err == nil || err.Error() != h.err.Error()):
+	case err != nil && (h.err == nil || !slices.Equal(lines(err), lines(h.err))):
 		slog.Warn("the node is not as it is to be", "error", err)
 	case err == nil && h.err != nil:
 		slog.Info("the node is as it is to be")
 	}
 	h.began, h.err = time.Time{}, err
 }
+
+// lines returns what an error says in an order that does not depend on which of several things
+// was tried first.
+func lines(err error) []string { return slices.Sorted(strings.SplitSeq(err.Error(), "\n")) }
 
 // live returns an error if the agent hangs.
 func (h *health) live() error {
