@@ -178,15 +178,15 @@ func eachField(data []byte, f func(protowire.Number, []byte) error) error {
 func (n *apiNode) node() node {
 	known := node{name: n.Name}
 	for _, text := range n.podCIDRs {
-		if p, err := netip.ParsePrefix(text); err == nil {
-			known.podCIDRs = append(known.podCIDRs, p.Masked())
+		if p, err := parsePrefix(text); err == nil {
+			known.podCIDRs = append(known.podCIDRs, p)
 		} else {
 			slog.Warn("a Node has a podCIDR that is none", "node", n.Name, "error", err)
 		}
 	}
 	for _, text := range n.internalIPs {
 		if a, err := netip.ParseAddr(text); err == nil {
-			known.addresses = append(known.addresses, a)
+			known.addresses = append(known.addresses, a.Unmap())
 		}
 	}
 	return known

@@ -110,15 +110,24 @@ func (c *config) choose(network, routes, overlay string) error {
 	return nil
 }
 
-// parsePrefixes reads prefixes like 10.244.0.0/16.
+// parsePrefixes reads what parsePrefix does.
 func parsePrefixes(texts []string) ([]netip.Prefix, error) {
 	var prefixes []netip.Prefix
 	for _, text := range texts {
-		p, err := netip.ParsePrefix(text)
+		p, err := parsePrefix(text)
 		if err != nil {
 			return nil, err
 		}
-		prefixes = append(prefixes, p.Masked())
+		prefixes = append(prefixes, p)
 	}
 	return prefixes, nil
+}
+
+// parsePrefix reads a prefix like 10.244.0.0/16. One like ::ffff:10.244.0.0/112 is the same.
+func parsePrefix(text string) (netip.Prefix, error) {
+	p, err := netip.ParsePrefix(text)
+	if p.Addr().Is4In6() && p.Bits() >= 96 {
+		p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
+	}
+	return p.Masked(), err
 }
