@@ -19,7 +19,7 @@ func startUdev(t *testing.T, n *node.Node) {
 		mknod -m 666 /run/dev/null c 1 3
 		mount --bind /run/dev /dev`)
 	n.Start(t, "/lib/systemd/systemd-udevd")
-	for deadline := time.Now().Add(20 * time.Second); ; {
+	for deadline := time.Now().Add(time.Minute); ; { // a guest is slow
 		// What comes before it listens it does not hear.
 		n.Exec(t, "ip", "link", "add", "chosen", "type", "bridge")
 		before := n.Exec(t, "cat", "/sys/class/net/chosen/address")

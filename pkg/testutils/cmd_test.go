@@ -27,8 +27,8 @@ var args = &skel.CmdArgs{
 func cniEnv() map[string]string {
 	env := map[string]string{}
 	for _, pair := range os.Environ() {
-		// CNI_TEST_BIN is for tests of this repository, not for plugins.
-		if name, value, _ := strings.Cut(pair, "="); strings.HasPrefix(name, "CNI_") && name != "CNI_TEST_BIN" {
+		// CNI_TEST_BIN and its like are for tests of this repository, not for plugins.
+		if name, value, _ := strings.Cut(pair, "="); strings.HasPrefix(name, "CNI_") && !strings.HasPrefix(name, "CNI_TEST_") {
 			env[name] = value
 		}
 	}
