@@ -144,7 +144,7 @@ func TestProgramsOfMasquerade(t *testing.T) {
 				}
 				first, moved, second := call("eth0", 2, 2), call("eth0", 2, 3), call("eth1", 3, 4)
 				emptied, removed := node.Call{Command: flushes[backend][0]}, node.Call{Command: flushes[backend][1]}
-				for _, step := range []struct {
+				for i, step := range []struct {
 					verb  string
 					call  node.Call
 					fresh bool
@@ -165,7 +165,7 @@ func TestProgramsOfMasquerade(t *testing.T) {
 						n.Exec(t, "sh", "-c", "ip -n c link del "+step.call.IfName+" 2>/dev/null || true")
 					}
 					if reading := expectPrograms(t, n, step.verb, step.call, variant); step.fresh && reading > 0 {
-						t.Errorf("%s starts %d programs that read", step.verb, reading)
+						t.Errorf("step %d, %s, starts %d programs that read", i+1, step.verb, reading)
 					}
 				}
 				result := n.Must(t, "ADD", first)
