@@ -8,7 +8,7 @@
 # stay in use. With 4,000, as a daemon of a large node has, the port of DHCPv6's clients was in use
 # after 8 or 9 of 10 starts, for up to 0.4 s, on Linux 6.18 with 2 processors; with few files now
 # and then. A lock around starting and closing, as syscall.ForkLock of Go, therefore helps less than
-# it promises: who binds a port again right away has to try more than once.
+# it promises: who binds a port again right away has to share it (SO_REUSEADDR), or to try more than once.
 set -euo pipefail
 
 if [[ ! ${root-} ]]; then # once to unpack, and then in a network of its own

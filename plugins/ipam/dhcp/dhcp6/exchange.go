@@ -47,8 +47,13 @@ func (c Client) open(ctx context.Context, n *link.Namespace, l netlink.Link) (*c
 	}
 	index := l.Attrs().Index
 	s, err := listen(n, unix.SOCK_DGRAM, unix.IPPROTO_UDP, func(fd int) error {
-		// Which binds the socket to the link, too: the address needs its zone.
-		return bind(fd, &unix.SockaddrInet6{Port: clientPort, Addr: from.As16(), ZoneId: uint32(index)})
+		return errors.Join(
+			// What the last exchange closed may still be open in a process that is being started, which
+			// closes its copy some time after execve(2). Of sockets that share a port the latest receives.
+			unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1),
+			// Which binds the socket to the link, too: the address needs its zone.
+			os.NewSyscallError("bind", unix.Bind(fd, &unix.SockaddrInet6{Port: clientPort, Addr: from.As16(), ZoneId: uint32(index)})),
+		)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("listen on %v%%%s, port %d: %w", from, l.Attrs().Name, clientPort, err)

@@ -367,27 +367,29 @@ func TestForgedAdvertisements(t *testing.T) {
 	}
 }
 
-// TestPortInUse has another client at the port, for some time or for good.
+// TestPortInUse has another socket at the port: one that is left of the last exchange, and one of
+// somebody who does not share it.
 func TestPortInUse(t *testing.T) {
 	t.Parallel()
 	net := newNetwork(t, "2001:db8:1::1/64")
 	net.dnsmasq(t, stateful)
-	take := func() *socket {
-		other, err := listen(net.container, unix.SOCK_DGRAM, unix.IPPROTO_UDP, func(fd int) error {
-			return unix.Bind(fd, &unix.SockaddrInet6{Port: clientPort})
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return other
+	client := newClient()
+	left, err := client.open(withBudget(t), net.container, net.eth0)
+	if err != nil {
+		t.Fatal(err)
 	}
-	other := take()
-	time.AfterFunc(patience/10, func() { other.file.Close() })
-	if _, err := newClient().Acquire(withBudget(t), net.container, net.eth0); err != nil {
-		t.Error("after some time:", err)
+	if _, err := client.Acquire(withBudget(t), net.container, net.eth0); err != nil {
+		t.Error("beside one that is left:", err)
 	}
-	defer take().file.Close()
-	if _, err := newClient().Acquire(withBudget(t), net.container, net.eth0); !errors.Is(err, unix.EADDRINUSE) || !strings.Contains(err.Error(), "%eth0, port 546: ") {
-		t.Error("for good:", err)
+	left.file.Close()
+	other, err := listen(net.container, unix.SOCK_DGRAM, unix.IPPROTO_UDP, func(fd int) error {
+		return unix.Bind(fd, &unix.SockaddrInet6{Port: clientPort})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.file.Close()
+	if _, err := client.Acquire(withBudget(t), net.container, net.eth0); !errors.Is(err, unix.EADDRINUSE) || !strings.Contains(err.Error(), "%eth0, port 546: ") {
+		t.Error("beside somebody's:", err)
 	}
 }

@@ -59,21 +59,6 @@ func listen(n *link.Namespace, kind, protocol int, setup func(fd int) error) (*s
 	return s, err
 }
 
-// patience is how long a port that is in use is waited for.
-const patience = time.Second
-
-// bind waits for a port that is about to be free. What one exchange has closed the next may still
-// find open: a process that is being started has a copy, and closes it some time after execve(2)
-// has let go on who started it (52 ms were seen on a busy machine, though closed under
-// syscall.ForkLock).
-func bind(fd int, to unix.Sockaddr) error {
-	for start := time.Now(); ; time.Sleep(patience / 100) {
-		if err := unix.Bind(fd, to); !errors.Is(err, unix.EADDRINUSE) || time.Since(start) > patience {
-			return os.NewSyscallError("bind", err)
-		}
-	}
-}
-
 // interrupt makes receive return when ctx ends, until stop is called.
 func (s *socket) interrupt(ctx context.Context) (stop func() bool) {
 	return context.AfterFunc(ctx, func() { s.file.SetReadDeadline(time.Unix(1, 0)) })
