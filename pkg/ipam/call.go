@@ -171,6 +171,9 @@ func parseResult(config, result []byte) (*current.Result, error) {
 		named.CNIVersion = conf.CNIVersion
 	}
 	parsed, err := plugin.ReadResult(named.CNIVersion, result)
+	if err == nil {
+		err = plugin.CheckRoutes(parsed.Routes)
+	}
 	if err != nil {
 		return nil, plugin.Errorf(types.ErrDecodingFailure, "read result of IPAM plugin: %w", err)
 	}

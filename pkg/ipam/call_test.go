@@ -134,7 +134,9 @@ func TestAddFailures(t *testing.T) {
 		"killed":       {`test $CNI_COMMAND = DEL || kill -9 $$`, "netplugin failed with no error message: signal: killed", 999, "ADD DEL"},
 		"killed behind its result": {`test $CNI_COMMAND = DEL && exit; echo '{"ips":[{"address":"192.0.2.7/24"}]}'; kill -9 $$`,
 			`netplugin failed but error parsing its diagnostic message "{\"ips\":[{\"address\":\"192.0.2.7/24\"}]}\n": signal: killed`, 999, "ADD DEL"},
-		"no result":     {`exit 0`, "failed to unmarshal raw result: unexpected end of JSON input", 6, "ADD DEL"},
+		"no result": {`exit 0`, "failed to unmarshal raw result: unexpected end of JSON input", 6, "ADD DEL"},
+		"no such route": {`echo '{"routes":[{"dst":"10.0.0.0/8","table":-5}]}'`,
+			"read result of IPAM plugin: routes[0] has table -5, which is not from 0 to 4294967295", 6, "ADD DEL"},
 		"no such vers.": {`echo '{"cniVersion":"3.0.0"}'`, `read result of IPAM plugin: unsupported CNI result version "3.0.0"`, 6, "ADD DEL"},
 	} {
 		t.Run(name, func(t *testing.T) {

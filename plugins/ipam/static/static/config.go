@@ -68,10 +68,8 @@ func (c *Conf) result(cniArgs string) (*current.Result, error) {
 	if err := c.checkIPs(ips); err != nil {
 		return nil, err
 	}
-	for i, route := range c.IPAM.Routes {
-		if route == nil || route.Dst.IP == nil {
-			return nil, invalid("routes[%d] has no dst", i)
-		}
+	if err := plugin.CheckRoutes(c.IPAM.Routes); err != nil {
+		return nil, invalid("%w", err)
 	}
 	return &current.Result{IPs: ips, Routes: c.IPAM.Routes, DNS: c.IPAM.DNS}, nil
 }

@@ -193,6 +193,7 @@ func TestInvalid(t *testing.T) {
 		{name: "twice with CNI_ARGS", conf: `, "ipam": {"addresses": [{"address": "10.10.0.1/24"}]}`, args: "IP=10.10.0.1/24", code: config, want: "address 10.10.0.1/24 is given twice"},
 		{name: "route without destination", conf: `, "ipam": {"routes": [{"dst": "0.0.0.0/0"}, {"gw": "10.10.0.1"}]}`, code: config, want: "routes[1] has no dst"},
 		{name: "null route", conf: `, "ipam": {"routes": [null]}`, code: config, want: "routes[0] has no dst"},
+		{name: "scope of a route", conf: `, "ipam": {"routes": [{"dst": "10.0.0.0/8", "scope": 300}]}`, code: config, want: "routes[0] has scope 300, which is not from 0 to 255"},
 		{name: "route destination", conf: `, "ipam": {"routes": [{"dst": "10.0.0.0"}]}`, code: decoding, want: "invalid CIDR address: 10.0.0.0"},
 		{name: "wrong type", conf: `, "ipam": []`, code: decoding, want: "ipam: want an object, have a list"},
 	} {

@@ -81,6 +81,9 @@ func LoadIPAMConfig(bytes []byte, envArgs string) (*IPAMConfig, string, error) {
 		return nil, "", errors.New("IPAM config missing 'ipam' key")
 	}
 	n.IPAM.Name = n.Name
+	if err := plugin.CheckRoutes(n.IPAM.Routes); err != nil {
+		return nil, "", err
+	}
 
 	var err error
 	if n.IPAM.IPArgs, err = n.requested(envArgs); err != nil {

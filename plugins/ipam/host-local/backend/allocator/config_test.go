@@ -64,6 +64,7 @@ func TestLoadIPAMConfig(t *testing.T) {
 		"bad subnet":             {conf: conf("1.0.0", `{"ranges":[[{"subnet":"abc"}]]}`, ""), wantErr: "invalid CIDR address: abc"},
 		"small subnet":           {conf: conf("1.0.0", `{"subnet":"10.0.0.0/31"}`, ""), wantErr: "invalid range set 0: Network 10.0.0.0/31 too small to allocate from"},
 		"bad address":            {conf: conf("1.0.0", `{"subnet":"10.0.0.0/24","rangeStart":"abc"}`, ""), wantErr: "invalid IP address: abc"},
+		"route":                  {conf: conf("1.0.0", `{"subnet":"10.1.2.0/24","routes":[{"dst":"0.0.0.0/0","table":-5}]}`, ""), wantErr: "routes[0] has table -5, which is not from 0 to 4294967295"},
 		"empty requested":        {conf: conf("1.0.0", legacy, `,"args":{"cni":{"ips":[""]}}`), wantErr: "cannot understand ip: IP <nil> not v4 nor v6"},
 		"null requested":         {conf: conf("1.0.0", legacy, `,"args":{"cni":{"ips":[null]}}`), wantErr: "cannot understand ip: IP <nil> not v4 nor v6"},
 		"bad requested":          {conf: conf("1.0.0", legacy, `,"args":{"cni":{"ips":["x"]}}`), wantErr: "invalid IP address x"},
