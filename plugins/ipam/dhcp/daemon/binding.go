@@ -25,8 +25,10 @@ type binding struct {
 	daemon     *Daemon
 	attachment owner.Attachment
 	conf       *config.IPAM
-	// place of the interface, for the watcher.
-	place    place
+	// place of the interface, for the watcher; zero until it is watched.
+	place place
+	// watching is held while that changes.
+	watching sync.Mutex
 	ignored4 atomic.Uint64
 	ignored6 dhcp6.Ignored
 	// keepers of the leases: for IPv4 and, if configured, for IPv6.
@@ -219,14 +221,38 @@ func (b *binding) serves(netns string) bool {
 	return err == nil && l.Attrs().Index == r.Index
 }
 
+// withdrawBy takes off what a lease gave the interface, and forgets it then, also where that fails.
+// Only of an interface that cannot be reached at the moment, as the daemon is out of file
+// descriptors, it forgets nothing.
+func (b *binding) withdrawBy(take func(*reached) error, forget func(*store.Record)) error {
+	var taken error
+	err := b.reach(func(at *reached) error {
+		taken = take(at)
+		return nil
+	})
+	if err != nil && !errors.Is(err, errGone) {
+		return err
+	}
+	return errors.Join(err, taken, b.save(forget))
+}
+
+// ensureWatched is watch for an interface that is not watched yet.
+func (b *binding) ensureWatched() error {
+	b.watching.Lock()
+	defer b.watching.Unlock()
+	if b.place != (place{}) {
+		return nil
+	}
+	return b.reach(b.watch)
+}
+
 // watch makes the watcher hear of the interface, from its present state on.
 func (b *binding) watch(at *reached) error {
 	nsid, err := number(at.Namespace)
 	if err != nil {
 		return err
 	}
-	b.place = place{nsid, at.link.Attrs().Index}
-	b.daemon.put(b)
+	b.daemon.put(b, place{nsid, at.link.Attrs().Index})
 	// What happened before is not told.
 	var now event
 	err = at.Do(func() (err error) {

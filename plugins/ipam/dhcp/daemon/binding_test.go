@@ -1,21 +1,35 @@
 package daemon
 
 import (
+	"context"
 	"errors"
-	"net/netip"
-	"os"
+	"path/filepath"
 	"testing"
+	"time"
 
-	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
-	"github.com/containernetworking/plugins/pkg/link"
-	"github.com/containernetworking/plugins/pkg/ns"
-	"github.com/containernetworking/plugins/plugins/ipam/dhcp/config"
+	"github.com/containernetworking/plugins/pkg/owner"
 	"github.com/containernetworking/plugins/plugins/ipam/dhcp/dhcp4"
 	"github.com/containernetworking/plugins/plugins/ipam/dhcp/dhcp6"
 	"github.com/containernetworking/plugins/plugins/ipam/dhcp/store"
 )
+
+// withoutFiles runs f in a process that may open no file.
+func withoutFiles(t *testing.T, f func()) {
+	t.Helper()
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 0, Max: limit.Max}); err != nil {
+		t.Fatal(err)
+	}
+	f()
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+}
 
 // A daemon that is out of file descriptors, as when many leases are due at once, takes no
 // namespace for one that is gone: it would forget the lease.
@@ -30,65 +44,73 @@ func TestReach(t *testing.T) {
 	if err := reach("/proc/self/ns/net"); !errors.Is(err, errGone) {
 		t.Errorf("another namespace: %v", err)
 	}
-	var limit unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
-		t.Fatal(err)
-	}
-	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 0, Max: limit.Max}); err != nil {
-		t.Fatal(err)
-	}
-	err := reach("/proc/self/ns/net")
-	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
-		t.Fatal(err)
-	}
+	var err error
+	withoutFiles(t, func() { err = reach("/proc/self/ns/net") })
 	if !errors.Is(err, unix.EMFILE) || errors.Is(err, errGone) {
 		t.Errorf("without file descriptors: %v", err)
 	}
 }
 
-// A daemon that dies while it withdraws a lease, as here for want of a store, has not yet
-// forgotten the address that the interface still has: the next one would not take it off.
-func TestWithdrawInterrupted(t *testing.T) {
-	if os.Getuid() != 0 {
-		t.Skip("needs root")
-	}
-	netns, err := ns.TempNetNS()
+// stored returns a daemon that has recorded a binding of a namespace, but not begun to keep its
+// leases, which are over.
+func stored(t *testing.T, dir, netns string) (*Daemon, *store.Record) {
+	t.Helper()
+	records, err := store.Open(dir, "socket")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer netns.Close()
-	n, err := link.Open(netns.Path())
-	if err != nil {
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	r := &store.Record{
+		ContainerID: "c", IfName: "eth0", Netns: netns, Index: 1, V4: &dhcp4.Lease{}, V6: &dhcp6.Lease{},
+		Config: []byte(`{"cniVersion": "1.1.0", "name": "n", "type": "macvlan", "ipam": {"type": "dhcp", "ipv6": "dhcp"}}`),
+	}
+	if err := records.Save(r); err != nil {
 		t.Fatal(err)
 	}
-	defer n.Close()
-	lo, err := n.LinkByName("lo")
-	if err != nil {
-		t.Fatal(err)
+	return &Daemon{
+		options: Options{ResendMax: time.Minute}, store: records, threads: make(threads, 1), life: ended,
+		bindings: map[owner.Attachment]*binding{}, watched: map[place]*binding{},
+	}, r
+}
+
+// Neither does it forget a lease that it takes up again or off meanwhile. It tries again, after a
+// while.
+func TestWithoutFiles(t *testing.T) {
+	dir := t.TempDir()
+	d, r := stored(t, dir, "/proc/self/ns/net")
+	withoutFiles(t, func() { d.restore(r, 1) })
+	b := d.get(r.Attachment())
+	if b == nil {
+		t.Fatal("not taken up")
 	}
-	v4Address, v6Address := netip.MustParsePrefix("10.1.2.3/24"), netip.MustParsePrefix("fd00::3/128")
-	for _, address := range []netip.Prefix{v4Address, v6Address} {
-		ipNet := ipNet(address)
-		if err := n.AddrAdd(lo, &netlink.Addr{IPNet: &ipNet}); err != nil {
-			t.Fatal(err)
+	for _, k := range b.keepers {
+		var wait, pause time.Duration
+		var err error
+		withoutFiles(t, func() {
+			wait = k.step(t.Context())
+			pause, err = k.takeOff()
+		})
+		if _, leased := k.times(); wait <= 0 || b.isGone() || pause <= 0 || !errors.Is(err, unix.EMFILE) || !leased {
+			t.Errorf("%s: waits %v, gone %v, after %v waits %v, leased %v", k.title, wait, b.isGone(), err, pause, leased)
 		}
 	}
-	id, err := identify(n)
-	if err != nil {
-		t.Fatal(err)
+	if names, _ := filepath.Glob(filepath.Join(dir, "*")); len(names) != 1 {
+		t.Errorf("records %v", names)
 	}
-	b := &binding{daemon: &Daemon{threads: make(threads, 1)}, conf: &config.IPAM{}, record: store.Record{
-		Netns: netns.Path(), Namespace: id, Index: lo.Attrs().Index,
-		V4: &dhcp4.Lease{Address: v4Address}, V6: &dhcp6.Lease{Addresses: []dhcp6.Address{{IP: v6Address.Addr()}}},
-	}}
-	for _, l := range []lessor{v4{b}, v6{b}} {
-		func() {
-			defer func() { recover() }()
-			t.Errorf("withdrawn: %v", l.withdraw())
-		}()
+}
+
+// What is gone, it forgets.
+func TestRestoreOfGone(t *testing.T) {
+	d, r := stored(t, t.TempDir(), "/proc/self/ns/none")
+	d.restore(r, 1)
+	b := d.get(r.Attachment())
+	if b == nil {
+		t.Fatal("not taken up")
 	}
-	left, err := n.AddrList(lo, netlink.FAMILY_ALL)
-	if err != nil || len(left) > 0 {
-		t.Errorf("left: %v, %v", left, err)
+	for _, k := range b.keepers {
+		if k.step(t.Context()); !b.isGone() {
+			t.Error("not gone")
+		}
 	}
 }

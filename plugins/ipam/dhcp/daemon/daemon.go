@@ -121,23 +121,22 @@ const spread = 5 * time.Millisecond
 func (d *Daemon) restore(r *store.Record, among int) {
 	b, err := d.newBinding(r)
 	if err != nil {
-		err = errors.Join(err, d.store.Remove(r.Attachment()))
-	} else if err = b.reach(b.watch); err != nil {
-		err = errors.Join(err, d.forget(b))
-	}
-	if err != nil {
-		log.Printf("%s: not taken up again: %v", config.Key(r.Attachment()), err)
+		log.Printf("%s: not taken up again: %v", config.Key(r.Attachment()), errors.Join(err, d.store.Remove(r.Attachment())))
 		return
 	}
+	d.put(b, place{})
 	b.look()
 	b.start(rand.N(time.Duration(among) * spread))
 }
 
-func (d *Daemon) put(b *binding) {
+// put lets calls find a binding, and the watcher, unless its place is not known yet.
+func (d *Daemon) put(b *binding, at place) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.bindings[b.attachment] = b
-	d.watched[b.place] = b
+	if b.place = at; at != (place{}) {
+		d.watched[at] = b
+	}
 }
 
 func (d *Daemon) get(key owner.Attachment) *binding {
@@ -204,10 +203,20 @@ func (d *Daemon) hear(e event) {
 			b.hear(e)
 		}
 	default: // a namespace is gone
-		for _, b := range d.all() {
-			if b.place.nsid == e.nsid {
-				b.hear(e)
-			}
+		for _, b := range d.in(e.nsid) {
+			b.hear(e)
 		}
 	}
+}
+
+// in returns the bindings of a namespace.
+func (d *Daemon) in(nsid int) (in []*binding) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for at, b := range d.watched {
+		if at.nsid == nsid {
+			in = append(in, b)
+		}
+	}
+	return in
 }

@@ -24,7 +24,8 @@ type lessor interface {
 	// renew asks the server of the lease for more time, rebind any server.
 	renew(ctx context.Context) error
 	rebind(ctx context.Context) error
-	// withdraw takes the lease off, and forgets it then: who ends between the two does that again.
+	// withdraw takes the lease off, and forgets it then: who ends between the two, or cannot reach
+	// the interface at the moment, does that again.
 	withdraw() error
 }
 
@@ -100,9 +101,11 @@ func (k *keeper) step(ctx context.Context) time.Duration {
 	ctx, done := k.interruptible(ctx)
 	defer done()
 	k.saveName()
-	wait := afterPanic
+	wait := afterMishap
 	err := plugin.Guard(func() (err error) {
-		wait, err = k.advance(ctx)
+		if err = k.ensureWatched(); err == nil {
+			wait, err = k.advance(ctx)
+		}
 		return err
 	})
 	switch {
@@ -116,9 +119,9 @@ func (k *keeper) step(ctx context.Context) time.Duration {
 	return wait
 }
 
-// afterPanic is when a step is tried again that a mistake of ours ended: the daemon
-// has other leases to keep.
-const afterPanic = time.Minute
+// afterMishap is when a step is tried again that a mistake of ours ended, as the daemon has other
+// leases to keep, or before which the interface could not be watched.
+const afterMishap = time.Minute
 
 // advance is one step of the state machine.
 func (k *keeper) advance(ctx context.Context) (time.Duration, error) {
@@ -129,9 +132,9 @@ func (k *keeper) advance(ctx context.Context) (time.Duration, error) {
 		return k.discover(ctx)
 	case !now.Before(t.expiry):
 		k.logf("%s expired, taking it off %s", k.title, k.snapshot().Name)
-		return 0, k.withdraw()
+		return k.takeOff()
 	case k.toConfirm():
-		return 0, k.reconfirm(ctx, t)
+		return k.reconfirm(ctx, t)
 	case !now.Before(t.rebind):
 		k.logf("renewal time expired, rebinding")
 		return k.prolong(ctx, "rebinding", t.expiry, k.rebind)
@@ -197,17 +200,30 @@ func (k *keeper) discover(ctx context.Context) (time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, k.daemon.options.Timeout)
 	defer cancel()
 	if err := k.acquire(ctx); err != nil {
-		const firstPause = 2 * time.Second
-		pause := min(firstPause<<min(k.failed, 10), k.daemon.options.ResendMax)
-		k.failed++
-		return jitter(pause), err
+		return k.pause(), err
 	}
 	k.failed = 0
 	k.logExpiry("acquired")
 	return 0, nil
 }
 
-func (k *keeper) reconfirm(ctx context.Context, t times) error {
+// pause returns when to try again what failed.
+func (k *keeper) pause() time.Duration {
+	const first = 2 * time.Second
+	pause := min(first<<min(k.failed, 10), k.daemon.options.ResendMax)
+	k.failed++
+	return jitter(pause)
+}
+
+// takeOff withdraws a lease that is over.
+func (k *keeper) takeOff() (time.Duration, error) {
+	if err := k.withdraw(); err != nil {
+		return k.pause(), err
+	}
+	return 0, nil
+}
+
+func (k *keeper) reconfirm(ctx context.Context, t times) (time.Duration, error) {
 	k.setState("confirming")
 	ctx, cancel := k.limited(ctx, t.expiry)
 	defer cancel()
@@ -215,11 +231,11 @@ func (k *keeper) reconfirm(ctx context.Context, t times) error {
 	switch {
 	case errors.Is(err, errRefused):
 		k.logf("%s not confirmed: %v", k.title, err)
-		return k.withdraw()
+		return k.takeOff()
 	case err == nil:
 		k.logExpiry("confirmed")
 	}
-	return err
+	return 0, err
 }
 
 // prolong asks for more time. Without an answer it asks again after half of the
@@ -232,7 +248,7 @@ func (k *keeper) prolong(ctx context.Context, state string, end time.Time, ask f
 	switch {
 	case errors.Is(err, errRefused):
 		k.logf("%s not prolonged: %v", k.title, err)
-		return 0, k.withdraw()
+		return k.takeOff()
 	case err != nil:
 		left := time.Until(end)
 		return max(min(left, time.Second), min(left/2, k.daemon.options.ResendMax)), err

@@ -84,9 +84,9 @@ func (v v4) adopt(at *reached, lease *dhcp4.Lease, lost bool) error {
 
 func (v v4) withdraw() error {
 	before := v.snapshot().V4
-	return errors.Join(
-		v.reach(func(at *reached) error { return v.change(at, before, nil) }),
-		v.save(func(r *store.Record) { r.V4 = nil }))
+	return v.withdrawBy(
+		func(at *reached) error { return v.change(at, before, nil) },
+		func(r *store.Record) { r.V4 = nil })
 }
 
 // change gives the interface what one lease says in place of another, and tells

@@ -76,9 +76,9 @@ func (v v6) adopt(at *reached, lease *dhcp6.Lease) error {
 
 func (v v6) withdraw() error {
 	before := v.snapshot().V6
-	return errors.Join(
-		v.reach(func(at *reached) error { return v.change(at, before, nil) }),
-		v.save(func(r *store.Record) { r.V6 = nil }))
+	return v.withdrawBy(
+		func(at *reached) error { return v.change(at, before, nil) },
+		func(r *store.Record) { r.V6 = nil })
 }
 
 // change gives the interface what one lease says in place of another. Nil is
