@@ -8,6 +8,7 @@ import (
 
 	"github.com/containernetworking/plugins/integration/hoststate"
 	"github.com/containernetworking/plugins/integration/node"
+	"github.com/containernetworking/plugins/pkg/owner"
 )
 
 // reachable is a host with an address on "uplink", at whose other end is the namespace
@@ -260,7 +261,9 @@ func TestHostInterfaceGoes(t *testing.T) {
 // changes anything.
 func TestHostInterfaceErrors(t *testing.T) {
 	eachReachable(t, func(t *testing.T, n reachable) {
-		n.Exec(t, "ip", "link", "add", "taken", "type", "veth", "peer", "name", "ofothers")
+		byDefault := owner.Name(15, "host-", n.kind+"/uplink")
+		n.Exec(t, "ip", "link", "add", "taken", "type", "veth", "peer", "name", byDefault)
+		n.Exec(t, "ip", "route", "add", "default", "via", "10.89.1.9")
 		_, call := n.call(t, "c", 1, itsHost[n.kind])
 		before := n.State(t)
 		for name, test := range map[string]struct {
@@ -278,8 +281,13 @@ func TestHostInterfaceErrors(t *testing.T) {
 				t.Errorf("%s: error %v, want %s", name, err, test.want)
 			}
 		}
-		if err := n.Run(t, "STATUS", call.With("hostInterface", []byte(`{"name": "taken"}`))).Err(); err == nil || !strings.Contains(err.Error(), "taken") {
-			t.Errorf("STATUS: error %v", err)
+		for name, status := range map[string]node.Call{
+			"taken":   call.With("hostInterface", []byte(`{"name": "taken"}`)),
+			byDefault: call.With("master", nil), // its name is that of the default route's
+		} {
+			if err := n.Run(t, "STATUS", status).Err(); err == nil || !strings.Contains(err.Error(), name) {
+				t.Errorf("STATUS: error %v, want %s", err, name)
+			}
 		}
 		if n.kind == "ipvlan" {
 			if err := n.Run(t, "ADD", call.With("hostInterface", []byte("true"))).Err(); err == nil || !strings.Contains(err.Error(), `give it one in "addresses"`) {

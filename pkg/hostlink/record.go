@@ -242,11 +242,8 @@ func Former(a owner.Attachment) (owner.Attachment, error) {
 	return a, err
 }
 
-// Available returns what Add would miss.
+// Available returns what Add would miss of an interface that is wanted.
 func (c *Conf) Available(host *link.Namespace, kind, master string) error {
-	if !c.Wanted {
-		return nil
-	}
 	r := Reach{Kind: kind, Link: c.name(kind, master)}
 	if _, err := r.find(host); err != nil && !link.IsNotFound(err) {
 		return err

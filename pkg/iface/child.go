@@ -35,7 +35,7 @@ type Child struct {
 	// LinkInContainer says that the master is in the container's namespace, not the host's.
 	LinkInContainer bool `json:"linkInContainer"`
 
-	onto netlink.Link // the master that Make found
+	onto netlink.Link // the master that Make or Available found
 }
 
 // Validate checks the bounds that do not depend on the master.
@@ -150,10 +150,10 @@ func (c *Child) expectMaster(a *Attachment) (*check.Master, error) {
 func (c *Child) Remove(a *Attachment) error { return a.Delete(c.Kind) }
 
 // Available looks for the driver and, on the host, for the master.
-func (c *Child) Available(host *link.Namespace) error {
+func (c *Child) Available(host *link.Namespace) (err error) {
 	if err := host.Supports(c.Kind); err != nil || c.LinkInContainer {
 		return err
 	}
-	_, err := c.master(host)
+	c.onto, err = c.master(host)
 	return err
 }

@@ -91,5 +91,8 @@ func (c *Reachable) Collect(host *link.Namespace, network string, valid []owner.
 // Available looks for the driver and the master, and whether the name of the host's
 // interface is free for it.
 func (c *Reachable) Available(host *link.Namespace) error {
-	return plugin.Join(c.Child.Available(host), c.HostInterface.Available(host, c.Kind, c.Master))
+	if err := c.Child.Available(host); err != nil || !c.HostInterface.Wanted {
+		return err
+	}
+	return c.HostInterface.Available(host, c.Kind, c.onto.Attrs().Name)
 }
