@@ -26,7 +26,7 @@ func TestTable(t *testing.T) {
 			table := newTable()
 			for kernel, lines := range map[string][]string{"old": test.old, "young": test.young} {
 				r := newReport(&strings.Builder{})
-				if err := r.read(strings.NewReader(events(lines...))); err != nil {
+				if err := r.read(strings.NewReader(events(lines...)), never); err != nil {
 					t.Fatal(err)
 				}
 				table.add(kernel, r, "")
@@ -66,7 +66,7 @@ func TestTableOfFeatures(t *testing.T) {
 func TestLackedBy(t *testing.T) {
 	r := newReport(&strings.Builder{})
 	lines := []string{"run TestA", "pass TestA", "run TestB", "run TestB/x", "output TestB/x     b_test.go:9: kernel lacks x", "skip TestB/x", "pass TestB", "pass"}
-	if err := r.read(strings.NewReader(events(lines...))); err != nil {
+	if err := r.read(strings.NewReader(events(lines...)), never); err != nil {
 		t.Fatal(err)
 	}
 	a, b := testName{modulePath + "p", "TestA"}, testName{modulePath + "p", "TestB"}

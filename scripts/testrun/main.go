@@ -25,6 +25,8 @@ import (
 	"os/exec"
 	"runtime"
 	"strings"
+	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -134,7 +136,11 @@ func runIn(folder string, r *report, args []string) error {
 
 // readFrom runs cmd and reads its standard output into the report. That the command
 // fails is no error: the events say what failed, and so does what is missing.
-func readFrom(cmd *exec.Cmd, r *report) error {
+func readFrom(cmd *exec.Cmd, r *report) error { return readWithin(cmd, r, 0) }
+
+// readWithin is readFrom, and terminates a command that prints nothing for so long, unless that
+// is 0. Tests of such a one that have not ended do not fail.
+func readWithin(cmd *exec.Cmd, r *report, patience time.Duration) error {
 	cmd.Stderr = os.Stderr
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
@@ -143,12 +149,40 @@ func readFrom(cmd *exec.Cmd, r *report) error {
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	if err := r.read(stdout); err != nil {
+	var silent atomic.Bool
+	heard := hearing{stdout, func() {}}
+	if patience > 0 {
+		timer := time.AfterFunc(patience, func() {
+			silent.Store(true)
+			_ = cmd.Process.Signal(syscall.SIGTERM)
+		})
+		defer timer.Stop()
+		heard.hear = func() { timer.Reset(patience) }
+	}
+	if err := r.read(heard, silent.Load); err != nil {
 		return err
 	}
 	_, _ = io.Copy(io.Discard, stdout)
-	if err := cmd.Wait(); err != nil && r.failures() == 0 {
+	err = cmd.Wait()
+	switch {
+	case silent.Load():
+		return fmt.Errorf("%q printed nothing for %v", cmd.Args[0], patience)
+	case err != nil && r.failures() == 0:
 		return fmt.Errorf("run %q: %w", cmd.Args[0], err)
 	}
 	return nil
+}
+
+// hearing calls hear whenever something was read.
+type hearing struct {
+	io.Reader
+	hear func()
+}
+
+func (h hearing) Read(p []byte) (int, error) {
+	n, err := h.Reader.Read(p)
+	if n > 0 {
+		h.hear()
+	}
+	return n, err
 }

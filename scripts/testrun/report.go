@@ -65,8 +65,9 @@ func newReport(w io.Writer) *report {
 	return &report{w: w, outcomes: map[testName]*outcome{}, builds: map[string]*strings.Builder{}, running: map[string]time.Time{}}
 }
 
-// read takes events until the end of the stream. Lines that are none are passed on.
-func (r *report) read(stream io.Reader) error {
+// read takes events until the end of the stream. Lines that are none are passed on. Tests that
+// have not ended by then fail, unless they are excused.
+func (r *report) read(stream io.Reader, excused func() bool) error {
 	lines := bufio.NewReader(stream)
 	open := map[testName]bool{}
 	for {
@@ -80,7 +81,7 @@ func (r *report) read(stream io.Reader) error {
 		default:
 			r.add(e, open)
 		}
-		if err != nil {
+		if err != nil && !excused() {
 			r.failOpen(open, "")
 		}
 		r.mu.Unlock()
@@ -165,6 +166,13 @@ func (r *report) failOpen(open map[testName]bool, pkg string) {
 		fmt.Fprintf(r.w, "--- FAIL %v: it did not end\n%s", test, o.output.String())
 		delete(open, test)
 	}
+}
+
+// unended returns those of the tests that have not ended.
+func (r *report) unended(tests []testName) []testName {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(tests), func(t testName) bool { return r.outcomes[t] != nil && r.outcomes[t].verdict != "" })
 }
 
 // endPackage shows the package's own output if no test explains its failure.

@@ -25,6 +25,8 @@ func events(lines ...string) string {
 	return b.String()
 }
 
+func never() bool { return false }
+
 func TestSummary(t *testing.T) {
 	lacks := []string{"run TestVLAN", "output TestVLAN     vlan_test.go:9: kernel lacks 802.1Q", "skip TestVLAN", "pass"}
 	tests := map[string]struct {
@@ -91,11 +93,11 @@ func TestSummary(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var b strings.Builder
 			r := newReport(&b)
-			if err := r.read(strings.NewReader(events(test.host...))); err != nil {
+			if err := r.read(strings.NewReader(events(test.host...)), never); err != nil {
 				t.Fatal(err)
 			}
 			r.lacking()
-			if err := r.read(strings.NewReader(events(test.guest...))); err != nil {
+			if err := r.read(strings.NewReader(events(test.guest...)), never); err != nil {
 				t.Fatal(err)
 			}
 			b.Reset()
@@ -115,7 +117,7 @@ func TestReadShowsFailures(t *testing.T) {
 	stream := events("run TestA", "output TestA boom", "fail TestA", "fail") + "stray line\n" +
 		`{"Action":"build-output","ImportPath":"q [q.test]","Output":"q.go:1: syntax error\n"}` + "\n" +
 		`{"Action":"fail","Package":"q","FailedBuild":"q [q.test]"}`
-	if err := newReport(&b).read(strings.NewReader(stream)); err != nil {
+	if err := newReport(&b).read(strings.NewReader(stream), never); err != nil {
 		t.Fatal(err)
 	}
 	want := "--- FAIL p TestA (0.00s)\nboom\nfail p (0.0s)\nstray line\nq.go:1: syntax error\nfail q (0.0s)\n"

@@ -11,14 +11,14 @@ func TestWatch(t *testing.T) {
 	var out, terminal strings.Builder
 	r := newReport(&out)
 	end := watch(r, &terminal)
-	if err := r.read(strings.NewReader(events("start", "run TestA"))); err != nil {
+	if err := r.read(strings.NewReader(events("start", "run TestA")), never); err != nil {
 		t.Fatal(err)
 	}
 	since := r.running[modulePath+"p"]
 	if got := r.under(since.Add(90 * time.Second)); got != "p 1m30s" {
 		t.Errorf("under way: %q", got)
 	}
-	if err := r.read(strings.NewReader(events("pass"))); err != nil {
+	if err := r.read(strings.NewReader(events("pass")), never); err != nil {
 		t.Fatal(err)
 	}
 	end()
@@ -38,7 +38,7 @@ func TestSensitive(t *testing.T) {
 	pass := `{"Action":"run","Package":"` + again.Package + `","Test":"` + again.Name + `"}
 		{"Action":"pass","Package":"` + again.Package + `","Test":"` + again.Name + `"}`
 	for _, want := range []int{1, 1} {
-		if err := r.read(strings.NewReader(pass)); err != nil {
+		if err := r.read(strings.NewReader(pass), never); err != nil {
 			t.Fatal(err)
 		}
 		if got := r.lacking(); len(got) != want || got[0] != again {
