@@ -136,3 +136,31 @@ func TestForgedName(t *testing.T) {
 		}
 	}
 }
+
+// Neither does DEL go by the tag of an interface that has taken the place of the container's own, and
+// with it the other end on the host.
+func TestForgedPlace(t *testing.T) {
+	t.Parallel()
+	for _, r := range renamables {
+		if r.plugins[0][0] != "bridge" || r.name == "vrf" {
+			continue // of others nothing is on the host
+		}
+		t.Run(r.name, func(t *testing.T) {
+			t.Parallel()
+			n := node.New(t)
+			c := n.Container(t, "c")
+			r.add(t, n, c, "net")
+			r.del(t, n, c, "net")
+			before := n.State(t)
+			r.add(t, n, c, "net")
+			a := owner.Attachment{Network: "other", ContainerID: filepath.Base(c.Path), IfName: "eth0"}
+			c.Exec(t, "ip", "link", "del", "eth0")
+			c.Exec(t, "ip", "link", "add", "eth0", "type", "bridge")
+			c.Exec(t, "ip", "link", "set", "eth0", "alias", a.Tag())
+			r.del(t, n, c, "net")
+			if diff := hoststate.Diff(before, n.State(t), node.Lasting(), late()); diff != "" {
+				t.Errorf("after DEL:\n%s", diff)
+			}
+		})
+	}
+}

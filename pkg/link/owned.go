@@ -144,15 +144,15 @@ func deleteUntagged(host, container *Namespace, a owner.Attachment) error {
 		return nil
 	}
 	peer, err := host.LinkByIndex(PeerIndex(l))
-	if err == nil && isOthers(peer, a) {
+	if err == nil && IsOthers(peer, a) {
 		return nil
 	}
 	return container.delete(l)
 }
 
-// isOthers reports whether a link bears the tag of another interface or container. The name
+// IsOthers reports whether a link bears the tag of another interface or container. The name
 // of the network may be a former one, or none, as a container can change the tag.
-func isOthers(l netlink.Link, a owner.Attachment) bool {
+func IsOthers(l netlink.Link, a owner.Attachment) bool {
 	return owner.IsTag(l.Attrs().Alias) && !a.IsOf(l.Attrs().Alias)
 }
 
@@ -203,7 +203,7 @@ func (n *Namespace) AddOwned(l netlink.Link, a owner.Attachment) (netlink.Link, 
 // Upstream's links bear no tag; one with the tag of another attachment, or of
 // another kind, is left as it is.
 func (n *Namespace) DeleteOwned(kind string, a owner.Attachment) error {
-	return n.deleteIf(a.IfName, func(l netlink.Link) bool { return l.Type() == kind && !isOthers(l, a) })
+	return n.deleteIf(a.IfName, func(l netlink.Link) bool { return l.Type() == kind && !IsOthers(l, a) })
 }
 
 // DeleteTagged deletes it only if it bears the attachment's tag.

@@ -39,11 +39,11 @@ func remove(a *chained.Attachment) error {
 		return plugin.Join(removeFromHost(host, nil, a), err)
 	}
 	defer container.Close()
-	tag := link.TagOf(host, container, a.IfName)
-	if known, ok := a.Attachment.Former(tag); ok {
-		a.Attachment = known
-	} else if tag == "" {
-		a.Attachment = noted(a.Attachment)
+	if tag := link.TagOf(host, container, a.IfName); !a.Owns(tag) {
+		if known, ok := a.Attachment.Former(tag); ok {
+			a.Attachment = known
+		}
+		a.Attachment = noted(a.Attachment) // which a container cannot write, as it can the tag
 	}
 	l, err := interfaceOf(container, a)
 	return plugin.Join(err, removeFromHost(host, l, a), removeInside(container, l, a))
@@ -59,15 +59,10 @@ func interfaceOf(container *link.Namespace, a *chained.Attachment) (netlink.Link
 		return nil, nil
 	case err != nil:
 		return nil, fmt.Errorf("look %q up: %w", a.IfName, err)
-	case isOthers(l, a.Attachment):
+	case link.IsOthers(l, a.Attachment):
 		return nil, nil
 	}
 	return l, nil
-}
-
-// isOthers reports whether a link bears the tag of another attachment.
-func isOthers(l netlink.Link, a owner.Attachment) bool {
-	return owner.IsTag(l.Attrs().Alias) && !a.Owns(l.Attrs().Alias)
 }
 
 // removeFromHost removes what is on the host. l is the container's interface, or
@@ -113,7 +108,7 @@ func hostEnd(host *link.Namespace, l netlink.Link, a *chained.Attachment, made [
 	}
 	if l != nil && l.Type() == "veth" {
 		end, err := peer(host, l)
-		if err != nil || end != nil && !isOthers(end, a.Attachment) {
+		if err != nil || end != nil && !link.IsOthers(end, a.Attachment) {
 			return end, err
 		}
 	}
@@ -139,7 +134,7 @@ func onlyVeth(host *link.Namespace, a *chained.Attachment) (netlink.Link, error)
 		if err != nil && !link.IsNotFound(err) {
 			return nil, fmt.Errorf("look %q up: %w", name, err)
 		}
-		if err == nil && l.Type() == "veth" && !isOthers(l, a.Attachment) {
+		if err == nil && l.Type() == "veth" && !link.IsOthers(l, a.Attachment) {
 			found = append(found, l)
 		}
 	}
@@ -195,7 +190,7 @@ func (n note) forget(host *link.Namespace) error {
 		if err != nil && !link.IsNotFound(err) {
 			return fmt.Errorf("look up what is limited for %s: %w", n, err)
 		}
-		if err == nil && !isOthers(l, n.Attachment) {
+		if err == nil && !link.IsOthers(l, n.Attachment) {
 			s.link = l
 		}
 	}
