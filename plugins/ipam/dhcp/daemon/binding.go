@@ -145,16 +145,30 @@ type reached struct {
 	link netlink.Link
 }
 
+// unreached is the error of what failed before it began: the interface cannot be reached at the
+// moment, as the daemon is out of file descriptors.
+type unreached struct{ error }
+
+func (u unreached) Unwrap() error { return u.error }
+
+func isUnreached(err error) bool {
+	var u unreached
+	return errors.As(err, &u)
+}
+
 // reach runs f with the interface, if it is still the one that the lease is for.
-// Otherwise the error is errGone.
+// Otherwise the error is errGone, or unreached.
 func (b *binding) reach(f func(*reached) error) error {
 	var at *reached
 	err := b.daemon.threads.limit(func() (err error) {
 		at, err = b.open()
 		return err
 	})
-	if err != nil {
+	switch {
+	case errors.Is(err, errGone):
 		return err
+	case err != nil:
+		return unreached{err}
 	}
 	defer at.Close()
 	return f(at)
@@ -222,18 +236,13 @@ func (b *binding) serves(netns string) bool {
 }
 
 // withdrawBy takes off what a lease gave the interface, and forgets it then, also where that fails.
-// Only of an interface that cannot be reached at the moment, as the daemon is out of file
-// descriptors, it forgets nothing.
+// Only if the interface is unreached, it forgets nothing.
 func (b *binding) withdrawBy(take func(*reached) error, forget func(*store.Record)) error {
-	var taken error
-	err := b.reach(func(at *reached) error {
-		taken = take(at)
-		return nil
-	})
-	if err != nil && !errors.Is(err, errGone) {
+	err := b.reach(take)
+	if isUnreached(err) {
 		return err
 	}
-	return errors.Join(err, taken, b.save(forget))
+	return errors.Join(err, b.save(forget))
 }
 
 // ensureWatched is watch for an interface that is not watched yet.

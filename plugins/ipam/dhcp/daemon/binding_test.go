@@ -74,8 +74,8 @@ func stored(t *testing.T, dir, netns string) (*Daemon, *store.Record) {
 	}, r
 }
 
-// Neither does it forget a lease that it takes up again or off meanwhile. It tries again, after a
-// while.
+// Neither does it forget a lease that it takes up again, confirms or takes off meanwhile. It tries
+// again, after a while.
 func TestWithoutFiles(t *testing.T) {
 	dir := t.TempDir()
 	d, r := stored(t, dir, "/proc/self/ns/net")
@@ -95,6 +95,18 @@ func TestWithoutFiles(t *testing.T) {
 			t.Errorf("%s: waits %v, gone %v, after %v waits %v, leased %v", k.title, wait, b.isGone(), err, pause, leased)
 		}
 	}
+	for _, k := range b.keepers {
+		k.unconfirmed = true
+		if !k.toConfirm() {
+			t.Fatal("not to confirm")
+		}
+		var wait time.Duration
+		var err error
+		withoutFiles(t, func() { wait, err = k.reconfirm(t.Context(), times{expiry: time.Now().Add(time.Hour)}) })
+		if wait <= 0 || !errors.Is(err, unix.EMFILE) || !k.toConfirm() {
+			t.Errorf("%s: to be confirmed no more, after %v waits %v", k.title, err, wait)
+		}
+	}
 	if names, _ := filepath.Glob(filepath.Join(dir, "*")); len(names) != 1 {
 		t.Errorf("records %v", names)
 	}
@@ -112,5 +124,17 @@ func TestRestoreOfGone(t *testing.T) {
 		if k.step(t.Context()); !b.isGone() {
 			t.Error("not gone")
 		}
+	}
+}
+
+// Leases that are taken up again are confirmed one after the other, not all at once.
+func TestRestoreSpread(t *testing.T) {
+	d, r := stored(t, t.TempDir(), "/proc/self/ns/none")
+	d.life = t.Context()
+	d.restore(r, 1_000_000)
+	select {
+	case <-d.get(r.Attachment()).done:
+		t.Error("it was looked at without delay")
+	case <-time.After(100 * time.Millisecond):
 	}
 }

@@ -124,8 +124,8 @@ func (d *Daemon) restore(r *store.Record, among int) {
 		log.Printf("%s: not taken up again: %v", config.Key(r.Attachment()), errors.Join(err, d.store.Remove(r.Attachment())))
 		return
 	}
+	b.doubt() // nobody else knows it yet, and it is not woken: that would be at once
 	d.put(b, place{})
-	b.look()
 	b.start(rand.N(time.Duration(among) * spread))
 }
 

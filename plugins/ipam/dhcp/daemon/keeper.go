@@ -13,13 +13,14 @@ import (
 var errRefused = errors.New("refused")
 
 // lessor is what servers of one protocol do for a binding. What it gets it
-// adopts: records it and gives it to the interface. Errors are errGone, errRefused
-// or pass.
+// adopts: records it and gives it to the interface. Errors are errGone, errRefused,
+// unreached or pass.
 type lessor interface {
 	// times of the lease, if there is one.
 	times() (t times, leased bool)
 	acquire(ctx context.Context) error
-	// confirm asks whether the lease still holds. If nobody answers, it does.
+	// confirm asks whether the lease still holds, and gives the interface anew what it has lost of
+	// it. If nobody answers, the lease holds.
 	confirm(ctx context.Context) error
 	// renew asks the server of the lease for more time, rebind any server.
 	renew(ctx context.Context) error
@@ -223,19 +224,27 @@ func (k *keeper) takeOff() (time.Duration, error) {
 	return 0, nil
 }
 
-func (k *keeper) reconfirm(ctx context.Context, t times) (time.Duration, error) {
+func (k *keeper) reconfirm(ctx context.Context, t times) (wait time.Duration, err error) {
 	k.setState("confirming")
 	ctx, cancel := k.limited(ctx, t.expiry)
 	defer cancel()
-	err := k.confirm(ctx)
+	err = k.confirm(ctx)
 	switch {
 	case errors.Is(err, errRefused):
 		k.logf("%s not confirmed: %v", k.title, err)
-		return k.takeOff()
+		wait, err = k.takeOff()
+	case isUnreached(err):
+		wait = k.pause()
 	case err == nil:
+		k.failed = 0
 		k.logExpiry("confirmed")
 	}
-	return 0, err
+	if isUnreached(err) {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		k.unconfirmed = true // still
+	}
+	return wait, err
 }
 
 // prolong asks for more time. Without an answer it asks again after half of the

@@ -109,7 +109,7 @@ func (v v4) exchange(talk func(*reached, *dhcp4.Client) error) error {
 	return v.reach(func(at *reached) error {
 		c, err := v.client(at)
 		if err != nil {
-			return err
+			return unreached{err}
 		}
 		defer c.Close()
 		return talk(at, c)
