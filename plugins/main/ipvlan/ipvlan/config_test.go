@@ -2,10 +2,15 @@ package ipvlan
 
 import (
 	"encoding/json"
+	"net"
 	"testing"
 
+	"github.com/containernetworking/cni/pkg/types"
+	current "github.com/containernetworking/cni/pkg/types/100"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/containernetworking/plugins/pkg/iface"
+	"github.com/containernetworking/plugins/pkg/ip"
 	"github.com/containernetworking/plugins/pkg/link"
 )
 
@@ -53,5 +58,15 @@ func TestInvalid(t *testing.T) {
 				t.Errorf("got  %v\nwant %s", err, test.want)
 			}
 		})
+	}
+}
+
+// Routes of the plugin before are told what those of an IPAM plugin are.
+func TestFollowRoutes(t *testing.T) {
+	c, table := conf(t, `, "master": "eth0"`), -5
+	before := &current.Result{Routes: []*types.Route{{Dst: *ip.Everywhere(net.IPv4zero), Table: &table}}}
+	err := c.follow(&iface.Attachment{Result: &current.Result{}}, before)
+	if want := "prevResult: routes[0] has table -5, which is not from 0 to 4294967295"; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
 	}
 }

@@ -61,6 +61,9 @@ func (c *Conf) follow(a *iface.Attachment, before *current.Result) error {
 	if c.HasIPAM() {
 		return nil
 	}
+	if err := plugin.CheckRoutes(before.Routes); err != nil {
+		return plugin.Errorf(types.ErrDecodingFailure, "prevResult: %w", err)
+	}
 	a.Result.Routes = before.Routes
 	for _, ip := range before.IPs {
 		ip.Interface = current.Int(0)
