@@ -281,13 +281,16 @@ func TestHostInterfaceErrors(t *testing.T) {
 				t.Errorf("%s: error %v, want %s", name, err, test.want)
 			}
 		}
-		for name, status := range map[string]node.Call{
-			"taken":   call.With("hostInterface", []byte(`{"name": "taken"}`)),
-			byDefault: call.With("master", nil), // its name is that of the default route's
-		} {
-			if err := n.Run(t, "STATUS", status).Err(); err == nil || !strings.Contains(err.Error(), name) {
-				t.Errorf("STATUS: error %v, want %s", err, name)
+		status := func(call node.Call, want string) {
+			if err := n.Run(t, "STATUS", call).Err(); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("STATUS: error %v, want %s", err, want)
 			}
+		}
+		taken := call.With("hostInterface", []byte(`{"name": "taken"}`))
+		status(taken, `"taken"`)
+		status(taken.With("master", nil), `"taken"`)
+		if n.kind == "macvlan" { // of which the master is that of the default route then
+			status(call.With("master", nil), byDefault)
 		}
 		if n.kind == "ipvlan" {
 			if err := n.Run(t, "ADD", call.With("hostInterface", []byte("true"))).Err(); err == nil || !strings.Contains(err.Error(), `give it one in "addresses"`) {
@@ -297,6 +300,8 @@ func TestHostInterfaceErrors(t *testing.T) {
 		if diff := hoststate.Diff(before, n.State(t), node.Lasting(), late(), containersOf()); diff != "" {
 			t.Errorf("something changed:\n%s", diff)
 		}
+		n.Exec(t, "sh", "-ec", "mount --bind /proc/sys /proc/sys; mount -o remount,bind,ro /proc/sys")
+		status(call.With("hostInterface", []byte(`{"name": "of0"}`)), `make "of0" answer for the containers alone`)
 	})
 }
 

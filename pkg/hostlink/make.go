@@ -101,8 +101,8 @@ func (r *Reach) prepare(host *link.Namespace, l netlink.Link) error {
 // setSysctls keeps the interface from answering for the master's addresses whoever does not
 // come by it, and from heeding routers, whom the host knows by the master.
 func (r *Reach) setSysctls() error {
-	if err := sysctl.Ensure("net/ipv4/conf/"+r.Link+"/arp_filter", "1"); err != nil {
-		return fmt.Errorf("make %q answer for the containers alone: %w", r.Link, err)
+	if err := r.notFiltering(sysctl.Ensure(arpFilter(r.Link), "1")); err != nil {
+		return err
 	}
 	for _, w := range r.Ways {
 		if w.To.Is6() {
@@ -110,6 +110,25 @@ func (r *Reach) setSysctls() error {
 		}
 	}
 	return ip.Tolerate(ip.IgnoreAdvertisements(r.Link), nil)
+}
+
+func arpFilter(name string) string { return "net/ipv4/conf/" + name + "/arp_filter" }
+
+// notFiltering tells what an error of that setting means.
+func (r *Reach) notFiltering(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("make %q answer for the containers alone: %w", r.Link, err)
+}
+
+// mayFilter returns what of setSysctls would fail whatever addresses a container has, if the
+// interface has the parameters of another one by then.
+func (r *Reach) mayFilter(like string) error {
+	if value, err := sysctl.Sysctl(arpFilter(like)); err == nil && value == "1" {
+		return nil
+	}
+	return r.notFiltering(sysctl.Settable(arpFilter(like)))
 }
 
 // addRoute adds a route, or takes over one that leads through the same interface, as a

@@ -245,8 +245,11 @@ func Former(a owner.Attachment) (owner.Attachment, error) {
 // Available returns what Add would miss of an interface that is wanted.
 func (c *Conf) Available(host *link.Namespace, kind, master string) error {
 	r := Reach{Kind: kind, Link: c.name(kind, master)}
-	if _, err := r.find(host); err != nil && !link.IsNotFound(err) {
+	like := r.Link
+	if _, err := r.find(host); link.IsNotFound(err) {
+		like = "default"
+	} else if err != nil {
 		return err
 	}
-	return record.Writable(base)
+	return plugin.Join(host.Do(func() error { return r.mayFilter(like) }), record.Writable(base))
 }

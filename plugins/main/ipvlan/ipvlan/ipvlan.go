@@ -86,5 +86,8 @@ func (c *Conf) Available(host *link.Namespace) error {
 	if c.Master != "" {
 		return c.Reachable.Available(host)
 	}
-	return host.Supports(c.Kind)
+	if err := host.Supports(c.Kind); err != nil || !c.HostInterface.Wanted {
+		return err
+	}
+	return c.HostInterface.Available(host, c.Kind, "") // whose default name nobody has
 }
