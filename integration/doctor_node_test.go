@@ -104,7 +104,7 @@ func TestDoctorOfForgotten(t *testing.T) {
 }
 
 // Where containers have IPv6 alone, its policies matter, in both of iptables' variants, and those of
-// IPv4 do not.
+// IPv4 do not. Nor are both variants to have rules of it.
 func TestDoctorOfIPv6(t *testing.T) {
 	t.Parallel()
 	f := newForgetful(t)
@@ -119,6 +119,16 @@ func TestDoctorOfIPv6(t *testing.T) {
 		f.Exec(t, tool, "-P", "FORWARD", "DROP")
 		f.ails(t, "with the policy of "+tool, want)
 		f.Exec(t, tool, "-P", "FORWARD", "ACCEPT")
+	}
+	for _, ill := range []struct {
+		tool string
+		want []string
+	}{
+		{"ip6tables-legacy", nil},
+		{"ip6tables-nft", []string{"warning iptables variants: legacy has rules in filter, and nf_tables in filter, of IPv6"}},
+	} {
+		f.Exec(t, ill.tool, "-A", "INPUT", "-s", "2001:db8::9", "-j", "ACCEPT")
+		f.ails(t, "with a rule of "+ill.tool, ill.want)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -47,23 +48,34 @@ func variants(p *patient) []Finding {
 	if !has("iptables-legacy") || !has("iptables-nft") {
 		return []Finding{ok("one is installed at most")}
 	}
-	var legacy, byNFT []string
-	for _, table := range tables {
-		if legacyHas(nft.IPv4, table) {
-			if rules, _ := p.list("iptables-legacy", table); strings.Contains(rules, "\n-A ") {
-				legacy = append(legacy, table)
-			}
+	var found []Finding
+	for _, family := range []nft.Family{nft.IPv4, nft.IPv6} {
+		tool, of := ofIPTables[nft.Table{Family: family, Name: "filter"}], ""
+		if family == nft.IPv6 {
+			of = ", of IPv6"
 		}
-		rules, complaint := p.list("iptables-nft", table)
-		if strings.Contains(rules, "\n-A ") || isForeign(complaint) {
-			byNFT = append(byNFT, table)
+		legacy := slices.DeleteFunc(slices.Clone(tables), func(table string) bool {
+			return !legacyHas(family, table) || !p.hasRules(tool+"-legacy", table)
+		})
+		if len(legacy) == 0 {
+			continue
+		}
+		byNFT := slices.DeleteFunc(slices.Clone(tables), func(table string) bool { return !p.hasRules(tool+"-nft", table) })
+		if len(byNFT) > 0 {
+			found = append(found, warning("have all programs use one: update-alternatives --display "+tool+"; then flush the other one",
+				"legacy has rules in %s, and nf_tables in %s%s", strings.Join(legacy, " "), strings.Join(byNFT, " "), of))
 		}
 	}
-	if len(legacy) > 0 && len(byNFT) > 0 {
-		return []Finding{warning("have all programs use one: update-alternatives --display iptables; then flush the other one",
-			"legacy has rules in %s, and nf_tables in %s", strings.Join(legacy, " "), strings.Join(byNFT, " "))}
+	if found == nil {
+		found = append(found, ok("not mixed"))
 	}
-	return []Finding{ok("not mixed")}
+	return found
+}
+
+// hasRules reports whether a tool finds rules in a table, also such as it does not know.
+func (p *patient) hasRules(tool, table string) bool {
+	rules, complaint := p.list(tool, table)
+	return strings.Contains(rules, "\n-A ") || isForeign(complaint)
 }
 
 // isForeign reports whether iptables complains of rules that it does not know.
