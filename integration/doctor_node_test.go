@@ -132,6 +132,18 @@ func TestDoctorOfIPv6(t *testing.T) {
 	}
 }
 
+// An interface that a program in the container drives is none that it has lost.
+func TestDoctorOfProgram(t *testing.T) {
+	t.Parallel()
+	f := newForgetful(t)
+	f.Exec(t, "ip", "link", "add", "nic", "type", "veth", "peer", "name", "far")
+	l := f.network(t, "net.conflist", `{"cniVersion": "1.1.0", "name": "net", "plugins": [{"type": "host-device", "device": "nic", "dpdkMode": true,
+		"ipam": {"type": "static", "addresses": [{"address": "10.92.0.2/24", "gateway": "10.92.0.1"}]}}]}`)
+	f.add(t, l, f.Container(t, "c"), 8080)
+	f.ails(t, "of a node", nil)
+	f.ails(t, "of the container, whose port nobody maps", []string{"fault published ports: "}, "c")
+}
+
 // systemd-networkd, which has a file for each link, is told of where it configures one, and not
 // where it only knows it. What it configures and has no bridge for, it takes out of its bridge.
 func TestDoctorBesideNetworkd(t *testing.T) {

@@ -23,13 +23,16 @@ import (
 const patience = time.Second
 
 // inside runs f in the namespace of each living attachment of the container, on a thread of
-// its own.
+// its own. Without the interface, which a program may drive, there is no way out of it.
 func (p *patient) inside(f func(a *show.Attachment) []Finding) []Finding {
 	var found []Finding
 	for _, a := range p.living() {
 		namespace, err := p.netns.Open(a.Netns)
 		if err == nil {
 			err = namespace.Do(func(ns.NetNS) error {
+				if there, err := netdev.Exists(a.IfName); err != nil || !there {
+					return err
+				}
 				found = append(found, f(a)...)
 				return nil
 			})

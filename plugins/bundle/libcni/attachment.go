@@ -81,6 +81,17 @@ func (a Attachment) Gateways() []netip.Addr {
 	return gateways
 }
 
+// IsOfProgram reports whether a program in the container may drive the interface, in place of the
+// kernel: then the result has it without a hardware address.
+func (a Attachment) IsOfProgram() bool {
+	for _, i := range a.result().Interfaces {
+		if i.Name == a.IfName && i.Sandbox != "" {
+			return i.MAC == ""
+		}
+	}
+	return false
+}
+
 // NameServers returns the DNS servers of the result.
 func (a Attachment) NameServers() []netip.Addr { return a.result().DNS.NameServers }
 
@@ -99,6 +110,7 @@ func (a Attachment) HostInterfaces() []string {
 type result struct {
 	Interfaces []struct {
 		Name    string `json:"name"`
+		MAC     string `json:"mac"`
 		Sandbox string `json:"sandbox"`
 	} `json:"interfaces"`
 	IPs []struct {

@@ -40,7 +40,7 @@ type Attachment struct {
 
 	// Cached is what the runtime knows; nil if that is nothing.
 	Cached *libcni.Attachment `json:"-"`
-	// Bare says that the namespace is there, and the interface is not.
+	// Bare says that the namespace is there, and the interface, which no program drives, is not.
 	Bare      bool `json:"-"`
 	addresses []netip.Addr
 	// gone and paired say what plugins know: that the container is gone, or that the
@@ -115,7 +115,7 @@ func (a *Attachment) judge(where libcni.Directories, host bool, present map[neti
 		a.State = Gone
 	case a.Cached != nil:
 		a.State = Alive
-		if a.Bare = lacksInterface(where, a); a.Bare {
+		if a.Bare = !a.Cached.IsOfProgram() && lacksInterface(where, a); a.Bare {
 			a.State = Gone
 			a.Holdings = append(a.Holdings, Holding{"missing", "interface " + a.IfName + " in the namespace"})
 		} else if !a.paired {
