@@ -1,6 +1,7 @@
 package show
 
 import (
+	"cmp"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -65,7 +66,7 @@ func (a *Attachment) IsOf(id string) bool { return strings.HasPrefix(a.Container
 
 // String names the attachment in a list of several.
 func (a *Attachment) String() string {
-	return orNone(a.Network) + "/" + short(a) + "/" + orNone(a.IfName)
+	return cmp.Or(a.Network, "-") + "/" + short(a) + "/" + cmp.Or(a.IfName, "-")
 }
 
 // owns reports whether a holding may be the attachment's by all that is known of both.

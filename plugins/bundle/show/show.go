@@ -3,6 +3,7 @@
 package show
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -83,7 +84,7 @@ func printTable(w io.Writer, all []*Attachment) error {
 		}
 		for i, h := range holdings {
 			if i == 0 {
-				row(colours[a.State], string(a.State), orNone(a.Network), short(a), orNone(a.IfName), h.Kind, h.What)
+				row(colours[a.State], string(a.State), cmp.Or(a.Network, "-"), short(a), cmp.Or(a.IfName, "-"), h.Kind, h.What)
 			} else {
 				row(cli.Plain, "", "", "", "", h.Kind, h.What)
 			}
@@ -104,14 +105,7 @@ func short(a *Attachment) string {
 	case a.ContainerID == "" && a.Prefix != "":
 		return "(" + a.Prefix + ")"
 	}
-	return orNone(a.ContainerID)
-}
-
-func orNone(text string) string {
-	if text == "" {
-		return "-"
-	}
-	return text
+	return cmp.Or(a.ContainerID, "-")
 }
 
 // candidates are the networks and containers that the runtime knows.
