@@ -470,6 +470,24 @@ func TestSBRForgotten(t *testing.T) {
 	}
 }
 
+// The DEL of a container leaves another one alone that has the path of its namespace by then.
+func TestSBRPathTaken(t *testing.T) {
+	t.Parallel()
+	n, c := withNetwork(t, twoUplinks)
+	n.Must(t, "ADD", sbrCall(c, "", sbrIPs))
+	c.Remove(t)
+	c = subject{inside: ipCommands(twoUplinks)}.container(t, n, "c")
+	other := sbrCall(c, "", sbrIPs)
+	other.ContainerID = "d"
+	n.Must(t, "ADD", other)
+	before := routing(t, c)
+	n.Must(t, "DEL", sbrCall(c, "", sbrIPs))
+	if diff := cmp.Diff(before, routing(t, c)); diff != "" {
+		t.Errorf("after the DEL of another one:\n%s", diff)
+	}
+	n.Must(t, "CHECK", other)
+}
+
 // What either plugin's ADD made, the other one's DEL removes, and ours checks.
 func TestSBRDebian(t *testing.T) {
 	t.Parallel()

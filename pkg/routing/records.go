@@ -70,10 +70,15 @@ func (r Records) Read(n *link.Namespace, a owner.Attachment, into interface{ isI
 
 // Release runs release within the namespace at path, for a DEL, with the attachment under
 // the name that its network had at ADD. If the namespace is gone, and all that was in it,
-// the record is all there is to remove, whatever the network's name was. If the interface is another container's, which may
-// have the path now, there is nothing to do.
+// the record is all there is to remove, whatever the network's name was. If another container
+// has the path now, as the record tells or the interface, nothing there is the attachment's.
 func (r Records) Release(path string, a owner.Attachment, release func(*link.Namespace, owner.Attachment) error) error {
-	if _, err := os.Lstat(r.path(a)); err != nil {
+	var made Record
+	recorded, err := record.Read(r.path(a), &made)
+	if err != nil {
+		return err
+	}
+	if !recorded {
 		tag := link.TagAt(path, a.IfName)
 		if known, ok := a.Former(tag); ok {
 			a = known
@@ -81,7 +86,16 @@ func (r Records) Release(path string, a owner.Attachment, release func(*link.Nam
 			return nil
 		}
 	}
-	err := Within(path, func(n *link.Namespace) error { return release(n, a) })
+	err = Within(path, func(n *link.Namespace) error {
+		cookie, err := n.Cookie()
+		if err != nil {
+			return err
+		}
+		if recorded && !made.isIn(cookie) {
+			return r.Remove(a)
+		}
+		return release(n, a)
+	})
 	if ns.IsGone(err) {
 		return r.each(a.IsOf, record.Remove)
 	}
