@@ -101,7 +101,8 @@ func (c *Conf) Add(a owner.Attachment, addresses []*net.IPNet) error {
 	return m.Add(a, addresses, c.options())
 }
 
-// Check returns one error for all that Add made and that is not there.
+// Check returns one error for all that Add made and that is not there. Add may have had
+// another backend: the default depends on what was installed then.
 func (c *Conf) Check(a owner.Attachment, addresses []*net.IPNet) error {
 	addresses = c.choose(addresses)
 	if len(addresses) == 0 {
@@ -111,7 +112,13 @@ func (c *Conf) Check(a owner.Attachment, addresses []*net.IPNet) error {
 	if err != nil {
 		return err
 	}
-	return m.Check(a, addresses, c.options())
+	fault := m.Check(a, addresses, c.options())
+	for _, other := range []Masquerade{viaNFTables{}, viaIPTables{}} {
+		if fault == nil || other != m && other.Check(a, addresses, c.options()) == nil {
+			return nil
+		}
+	}
+	return fault
 }
 
 // Wanted reports whether Add masquerades any of the addresses.

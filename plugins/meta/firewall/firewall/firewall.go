@@ -105,6 +105,9 @@ func (c *Conf) Check(a *chained.Attachment) error {
 	}
 	ch.translated = made.Translated
 	name := detect(c.Backend)
+	if name != nameFirewalld && (made.Backend == nameIPTables || made.Backend == nameNFTables) {
+		name = made.Backend // the default may be another one by now
+	}
 	isolation := detectIsolation(name)
 	if i, known, err := isolationOf(ch.bridge); err != nil {
 		return err

@@ -282,7 +282,7 @@ func (c *Conf) Check(a *chained.Attachment) error {
 	if old == nil {
 		return f.check() // made by upstream, without a guard
 	}
-	f.Chain, f.Since = old.Chain, old.Since
+	f.Backend, f.Chain, f.Since = old.Backend, old.Chain, old.Since // the default may be another backend by now
 	return plugin.Join(f.check(), f.checkLocalhost())
 }
 
