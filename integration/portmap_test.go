@@ -298,6 +298,24 @@ func TestPortmapConflict(t *testing.T) {
 	})
 }
 
+// Of several mappings of a port, the first one counts.
+func TestPortmapTwice(t *testing.T) {
+	eachBackend(t, func(t *testing.T, backend string) {
+		n := node.New(t)
+		n.Container(t, "a")
+		call := portmapCall("a", backendKey(backend), `{"hostPort": 8080, "containerPort": 80, "protocol": "tcp"},
+			{"hostPort": 8070, "hostPortEnd": 8089, "containerPort": 1070, "protocol": "tcp"}`, "10.50.0.2/24")
+		for range 2 {
+			n.Must(t, "ADD", call)
+			n.Must(t, "CHECK", call)
+		}
+		if said := repair(t, n, "portmap"); said != nothingMissing {
+			t.Errorf("repair says %q", said)
+		}
+		n.Must(t, "DEL", call)
+	})
+}
+
 // CHECK notices whatever is taken away, and ADD brings it back.
 func TestPortmapCheck(t *testing.T) {
 	t.Parallel()

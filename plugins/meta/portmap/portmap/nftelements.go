@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -40,7 +41,7 @@ func (t target) masqueradeSet(length int) string {
 }
 
 // entries returns all elements that the attachment is to have, but for mappings
-// with conditions.
+// with conditions. Of several mappings of a port, the first one counts, as with rules.
 func (f *forward) entries() []entry {
 	var all []entry
 	for _, t := range f.targets() {
@@ -53,7 +54,13 @@ func (f *forward) entries() []entry {
 			all = append(all, t.masqueraded()...)
 		}
 	}
-	return all
+	seen := make(map[string]bool, len(all))
+	return slices.DeleteFunc(all, func(e entry) bool {
+		key := pendingKey(e.set, e.key)
+		again := seen[key]
+		seen[key] = true
+		return again
+	})
 }
 
 func (t target) entriesOf(m mapping) []entry {
