@@ -129,6 +129,11 @@ func TestFirewallOfEarlierRelease(t *testing.T) {
 			if diff := cmp.Diff(before, ruleset(t, n)); diff != "" {
 				t.Errorf("after repair (-before +after):\n%s", diff)
 			}
+		} else {
+			n.Exec(t, "nft", "flush chain inet cni_plugins_firewall isolation")
+			if err := n.Run(t, "CHECK", old).Err(); err == nil || !strings.Contains(err.Error(), "isolation has 0 rules, expected 2") {
+				t.Errorf("without isolation: %v", err)
+			}
 		}
 		next := firewallCall("next", backendKey(backend), "10.50.0.3/24")
 		n.Must(t, "ADD", next)

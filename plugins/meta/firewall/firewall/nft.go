@@ -1,6 +1,7 @@
 package firewall
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -107,7 +108,7 @@ func (viaNFTables) check(c change) error {
 	var errs []error
 	for _, chain := range []chain{forward(), isolationChain()} {
 		rules, err := conn.Rules(table(), chain.Name)
-		if err == nil && len(rules) != len(chain.rules) && (c.translated != "" || len(rules) != chain.earlier) {
+		if err == nil && len(rules) != len(chain.rules) && (c.translated != "" || len(rules) != cmp.Or(chain.earlier, len(chain.rules))) {
 			err = fmt.Errorf("chain %s %s has %d rules, expected %d", table(), chain.Name, len(rules), len(chain.rules))
 		}
 		errs = append(errs, err)
