@@ -35,6 +35,16 @@ func Open(name string) (*Device, error) {
 	return connect(name)
 }
 
+// IndexOf returns the index of the interface with a name in the thread's namespace.
+func IndexOf(name string) (int, error) {
+	d, err := Open(name)
+	if err != nil {
+		return 0, err
+	}
+	defer d.Close()
+	return d.Index()
+}
+
 // NameOf returns the name of the interface with an index in the thread's namespace. Unlike
 // the answer of rtnetlink, it takes no lock of the kernel that others wait for.
 func NameOf(index int) (string, error) {

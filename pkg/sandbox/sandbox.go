@@ -39,7 +39,7 @@ func Of(netns, ifName string) (Sandbox, error) {
 		return Sandbox{}, err
 	}
 	s := Sandbox{Netns: netns, Mounts: mounts, Boot: boot}
-	s.Cookie, s.Index, err = look(netns, func() (int, error) { return indexOf(ifName) })
+	s.Cookie, s.Index, err = look(netns, func() (int, error) { return netdev.IndexOf(ifName) })
 	if err != nil {
 		return Sandbox{}, err
 	}
@@ -93,15 +93,6 @@ func look(netns string, find func() (int, error)) (cookie uint64, index int, err
 		return err
 	})
 	return cookie, index, err
-}
-
-func indexOf(ifName string) (int, error) {
-	d, err := netdev.Open(ifName)
-	if err != nil {
-		return 0, err
-	}
-	defer d.Close()
-	return d.Index()
 }
 
 // mountNamespace returns the inode of the one that this process is in.

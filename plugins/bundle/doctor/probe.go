@@ -54,12 +54,7 @@ func isOfLink(address netip.Addr) bool { return address.Is6() && address.IsLinkL
 // try calls ask with the address as the thread's namespace reaches it by the interface.
 func try(address netip.Addr, ifName string, ask func(netip.Addr) error) error {
 	if isOfLink(address) {
-		d, err := netdev.Open(ifName)
-		if err != nil {
-			return err
-		}
-		defer d.Close()
-		index, err := d.Index()
+		index, err := netdev.IndexOf(ifName)
 		if err != nil {
 			return err
 		}

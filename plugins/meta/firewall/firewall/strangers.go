@@ -30,7 +30,7 @@ func (s *state) strangersOn(bridge string, own []netip.Addr) func(netip.Addr) (b
 // isOn reports whether the address is in a network that the bridge has an address of.
 // Without the bridge nobody is on it.
 func isOn(a netip.Addr, bridge string) (bool, error) {
-	index, err := indexOf(bridge)
+	index, err := netdev.IndexOf(bridge)
 	if errors.Is(err, unix.ENODEV) {
 		return false, nil
 	}
@@ -42,13 +42,4 @@ func isOn(a netip.Addr, bridge string) (bool, error) {
 		network, ok := have.(*net.IPNet)
 		return ok && network.Contains(a.AsSlice())
 	}), err
-}
-
-func indexOf(bridge string) (int, error) {
-	d, err := netdev.Open(bridge)
-	if err != nil {
-		return 0, err
-	}
-	defer d.Close()
-	return d.Index()
 }
