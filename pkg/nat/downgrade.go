@@ -1,7 +1,6 @@
 package nat
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"slices"
@@ -37,22 +36,17 @@ func (viaNFTables) Downgrade(all []Masqueraded) error {
 	if len(all) == 0 {
 		return nil
 	}
-	c, err := nft.Dial()
-	if err != nil {
-		return fmt.Errorf("downgrade masquerade: %w", err)
-	}
-	defer c.Close()
 	var replaced []entry
 	for _, m := range all {
 		replaced = append(replaced, newEntries(m.Attachment, m.Addresses, m.Options)...)
 	}
 	// Two transactions, as a packet on its way may see elements go, but rules not yet come.
-	err = c.Change(func(tx *nft.Transaction) error { return addUpstreams(c, tx, all) })
+	err := nft.Change(func(c *nft.Conn, tx *nft.Transaction) error { return addUpstreams(c, tx, all) })
 	if err == nil {
-		err = c.Change(func(tx *nft.Transaction) error { return removeAll(c, tx, all) })
+		err = replace(func(c *nft.Conn, tx *nft.Transaction) ([]entry, error) { return replaced, removeAll(c, tx, all) })
 	}
 	if err == nil {
-		err = errors.Join(removeUnused(c, replaced), removeAttachments(c))
+		err = nft.Change(removeAttachments)
 	}
 	if err != nil {
 		return fmt.Errorf("downgrade masquerade: %w", err)
@@ -97,24 +91,22 @@ func (m Masqueraded) upstreamsRule(address *net.IPNet) nft.Rule {
 
 // removeAttachments removes the set attachments, unless an attachment is in it or coming:
 // its ADD relies on the set where there is one of a subnet.
-func removeAttachments(c *nft.Conn) error {
-	return c.Change(func(tx *nft.Transaction) (err error) {
-		if tx.Generation, err = c.Generation(); err != nil {
-			return err
-		}
-		exists, err := c.HasSet(masqTable(), attachments)
-		if err != nil || !exists {
-			return err
-		}
-		some, err := c.SomeElements(masqTable(), attachments, 0)
-		if err != nil || len(some) > 0 {
-			return err
-		}
-		rules, err := c.Rules(masqTable(), masqChecks)
-		if err != nil || slices.ContainsFunc(rules, func(r nft.FoundRule) bool { return strings.HasPrefix(r.Comment, "ip") }) {
-			return err
-		}
-		tx.DeleteSet(masqTable(), attachments)
-		return nil
-	})
+func removeAttachments(c *nft.Conn, tx *nft.Transaction) (err error) {
+	if tx.Generation, err = c.Generation(); err != nil {
+		return err
+	}
+	exists, err := c.HasSet(masqTable(), attachments)
+	if err != nil || !exists {
+		return err
+	}
+	some, err := c.SomeElements(masqTable(), attachments, 0)
+	if err != nil || len(some) > 0 {
+		return err
+	}
+	rules, err := c.Rules(masqTable(), masqChecks)
+	if err != nil || slices.ContainsFunc(rules, func(r nft.FoundRule) bool { return strings.HasPrefix(r.Comment, "ip") }) {
+		return err
+	}
+	tx.DeleteSet(masqTable(), attachments)
+	return nil
 }

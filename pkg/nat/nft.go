@@ -45,23 +45,29 @@ import (
 type viaNFTables struct{}
 
 func (viaNFTables) Add(a owner.Attachment, addresses []*net.IPNet, o Options) error {
-	c, err := nft.Dial()
-	if err != nil {
-		return fmt.Errorf("masquerade: %w", err)
-	}
-	defer c.Close()
-	var replaced []entry
-	err = c.Change(func(tx *nft.Transaction) (err error) {
-		replaced, err = add(c, tx, a, newEntries(a, addresses, o))
-		return err
+	err := replace(func(c *nft.Conn, tx *nft.Transaction) ([]entry, error) {
+		return add(c, tx, a, newEntries(a, addresses, o))
 	})
-	if err == nil {
-		err = removeUnused(c, replaced)
-	}
 	if err != nil {
 		return fmt.Errorf("masquerade: %w", err)
 	}
 	return nil
+}
+
+// replace makes the change of build, which returns the addresses that it takes away, and
+// removes the sets that have none then.
+func replace(build func(*nft.Conn, *nft.Transaction) ([]entry, error)) error {
+	return nft.With(func(c *nft.Conn) error {
+		var replaced []entry
+		err := c.Change(func(tx *nft.Transaction) (err error) {
+			replaced, err = build(c, tx)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		return removeUnused(c, replaced)
+	})
 }
 
 // add takes away what the attachment has, which it returns, and adds what it is
@@ -161,12 +167,11 @@ func collectEntries(c *nft.Conn, stale func(prefix string) bool) error {
 func (viaNFTables) Available() error { return nft.Available(masqTable()) }
 
 func (viaNFTables) Check(a owner.Attachment, addresses []*net.IPNet, o Options) error {
-	c, err := nft.Dial()
-	if err != nil {
-		return fmt.Errorf("check masquerade: %w", err)
-	}
-	defer c.Close()
-	missing, err := missingOf(c, a, addresses, o)
+	var missing []*net.IPNet
+	err := nft.With(func(c *nft.Conn) (err error) {
+		missing, err = missingOf(c, a, addresses, o)
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("check masquerade: %w", err)
 	}

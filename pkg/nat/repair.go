@@ -12,19 +12,7 @@ func (viaNFTables) Repair(all []Masqueraded) error {
 	if len(all) == 0 {
 		return nil
 	}
-	c, err := nft.Dial()
-	if err != nil {
-		return fmt.Errorf("repair masquerade: %w", err)
-	}
-	defer c.Close()
-	var replaced []entry
-	err = c.Change(func(tx *nft.Transaction) (err error) {
-		replaced, err = repair(c, tx, all)
-		return err
-	})
-	if err == nil {
-		err = removeUnused(c, replaced)
-	}
+	err := replace(func(c *nft.Conn, tx *nft.Transaction) ([]entry, error) { return repair(c, tx, all) })
 	if err != nil {
 		return fmt.Errorf("repair masquerade: %w", err)
 	}

@@ -2,13 +2,27 @@ package nft
 
 // Available returns why the kernel has no nftables for the family of the table, nil if it has.
 func Available(t Table) error {
+	return With(func(c *Conn) error {
+		_, err := c.HasTable(t)
+		return err
+	})
+}
+
+// With runs f with a connection.
+func With(f func(*Conn) error) error {
 	c, err := Dial()
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	_, err = c.HasTable(t)
-	return err
+	return f(c)
+}
+
+// Change is Conn.Change with a connection of its own.
+func Change(build func(*Conn, *Transaction) error) error {
+	return With(func(c *Conn) error {
+		return c.Change(func(tx *Transaction) error { return build(c, tx) })
+	})
 }
 
 // WithTable runs f if the kernel has the table.

@@ -12,11 +12,7 @@ import (
 // made and that is not there. Upstream's chains are as good for a port whose
 // addresses do not matter.
 func Check(a owner.Attachment, p Port) error {
-	c, err := nft.Dial()
-	if err == nil {
-		defer c.Close()
-		err = check(c, a, p)
-	}
+	err := nft.With(func(c *nft.Conn) error { return check(c, a, p) })
 	if err != nil {
 		return fmt.Errorf("spoof-check of %q: %w", p.Name, err)
 	}

@@ -16,13 +16,9 @@ func Downgrade(all, upstreams []Restricted) error {
 	if len(all) == 0 {
 		return nil
 	}
-	c, err := nft.Dial()
+	err := nft.Change(func(c *nft.Conn, tx *nft.Transaction) error { return downgrade(c, tx, all, upstreams) })
 	if err == nil {
-		defer c.Close()
-		err = c.Change(func(tx *nft.Transaction) error { return downgrade(c, tx, all, upstreams) })
-		if err == nil {
-			err = c.Change(func(tx *nft.Transaction) error { return removeUnused(c, tx) })
-		}
+		err = nft.Change(removeUnused)
 	}
 	if err != nil {
 		return fmt.Errorf("downgrade spoof-check: %w", err)

@@ -23,11 +23,7 @@ func Repair(all []Restricted) error {
 	if len(all) == 0 {
 		return nil
 	}
-	c, err := nft.Dial()
-	if err == nil {
-		defer c.Close()
-		err = c.Change(func(tx *nft.Transaction) error { return repair(c, tx, all) })
-	}
+	err := nft.Change(func(c *nft.Conn, tx *nft.Transaction) error { return repair(c, tx, all) })
 	if err != nil {
 		return fmt.Errorf("repair spoof-check: %w", err)
 	}

@@ -172,14 +172,8 @@ func tearDownError(err error) error {
 	return fmt.Errorf("failed to teardown spoof-check: %w", err)
 }
 
-// setUp is Conn.Change with a connection of its own.
 func setUp(build func(*nft.Conn, *nft.Transaction) error) error {
-	c, err := nft.Dial()
-	if err == nil {
-		defer c.Close()
-		err = c.Change(func(tx *nft.Transaction) error { return build(c, tx) })
-	}
-	if err != nil {
+	if err := nft.Change(build); err != nil {
 		return fmt.Errorf("failed to setup spoof-check: %w", err)
 	}
 	return nil

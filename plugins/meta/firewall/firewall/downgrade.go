@@ -98,12 +98,7 @@ func leaveTranslated(all []change) error {
 // leave removes the table or, if an administrator has rules there, what the changes have
 // made.
 func (viaNFTables) leave(all []change) error {
-	conn, err := nft.Dial()
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	return conn.Change(func(tx *nft.Transaction) error {
+	return nft.Change(func(conn *nft.Conn, tx *nft.Transaction) error {
 		exists, err := conn.HasTable(table())
 		if err != nil || !exists {
 			return err

@@ -53,12 +53,7 @@ import (
 type viaNFTables struct{}
 
 func (viaNFTables) apply(_ context.Context, c change) error {
-	conn, err := nft.Dial()
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	return conn.Change(func(tx *nft.Transaction) error {
+	return nft.Change(func(conn *nft.Conn, tx *nft.Transaction) error {
 		if err := addSkeleton(conn, tx); err != nil {
 			return err
 		}

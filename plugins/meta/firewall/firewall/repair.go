@@ -129,12 +129,7 @@ func (p *plan) add(other *plan) {
 }
 
 func (viaNFTables) repair(all []change) error {
-	conn, err := nft.Dial()
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	return conn.Change(func(tx *nft.Transaction) error {
+	return nft.Change(func(conn *nft.Conn, tx *nft.Transaction) error {
 		if err := addSkeleton(conn, tx); err != nil {
 			return err
 		}

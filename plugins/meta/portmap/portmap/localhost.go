@@ -112,12 +112,7 @@ func guard() error {
 }
 
 func guardByNFTables() error {
-	c, err := nft.Dial()
-	if err != nil {
-		return err
-	}
-	defer c.Close()
-	return change(c, func(x *changes) error { return x.addGuard() })
+	return nft.With(func(c *nft.Conn) error { return change(c, (*changes).addGuard) })
 }
 
 func (x *changes) addGuard() error {
