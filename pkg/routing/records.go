@@ -140,17 +140,13 @@ func (r Records) each(match func(prefix string) bool, f func(path string) error)
 
 // Holdings returns the records: what they tell of is in containers.
 func (r Records) Holdings([]owner.Attachment) ([]plugin.Holding, error) {
-	entries, err := os.ReadDir(directory)
-	if record.IsMissing(err) {
-		return nil, nil
-	}
 	var found []plugin.Holding
-	for _, e := range entries {
-		name, ours := strings.CutPrefix(e.Name(), string(r)+"-")
-		if prefix, ok := strings.CutSuffix(name, recordSuffix); ours && ok {
-			found = append(found, plugin.Holding{Prefix: prefix, Kind: "record", What: filepath.Join(directory, e.Name())})
-		}
-	}
+	isRecord := func(name string) bool { return strings.HasSuffix(name, recordSuffix) }
+	err := r.each(isRecord, func(path string) error {
+		prefix := strings.TrimPrefix(filepath.Base(path), string(r)+"-")
+		found = append(found, plugin.Holding{Prefix: strings.TrimSuffix(prefix, recordSuffix), Kind: "record", What: path})
+		return nil
+	})
 	return found, err
 }
 

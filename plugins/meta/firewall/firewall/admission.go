@@ -135,7 +135,11 @@ func (x *admission) undo() error {
 		return err
 	}
 	defer s.close()
-	if err := withdrawKnown(s, x.change.owner.Prefix()); err != nil {
+	r, err := s.record(x.change.owner.Prefix())
+	if err == nil && r != nil {
+		err = withdraw(s, *r)
+	}
+	if err != nil {
 		return err
 	}
 	if x.before == nil || *x.before == x.after() {

@@ -6,15 +6,6 @@ import (
 	"slices"
 )
 
-// withdrawKnown withdraws the attachment with the prefix, if it has a record.
-func withdrawKnown(s *state, prefix string) error {
-	r, err := s.record(prefix)
-	if err != nil || r == nil {
-		return err
-	}
-	return withdraw(s, *r)
-}
-
 // withdraw removes what the record says and no other attachment has, and then the record.
 // What other records say that leave, all of the same backend, goes in the same transaction.
 func withdraw(s *state, r entry, others ...entry) error {

@@ -124,7 +124,12 @@ func (c *Conf) validate() error {
 	default:
 		return fmt.Errorf("invalid hostPortConflict %q (must be %q or %q)", c.HostPortConflict, conflictIgnore, conflictError)
 	}
-	return c.validateMappings()
+	for i := range c.RuntimeConfig.PortMappings {
+		if err := c.RuntimeConfig.PortMappings[i].validate(fmt.Sprintf("portMappings[%d].", i)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // invalid returns an error with a text of upstream's.
@@ -180,15 +185,6 @@ func (c *Conf) specific() (ofIPTables, ofNFTables []string) {
 	return ofIPTables, ofNFTables
 }
 
-func (c *Conf) validateMappings() error {
-	for i := range c.RuntimeConfig.PortMappings {
-		if err := c.RuntimeConfig.PortMappings[i].validate(fmt.Sprintf("portMappings[%d].", i)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // validate checks and completes a mapping. Where upstream has a text, that is
 // the error, otherwise it names the key.
 func (m *mapping) validate(key string) error {
@@ -227,12 +223,18 @@ func (m mapping) at(i int) mapping {
 	return mapping{HostPort: m.HostPort + i, ContainerPort: m.ContainerPort + i, Protocol: m.Protocol, HostIP: m.HostIP}
 }
 
+// ports returns the port of the host, or the first and the last one with what is to be between
+// them.
+func (m mapping) ports(between string) string {
+	if m.count() == 1 {
+		return strconv.Itoa(m.HostPort)
+	}
+	return strconv.Itoa(m.HostPort) + between + strconv.Itoa(m.HostPortEnd)
+}
+
 // String returns the host's side, for errors.
 func (m mapping) String() string {
-	ports := strconv.Itoa(m.HostPort)
-	if m.HostPortEnd > m.HostPort {
-		ports += "-" + strconv.Itoa(m.HostPortEnd)
-	}
+	ports := m.ports("-")
 	if m.HostIP != "" {
 		ports = net.JoinHostPort(m.HostIP, ports)
 	}

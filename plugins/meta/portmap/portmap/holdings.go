@@ -50,14 +50,10 @@ func (f *forward) ports() string {
 
 // hostPorts names the ports of the host, with its address if there is one.
 func (m mapping) hostPorts() string {
-	ports := fmt.Sprint(m.HostPort)
-	if m.HostPortEnd > m.HostPort {
-		ports += fmt.Sprintf("-%d", m.HostPortEnd)
-	}
 	if m.HostIP != "" {
-		ports = "[" + m.HostIP + "]:" + ports
+		return "[" + m.HostIP + "]:" + m.ports("-")
 	}
-	return ports
+	return m.ports("-")
 }
 
 // nftHoldings returns what nftables has without a record.

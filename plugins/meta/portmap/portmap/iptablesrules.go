@@ -201,7 +201,7 @@ func (w wanted) rules() []iptables.Rule {
 		if host := m.address(); host != nil {
 			destination = []string{"-d", iptables.Host(host)}
 		}
-		match := slices.Concat(destination, []string{"-p", m.Protocol, "-m", m.Protocol, "--dport", m.ports()})
+		match := slices.Concat(destination, []string{"-p", m.Protocol, "-m", m.Protocol, "--dport", m.ports(":")})
 		for _, source := range w.sources() {
 			marked := slices.Concat([]string{"-s", source.String()}, match, []string{"-j", w.setMark})
 			if ones, _ := source.Mask.Size(); ones == 0 {
@@ -212,14 +212,6 @@ func (w wanted) rules() []iptables.Rule {
 		rules = append(rules, slices.Concat(match, []string{"-j", "DNAT", "--to-destination", w.destination(m)}))
 	}
 	return rules
-}
-
-// ports returns the ports of the host as iptables writes them.
-func (m mapping) ports() string {
-	if m.count() == 1 {
-		return strconv.Itoa(m.HostPort)
-	}
-	return fmt.Sprintf("%d:%d", m.HostPort, m.HostPortEnd)
 }
 
 // destination returns the container's side. A number behind the range of its
@@ -256,7 +248,7 @@ func (t target) jumps() []iptables.Rule {
 			if need > room {
 				flush()
 			}
-			ports, room = append(ports, m.ports()), room-need
+			ports, room = append(ports, m.ports(":")), room-need
 		}
 		flush()
 	}

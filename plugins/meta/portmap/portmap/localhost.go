@@ -32,13 +32,6 @@ const raw = -300
 
 // openLocalhost lets connections to 127.0.0.1 through to the container.
 func (f *forward) openLocalhost() error {
-	if err := f.routeLocalhost(); err != nil {
-		return fmt.Errorf("unable to enable route_localnet: %w", err)
-	}
-	return nil
-}
-
-func (f *forward) routeLocalhost() error {
 	key, err := f.localhostKey()
 	if err != nil || key == "" {
 		return err

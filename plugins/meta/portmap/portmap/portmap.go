@@ -92,7 +92,10 @@ func (c *Conf) Add(a *chained.Attachment) error {
 		return err
 	}
 	f.forgetStaleFlows()
-	return f.openLocalhost()
+	if err := f.openLocalhost(); err != nil {
+		return fmt.Errorf("unable to enable route_localnet: %w", err)
+	}
+	return nil
 }
 
 // undo takes back what place did, which it has begun once there is a record.
