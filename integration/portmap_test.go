@@ -3,6 +3,8 @@ package integration
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -371,6 +373,69 @@ func TestPortmapCheckNFTables(t *testing.T) {
 		n.Must(t, "DEL", call)
 		n.Exec(t, "nft", "flush ruleset")
 	}
+}
+
+// Who wants several ports that others have gets those that are given up, by DEL or by another
+// ADD, and no others.
+func TestPortmapGivenUp(t *testing.T) {
+	t.Parallel()
+	n := node.New(t)
+	call := func(name string, ports ...int) node.Call {
+		n.Container(t, name)
+		var mappings []string
+		for _, port := range ports {
+			mappings = append(mappings, fmt.Sprintf(`{"hostPort": %d, "containerPort": 80, "protocol": "tcp"}`, port))
+		}
+		return portmapCall(name, backendKey("nftables")+ignoring, strings.Join(mappings, ", "), fmt.Sprintf("10.50.0.%d/24", name[0]))
+	}
+	has := func(when string, want map[int]string) {
+		t.Helper()
+		have := map[int]string{}
+		for _, m := range regexp.MustCompile(`tcp \. (\d+) comment "[^"]*id: (\w)"`).FindAllStringSubmatch(n.Exec(t, "nft", "list map inet cni_plugins_portmap ports4"), -1) {
+			port, _ := strconv.Atoi(m[1])
+			have[port] = m[2]
+		}
+		if diff := cmp.Diff(want, have); diff != "" {
+			t.Errorf("%s (-want +have):\n%s", when, diff)
+		}
+	}
+	a, b, c, d := call("a", 8080), call("b", 9090), call("c", 8080, 9090, 7070), call("d", 7070, 6060)
+	for _, call := range []node.Call{a, b, c, d} {
+		n.Must(t, "ADD", call)
+	}
+	has("at first", map[int]string{8080: "a", 9090: "b", 7070: "c", 6060: "d"})
+	n.Must(t, "DEL", a)
+	has("without a", map[int]string{8080: "c", 9090: "b", 7070: "c", 6060: "d"})
+	n.Must(t, "ADD", c.With("runtimeConfig", []byte(`{"portMappings": [{"hostPort": 9090, "containerPort": 80, "protocol": "tcp"}]}`)))
+	has("with c for 9090 alone", map[int]string{9090: "b", 7070: "d", 6060: "d"})
+	n.Must(t, "DEL", b)
+	has("without b", map[int]string{9090: "c", 7070: "d", 6060: "d"})
+	for _, call := range []node.Call{c, d} {
+		n.Must(t, "DEL", call)
+	}
+}
+
+// An interface keeps the name of its chain while it has ports, also where another one gives
+// up the name that it would get now.
+func TestPortmapKeepsChain(t *testing.T) {
+	eachBackend(t, func(t *testing.T, backend string) {
+		n := node.New(t)
+		n.Container(t, "c")
+		const mapping = `{"hostPort": 8080, "containerPort": 80, "protocol": "tcp"}`
+		one := portmapCall("c", backendKey(backend), mapping, "10.50.0.2/24")
+		two := portmapCall("c", backendKey(backend), mapping, "10.50.0.3/24")
+		two.IfName, two.Config = "net1", strings.ReplaceAll(two.Config, "eth0", "net1")
+		n.Must(t, "ADD", two)
+		n.Must(t, "DEL", two)
+		before := n.State(t)
+		n.Must(t, "ADD", one)
+		n.Must(t, "ADD", two)
+		n.Must(t, "DEL", one)
+		n.Must(t, "ADD", two)
+		n.Must(t, "CHECK", two)
+		n.Must(t, "DEL", two)
+		expectRestored(t, n, before, "two interfaces")
+	})
 }
 
 // Two interfaces of a container in one network have one chain name.

@@ -200,12 +200,26 @@ func (f *forward) meets(other *forward) *mapping {
 	return nil
 }
 
+// contested returns what reports whether an element is for a port of a host's address that
+// the attachment has. All who may have a right to such an element are among its contenders,
+// and itself.
+func (f *forward) contested() func(entry) bool {
+	mappings := map[string][]mapping{}
+	for _, t := range f.targets() {
+		mappings[t.family()] = t.mappings()
+	}
+	return func(e entry) bool {
+		return e.mapping == nil || slices.ContainsFunc(mappings[e.family()], e.mapping.overlaps)
+	}
+}
+
 // overlaps reports whether both mappings are for a port of an address.
 func (m mapping) overlaps(other mapping) bool {
+	if m.Protocol != other.Protocol || m.HostPort >= other.HostPort+other.count() || other.HostPort >= m.HostPort+m.count() {
+		return false
+	}
 	a, b := m.address(), other.address()
-	return m.Protocol == other.Protocol &&
-		m.HostPort < other.HostPort+other.count() && other.HostPort < m.HostPort+m.count() &&
-		(a == nil || b == nil || a.Equal(b))
+	return a == nil || b == nil || a.Equal(b)
 }
 
 // isHiddenBy reports whether one of the attachments has all that the mapping, of

@@ -67,7 +67,7 @@ func (viaNFTables) add(f, old *forward, others []*forward) error {
 				return err
 			}
 		}
-		return x.installAll(append(others, f))
+		return x.installAll(append(others, f), f.contested())
 	})
 	if err != nil {
 		return err
@@ -83,8 +83,15 @@ func (viaNFTables) remove(f *forward, others []*forward) error {
 			if err := x.uninstall(f, nil); err != nil {
 				return err
 			}
-			return x.installAll(others)
+			return x.installAll(others, f.contested())
 		})
+	})
+}
+
+// give gives ports that f had to those of the attachments, the oldest first, that want them.
+func (viaNFTables) give(f *forward, all []*forward) error {
+	return nft.WithTable(table(), func(c *nft.Conn) error {
+		return change(c, func(x *changes) error { return x.installAll(all, f.contested()) })
 	})
 }
 

@@ -119,13 +119,13 @@ func (t target) masqueraded() []entry {
 	return all
 }
 
-// installAll adds what is not there of the elements of the attachments, which
-// come in the order of their age.
-func (x *changes) installAll(all []*forward) error {
+// installAll adds what is not there of some elements of the attachments, which come in
+// the order of their age. All who may have a right to one of these must be among them.
+func (x *changes) installAll(all []*forward, some func(entry) bool) error {
 	older := map[int][]*forward{} // by the places of their ports
 	for _, f := range all {
 		if f.Backend == backendNFTables {
-			if err := x.installOne(f, older); err != nil {
+			if err := x.installOne(f, older, some); err != nil {
 				return err
 			}
 		}
@@ -136,12 +136,12 @@ func (x *changes) installAll(all []*forward) error {
 	return nil
 }
 
-func (x *changes) installOne(f *forward, older map[int][]*forward) error {
+func (x *changes) installOne(f *forward, older map[int][]*forward, some func(entry) bool) error {
 	if err := x.addMasquerades(f); err != nil {
 		return err
 	}
 	for _, e := range f.entries() {
-		if e.mapping != nil && e.mapping.isHiddenBy(older[e.mapping.place(e.mapping.HostPort)], e.family()) {
+		if !some(e) || e.mapping != nil && e.mapping.isHiddenBy(older[e.mapping.place(e.mapping.HostPort)], e.family()) {
 			continue
 		}
 		if err := x.install(f, e); err != nil {

@@ -21,7 +21,7 @@ func (viaNFTables) repair(all []*forward) ([]*forward, error) {
 		if err := x.addSkeleton(); err != nil {
 			return err
 		}
-		if err := x.installAll(all); err != nil {
+		if err := x.installAll(all, func(entry) bool { return true }); err != nil {
 			return err
 		}
 		conditional, err = x.removeIncomplete(mine)

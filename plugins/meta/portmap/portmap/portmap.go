@@ -119,7 +119,9 @@ func (c *Conf) place(f *forward) error {
 		}
 		old = nil
 	}
-	if err := f.chooseChain(); err != nil {
+	if old != nil {
+		f.Chain = old.Chain
+	} else if err := f.chooseChain(); err != nil {
 		return err
 	}
 	others, err := f.contenders(old)
@@ -140,7 +142,20 @@ func (c *Conf) place(f *forward) error {
 	if err := f.write(); err != nil {
 		return errors.Join(err, claim(old, f))
 	}
-	return f.backend().add(f, old, others)
+	if err := f.backend().add(f, old, others); err != nil || old == nil {
+		return err
+	}
+	return f.yield(old)
+}
+
+// yield gives ports that the attachment had as old to others that want them. The caller has
+// locked.
+func (f *forward) yield(old *forward) error {
+	others, err := old.contenders(f)
+	if err != nil || len(others) == 0 {
+		return err
+	}
+	return viaNFTables{}.give(old, slices.SortedFunc(slices.Values(append(others, f)), byAge))
 }
 
 // since returns when an attachment came that was there as old or, if that is nil, is younger

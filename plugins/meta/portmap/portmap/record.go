@@ -76,7 +76,7 @@ func (f *forward) isValid() bool {
 
 func recordPath(chain string) string { return filepath.Join(directory, chain+recordSuffix) }
 
-// chooseChain gives the attachment the name of its chain. The caller has locked.
+// chooseChain gives the attachment, which has none, the name of its chain. The caller has locked.
 func (f *forward) chooseChain() error {
 	for _, chain := range chains(f.Attachment) {
 		taken, err := readFile(chain)
@@ -84,7 +84,7 @@ func (f *forward) chooseChain() error {
 			return err
 		}
 		f.Chain = chain
-		if taken == nil || taken.Attachment == f.Attachment {
+		if taken == nil {
 			return nil
 		}
 	}
@@ -127,6 +127,8 @@ func records() ([]*forward, error) {
 			all = append(all, f)
 		}
 	}
-	slices.SortFunc(all, func(a, b *forward) int { return a.Since.Compare(b.Since) })
+	slices.SortFunc(all, byAge)
 	return all, nil
 }
+
+func byAge(a, b *forward) int { return a.Since.Compare(b.Since) }
