@@ -296,6 +296,24 @@ func TestFirewallCheck(t *testing.T) {
 	}
 }
 
+// A policy that was made for containers of one family is no fault of one of the other.
+func TestFirewallCheckFamilies(t *testing.T) {
+	eachBackend(t, func(t *testing.T, backend string) {
+		n := node.New(t)
+		v4 := firewallCall("c4", backendKey(backend), "10.50.0.2/16")
+		v6 := firewallCall("c6", backendKey(backend)+`, "ingressPolicy": "isolated"`, "fd00::2/64")
+		for _, order := range [][]node.Call{{v4, v6}, {v6, v4, v6}} {
+			for _, call := range order {
+				n.Must(t, "ADD", call)
+			}
+			n.Must(t, "CHECK", v4)
+			n.Must(t, "CHECK", v6)
+			n.Must(t, "DEL", v4)
+			n.Must(t, "DEL", v6)
+		}
+	})
+}
+
 // The policy of a bridge is that of the last ADD, in whatever backend, and goes
 // with the last container.
 func TestFirewallSwitchesPolicy(t *testing.T) {

@@ -92,7 +92,7 @@ func (c *Conf) change(a *chained.Attachment) (change, error) {
 }
 
 // Check compares the firewall with what Add makes. What a bridge is to have is the
-// policy of the last ADD, which may be another attachment's. Of rules about what was
+// policy of the last ADD, which may be another attachment's, of other families. Of rules about what was
 // translated, containers of upstream and of earlier releases have none.
 func (c *Conf) Check(a *chained.Attachment) error {
 	ch, err := c.change(a)
@@ -112,7 +112,7 @@ func (c *Conf) Check(a *chained.Attachment) error {
 	if i, known, err := isolationOf(ch.bridge); err != nil {
 		return err
 	} else if known {
-		isolation, ch.policy = i.Backend, i.Policy
+		isolation, ch.policy, ch.ipv4, ch.ipv6 = i.Backend, i.Policy, i.IPv4, i.IPv6
 	}
 	if ch.policy == open { // which does not keep upstream from giving the bridge another one
 		ch.bridge = ""
