@@ -4,7 +4,9 @@ import (
 	stdcmp "cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -149,6 +151,39 @@ func TestTuningRepeated(t *testing.T) {
 	n.Must(t, "ADD", call)
 	n.Must(t, "DEL", call)
 	expectRestored(t, n, before, "after DEL", c)
+}
+
+// Whichever of a container's networks goes first, the others keep their sysctls, and in the
+// end all is as before.
+func TestTuningSeveralNetworks(t *testing.T) {
+	t.Parallel()
+	for _, order := range [][]int{{0, 1, 2}, {2, 1, 0}, {1, 0, 2}, {0, 2, 1}, {1, 2, 0}} {
+		n := node.New(t)
+		c := tunable(t, n, "c")
+		c.Exec(t, "sh", "-ec", "ip link add net1 type veth peer name p1; ip link add net2 type veth peer name p2")
+		before := n.State(t, c)
+		var calls []node.Call
+		values := []string{"500", "500", "600"}
+		for i, value := range values {
+			call := tuningCall(c, fmt.Sprintf(`"sysctl": {"net.core.somaxconn": %q, "net.ipv4.conf.IFNAME.proxy_arp": "1"}`, value)).With("name", fmt.Appendf(nil, `"net%d"`, i))
+			call.IfName = []string{"eth0", "net1", "net2"}[i]
+			n.Must(t, "ADD", call)
+			calls = append(calls, call)
+		}
+		there := map[int]bool{0: true, 1: true, 2: true}
+		for _, i := range order {
+			n.Must(t, "DEL", calls[i])
+			delete(there, i)
+			if len(there) == 0 {
+				break
+			}
+			last := slices.Max(slices.Collect(maps.Keys(there)))
+			if have := c.Exec(t, "sysctl", "-n", "net.core.somaxconn"); have != values[last]+"\n" {
+				t.Errorf("%v, without %d: %s", order, i, have)
+			}
+		}
+		expectRestored(t, n, before, fmt.Sprint(order), c)
+	}
 }
 
 // A backup is of one interface of one namespace: not of what has the container's

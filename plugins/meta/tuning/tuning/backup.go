@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/containernetworking/plugins/pkg/owner"
@@ -119,6 +120,47 @@ func (d directory) hasShared(a owner.Attachment, own *backup) (bool, error) {
 	}
 	taken, err := d.isTaken(a)
 	return !taken, err
+}
+
+// bequeath leaves those sysctls alone that a younger attachment of the container has set, too:
+// the value from before is that attachment's to put back. Which one is younger is told by the
+// interfaces, whose indexes the kernel counts up. Containers that have no other interface have
+// no other attachment, which saves a look at all records.
+func (d directory) bequeath(b *backup) error {
+	if len(b.Sysctls) == 0 || isAlone() {
+		return nil
+	}
+	var heirs []*backup
+	err := d.each(func(string) bool { return true }, func(_ string, other *backup) error {
+		if other != nil && other.Netns == b.Netns && other.Index > b.Index {
+			heirs = append(heirs, other)
+		}
+		return nil
+	})
+	slices.SortFunc(heirs, func(x, y *backup) int { return x.Index - y.Index })
+	for _, heir := range heirs {
+		if kept := heir.inherit(b); len(kept) < len(b.Sysctls) {
+			b.Sysctls, err = kept, errors.Join(err, record.Save(d.recordOf(heir.Attachment), heir))
+		}
+	}
+	return err
+}
+
+// inherit takes over what b has of the same sysctls, and returns the others.
+func (heir *backup) inherit(b *backup) []sysctl {
+	return slices.DeleteFunc(slices.Clone(b.Sysctls), func(s sysctl) bool {
+		if !slices.ContainsFunc(heir.Sysctls, func(own sysctl) bool { return own.Name == s.Name }) {
+			return false
+		}
+		heir.Sysctls = put(heir.Sysctls, s)
+		return true
+	})
+}
+
+// isAlone reports whether the namespace has one interface at most, beside lo.
+func isAlone() bool {
+	entries, err := os.ReadDir(filepath.Join(root, "net/ipv4/conf"))
+	return err == nil && len(entries) <= 4 // with "all", "default" and "lo"
 }
 
 // isTaken reports whether the file in upstream's form is another attachment's.

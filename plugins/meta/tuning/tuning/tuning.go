@@ -164,6 +164,9 @@ func (c *Conf) release(a owner.Attachment, path string, isIt func(*device) bool)
 		if err != nil || b == nil {
 			return err
 		}
+		if err := c.directory().bequeath(b); err != nil {
+			return err
+		}
 		return c.restore(d, b)
 	})
 	if err != nil && !ns.IsGone(err) {
