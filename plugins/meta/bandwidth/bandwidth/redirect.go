@@ -11,13 +11,6 @@ import (
 
 const ingressKind = "ingress"
 
-// hasIngress reports whether an interface has an ingress qdisc, which clsact is
-// as well.
-func hasIngress(n *link.Namespace, l netlink.Link) (bool, error) {
-	q, err := n.Qdisc(l, netlink.HANDLE_INGRESS)
-	return q != nil, err
-}
-
 func ingressOf(l netlink.Link) *netlink.Ingress {
 	return &netlink.Ingress{QdiscAttrs: netlink.QdiscAttrs{
 		LinkIndex: l.Attrs().Index,

@@ -122,10 +122,11 @@ func (b *bucket) applyToArrivals(s *site, a owner.Attachment) (netlink.Link, err
 	if vlan, ok := s.link.(*netlink.IPVlan); ok && vlan.Mode == netlink.IPVLAN_MODE_L3S {
 		return nil, fmt.Errorf("what interface %s, an ipvlan in mode l3s, receives passes no qdisc", s.link.Attrs().Name)
 	}
-	found, err := hasIngress(s.Namespace, s.link)
+	q, err := s.Qdisc(s.link, netlink.HANDLE_INGRESS) // or a clsact
 	if err != nil {
 		return nil, err
 	}
+	found := q != nil
 	device, err := s.AddIFB(link.IFB{
 		Name:  upstreamsName(a),
 		Spare: ownName(a),

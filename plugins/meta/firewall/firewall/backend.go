@@ -79,11 +79,9 @@ func (c change) withoutBridge() change {
 // default, firewalld if it runs, else iptables if it is installed, as then other
 // programs of the node use it too, else nftables.
 func detect(configured string) string {
-	switch configured {
-	case nameIPTables, nameNFTables, nameFirewalld:
-		return configured
-	}
 	switch {
+	case slices.Contains([]string{nameIPTables, nameNFTables, nameFirewalld}, configured):
+		return configured
 	case firewalldRuns():
 		return nameFirewalld
 	case iptables.Installed():

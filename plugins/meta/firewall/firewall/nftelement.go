@@ -22,13 +22,14 @@ type element struct {
 func (c change) elements() []element {
 	var all []element
 	for _, a := range c.addresses {
+		containers, answersOnly := setsOf(a)
 		all = append(all, element{
-			set: setOf(a), name: a.String(), wanted: true, anyOwner: true,
+			set: containers, name: a.String(), wanted: true, anyOwner: true,
 			Element: nft.Element{Key: a.AsSlice(), Comment: c.owner.Tag()},
 		})
 		if c.translated == refused {
 			only := all[len(all)-1]
-			only.set = answersOnlyOf(a)
+			only.set = answersOnly
 			all = append(all, only)
 		}
 	}
@@ -52,18 +53,12 @@ func (c change) elements() []element {
 	)
 }
 
-func setOf(a netip.Addr) string {
+// setsOf returns the sets for addresses like a.
+func setsOf(a netip.Addr) (containers, answersOnly string) {
 	if a.Is4() {
-		return containers4
+		return containers4, answers4
 	}
-	return containers6
-}
-
-func answersOnlyOf(a netip.Addr) string {
-	if a.Is4() {
-		return answers4
-	}
-	return answers6
+	return containers6, answers6
 }
 
 // put adds the element as it is wanted, or deletes it. An address that is there
