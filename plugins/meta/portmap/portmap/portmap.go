@@ -155,7 +155,11 @@ func (f *forward) yield(old *forward) error {
 	if err != nil || len(others) == 0 {
 		return err
 	}
-	return viaNFTables{}.give(old, slices.SortedFunc(slices.Values(append(others, f)), byAge))
+	if err := (viaNFTables{}).give(old, slices.SortedFunc(slices.Values(append(others, f)), byAge)); err != nil {
+		return err
+	}
+	old.forgetFlows()
+	return nil
 }
 
 // since returns when an attachment came that was there as old or, if that is nil, is younger
