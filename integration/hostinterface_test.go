@@ -257,6 +257,32 @@ func TestHostInterfaceGoes(t *testing.T) {
 	})
 }
 
+// The address of a container that died without a DEL belongs to the next one that has it: the ways to
+// that stay when the dead one's go, of an ipvlan too, which has the hardware address that all have.
+func TestHostInterfaceInherited(t *testing.T) {
+	eachReachable(t, func(t *testing.T, n reachable) {
+		before := n.State(t)
+		for how, end := range map[string]func(dead node.Call){
+			"repair": func(node.Call) { n.Must(t, "", node.Call{Plugin: n.kind, Command: "repair"}) },
+			"DEL":    func(dead node.Call) { n.Must(t, "DEL", dead) },
+		} {
+			c, dead := n.call(t, how, 1, itsHost[n.kind])
+			n.Must(t, "ADD", dead)
+			c.Remove(t)
+			heir, call := n.call(t, how+"-heir", 1, itsHost[n.kind])
+			call = call.With("prevResult", n.Must(t, "ADD", call))
+			place{heir.Do}.serve(t, "c", "tcp", ":80")
+			end(dead)
+			n.Must(t, "CHECK", call)
+			n.reaches(t, "after "+how, heir, 1, true)
+			n.Must(t, "DEL", call)
+			if diff := hoststate.Diff(before, n.State(t), node.Lasting(), late(), containersOf()); diff != "" {
+				t.Errorf("after %s and DEL:\n%s", how, diff)
+			}
+		}
+	})
+}
+
 // A configuration that cannot be is told from one that cannot be just now, and neither
 // changes anything.
 func TestHostInterfaceErrors(t *testing.T) {

@@ -3,6 +3,7 @@ package hostlink
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -204,19 +205,16 @@ func (r *Reach) isLast() (bool, error) {
 	return !slices.ContainsFunc(prefixes, func(prefix string) bool { return !strings.HasPrefix(prefix, r.Prefix()) }), err
 }
 
-// removeWays leaves those alone that a container with the same address has by now, as its
-// hardware address tells.
+// removeWays leaves those alone that lead to a container with the same address by now.
 func (r *Reach) removeWays(host *link.Namespace, l netlink.Link) error {
-	have, err := host.NeighList(l.Attrs().Index, netlink.FAMILY_ALL)
-	if err != nil {
-		return fmt.Errorf("list neighbours of %q: %w", r.Link, err)
-	}
+	// What is wrong with another record is not to keep this attachment from its DEL.
+	others, _ := all(func(prefix string) bool { return prefix != r.Prefix() })
 	routes := r.Routes()
 	for i, n := range r.neighbours(l) {
-		other := func(h netlink.Neigh) bool {
-			return h.IP.Equal(n.IP) && h.State&netlink.NUD_PERMANENT != 0 && h.HardwareAddr.String() != n.HardwareAddr.String()
+		isHeir := func(other *Reach) bool {
+			return other.Link == r.Link && other.leadsTo(r.Ways[i].To) && !other.Sandbox.IsGone()
 		}
-		if slices.ContainsFunc(have, other) {
+		if slices.ContainsFunc(others, isHeir) {
 			continue
 		}
 		if err := host.NeighDel(&n); err != nil && !errors.Is(err, unix.ENOENT) {
@@ -228,6 +226,10 @@ func (r *Reach) removeWays(host *link.Namespace, l netlink.Link) error {
 		}
 	}
 	return nil
+}
+
+func (r *Reach) leadsTo(address netip.Addr) bool {
+	return slices.ContainsFunc(r.Ways, func(w Way) bool { return w.To == address })
 }
 
 // Former returns the attachment under the name that its network had at ADD, as far as it has
