@@ -217,6 +217,28 @@ func TestHostInterfaceRenumbered(t *testing.T) {
 	}
 }
 
+// The master gets another name. Repair makes what is missing on it for containers from before, too.
+func TestHostInterfaceMasterRenamed(t *testing.T) {
+	eachReachable(t, func(t *testing.T, n reachable) {
+		before := n.State(t)
+		one, first := n.call(t, "one", 1, itsHost[n.kind])
+		n.Must(t, "ADD", first)
+		place{one.Do}.serve(t, "c", "tcp", ":80")
+		n.Exec(t, "sh", "-ec", "ip link set uplink down; ip link set uplink name lan0; ip link set lan0 up; ip -6 addr replace fd00:89:1::1/64 dev lan0 nodad")
+		repair := node.Call{Plugin: n.kind, Command: "repair"}
+		n.Must(t, "", repair)
+		n.reaches(t, "renamed", one, 1, true)
+		n.Exec(t, "sh", "-ec", "ip link del $(ip -br link show group 4410954 | sed 's/@.*//')")
+		n.Must(t, "", repair)
+		n.reaches(t, "repaired", one, 1, true)
+		n.Must(t, "DEL", first)
+		n.Exec(t, "sh", "-ec", "ip link set lan0 down; ip link set lan0 name uplink; ip link set uplink up; ip -6 addr replace fd00:89:1::1/64 dev uplink nodad")
+		if diff := hoststate.Diff(before, n.State(t), node.Lasting(), late(), containersOf()); diff != "" {
+			t.Errorf("after DEL:\n%s", diff)
+		}
+	})
+}
+
 // Whatever becomes of the namespace and of the network's name, the ways to the container go,
 // and GC removes those of containers that nobody has.
 func TestHostInterfaceGoes(t *testing.T) {

@@ -22,11 +22,13 @@ import (
 type Reach struct {
 	owner.Attachment
 	// Link is the name of the host's interface, Kind the driver's, Mode that of ipvlan, and
-	// Master what it is on.
-	Link   string             `json:"link"`
-	Kind   string             `json:"kind"`
-	Mode   netlink.IPVlanMode `json:"mode"`
-	Master string             `json:"master"`
+	// Master the name that what it is on had at ADD. MasterIndex is the index of that, 0 in
+	// records of earlier releases.
+	Link        string             `json:"link"`
+	Kind        string             `json:"kind"`
+	Mode        netlink.IPVlanMode `json:"mode"`
+	Master      string             `json:"master"`
+	MasterIndex int                `json:"masterIndex,omitempty"`
 	// Addresses are the host's on its interface.
 	Addresses []netip.Addr `json:"addresses,omitempty"`
 	// Ways lead to the attachment.
@@ -59,7 +61,8 @@ func (c *Conf) New(host *link.Namespace, a owner.Attachment, kind string, master
 	if len(addresses) == 0 {
 		return nil, errors.New("hostInterface: the container has no addresses to reach it by")
 	}
-	r := &Reach{Attachment: a, Link: c.name(kind, master.Attrs().Name), Kind: kind, Master: master.Attrs().Name, Addresses: c.Addresses}
+	attrs := master.Attrs()
+	r := &Reach{Attachment: a, Link: c.name(kind, attrs.Name), Kind: kind, Master: attrs.Name, MasterIndex: attrs.Index, Addresses: c.Addresses}
 	for _, address := range addresses {
 		from, err := c.from(host, r, master, address)
 		if err != nil {
@@ -107,9 +110,9 @@ func (r *Reach) refresh(host *link.Namespace) error {
 	if r.Kind != macvlan {
 		return nil
 	}
-	master, err := host.LinkByName(r.Master)
+	master, err := r.findMaster(host)
 	if err != nil {
-		return fmt.Errorf("failed to lookup master %q: %w", r.Master, err)
+		return err
 	}
 	have, err := host.Addrs(master)
 	if err != nil {

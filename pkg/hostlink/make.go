@@ -66,10 +66,23 @@ func (r *Reach) find(host *link.Namespace) (netlink.Link, error) {
 	return l, nil
 }
 
-func (r *Reach) makeLink(host *link.Namespace) (netlink.Link, error) {
-	master, err := host.LinkByName(r.Master)
+// findMaster returns what the host's interface is on, which may have been renamed.
+func (r *Reach) findMaster(host *link.Namespace) (master netlink.Link, err error) {
+	if r.MasterIndex != 0 {
+		master, err = host.LinkByIndex(r.MasterIndex)
+	} else {
+		master, err = host.LinkByName(r.Master)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("failed to lookup master %q: %w", r.Master, err)
+	}
+	return master, nil
+}
+
+func (r *Reach) makeLink(host *link.Namespace) (netlink.Link, error) {
+	master, err := r.findMaster(host)
+	if err != nil {
+		return nil, err
 	}
 	attrs := netlink.NewLinkAttrs()
 	attrs.Name, attrs.ParentIndex, attrs.Group = r.Link, master.Attrs().Index, group

@@ -61,9 +61,9 @@ func (r *Reach) fits(host *link.Namespace) error {
 	if err != nil {
 		return err
 	}
-	master, err := host.LinkByName(r.Master)
+	master, err := r.findMaster(host)
 	if err != nil {
-		return fmt.Errorf("failed to lookup master %q: %w", r.Master, err)
+		return err
 	}
 	if lower, err := host.Below(host, master, r.Kind); err != nil || link.LowerOf(l) != lower {
 		return errors.Join(err, fmt.Errorf("hostInterface: %q is not on master %q", r.Link, r.Master))
