@@ -35,6 +35,7 @@ type Daemon struct {
 	options Options
 	store   *store.Store
 	watcher *watcher
+	clock   *clock
 	keys    keys
 	threads threads
 	// life ends when the daemon does.
@@ -79,6 +80,7 @@ func Run(args []string) error {
 		return errors.Join(err, socket.Close())
 	}
 	defer d.watcher.close()
+	defer d.clock.close()
 	server := rpc.Server{Methods: d.methods(), Budget: options.ResendTimeout, Log: log.Printf}
 	return server.Serve(life, socket)
 }
@@ -99,11 +101,20 @@ func start(life context.Context, options Options) (*Daemon, error) {
 	if d.watcher, err = newWatcher(); err != nil {
 		return nil, err
 	}
-	go func() {
-		if err := plugin.Guard(func() error { return d.watcher.run(d.hear) }); err != nil {
-			log.Printf("%v", err)
-		}
-	}()
+	if d.clock, err = newClock(); err != nil {
+		d.watcher.close()
+		return nil, err
+	}
+	for _, run := range []func() error{
+		func() error { return d.watcher.run(d.hear) },
+		func() error { return d.clock.run(d.setClock) },
+	} {
+		go func() {
+			if err := plugin.Guard(run); err != nil {
+				log.Printf("%v", err)
+			}
+		}()
+	}
 	records, problems := d.store.Load()
 	if err := errors.Join(problems...); err != nil {
 		log.Printf("%v", err)
@@ -172,9 +183,11 @@ func (d *Daemon) forget(b *binding) error {
 	return nil
 }
 
-// drop forgets the leases of an interface that is gone, unless a call about it has
-// done so meanwhile.
-func (d *Daemon) drop(b *binding) {
+// drop forgets the leases of an interface that is gone.
+func (d *Daemon) drop(b *binding) { d.ifKept(b, func() error { return d.forget(b) }) }
+
+// ifKept runs f for a binding, unless a call about it has ended that meanwhile.
+func (d *Daemon) ifKept(b *binding, f func() error) {
 	unlock, err := d.keys.lock(d.life, b.attachment)
 	if err != nil {
 		return
@@ -183,7 +196,7 @@ func (d *Daemon) drop(b *binding) {
 	if d.get(b.attachment) != b {
 		return
 	}
-	if err := d.forget(b); err != nil {
+	if err := f(); err != nil {
 		b.logf("%v", err)
 	}
 }

@@ -194,7 +194,7 @@ func (c *Client) exchange(ctx context.Context, talk conversation) (*dhcpv4.DHCPv
 		}
 		if answer != nil {
 			if talk.heard != nil {
-				talk.heard(sent, via)
+				talk.heard(time.Now().Add(-time.Since(sent)), via) // by the clock as it is set now
 			}
 			return answer, nil
 		}

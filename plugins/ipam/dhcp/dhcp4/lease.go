@@ -58,6 +58,15 @@ func (l *Lease) SameSettings(other *Lease) bool {
 	return l.Address == other.Address && l.Gateway == other.Gateway && l.MTU == other.MTU && slices.Equal(l.Routes, other.Routes)
 }
 
+// Moved returns the lease by a clock that has been set.
+func (l *Lease) Moved(by time.Duration) *Lease {
+	moved := *l
+	for _, t := range []*time.Time{&moved.Obtained, &moved.Renew, &moved.Rebind, &moved.Expiry} {
+		*t = t.Add(by)
+	}
+	return &moved
+}
+
 // newLease reads a DHCPACK. Its errors say why it cannot be used.
 func newLease(ack *dhcpv4.DHCPv4, sent time.Time) (*Lease, error) {
 	mask := ack.SubnetMask()

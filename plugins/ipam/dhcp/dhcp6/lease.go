@@ -70,6 +70,13 @@ func (l *Lease) RebindAt() time.Time { return l.Obtained.Add(l.T2.Duration()) }
 // up.
 func (l *Lease) ExpiresAt() time.Time { return l.Obtained.Add(l.valid().Duration()) }
 
+// Moved returns the lease by a clock that has been set.
+func (l *Lease) Moved(by time.Duration) *Lease {
+	moved := *l
+	moved.Obtained = l.Obtained.Add(by)
+	return &moved
+}
+
 func (l *Lease) valid() Seconds {
 	var longest Seconds
 	for _, a := range l.Addresses {
@@ -107,7 +114,8 @@ func isUsable(ip netip.Addr) bool {
 
 // newLease makes a lease of a server's answer, which has usable addresses.
 func newLease(who Identity, a *answer, now time.Time) *Lease {
-	l := &Lease{Identity: who, Server: a.server, Obtained: now, DNS: a.dns, Search: a.search, Addresses: a.ia.lent()}
+	// A wall clock reading, as it has to mean the same after a restart.
+	l := &Lease{Identity: who, Server: a.server, Obtained: now.Round(0), DNS: a.dns, Search: a.search, Addresses: a.ia.lent()}
 	l.setTimes(a.ia.t1, a.ia.t2)
 	return l
 }

@@ -1,0 +1,87 @@
+package daemon
+
+import (
+	"os"
+	"testing"
+	"time"
+
+	"github.com/containernetworking/plugins/plugins/ipam/dhcp/dhcp4"
+	"github.com/containernetworking/plugins/plugins/ipam/dhcp/dhcp6"
+	"github.com/containernetworking/plugins/plugins/ipam/dhcp/store"
+)
+
+// A clock that is set back by two hours would leave a lease of one hour without renewal, and one that
+// is set ahead would take the address from the container.
+func TestSetClock(t *testing.T) {
+	dir := t.TempDir()
+	d, r := stored(t, dir, "/proc/self/ns/net")
+	now := time.Now().Round(0)
+	r.V4 = &dhcp4.Lease{Obtained: now, Renew: now.Add(time.Hour), Rebind: now.Add(2 * time.Hour), Expiry: now.Add(3 * time.Hour)}
+	who := dhcp6.Identify(r.Attachment())
+	r.V6 = &dhcp6.Lease{Identity: who, Server: who.DUID, Obtained: now, T1: 3600, T2: 7200, Addresses: []dhcp6.Address{{Valid: 10800}}}
+	d.restore(r, 1)
+	d.life = t.Context()
+	b := d.get(r.Attachment())
+	var set time.Duration
+	for _, by := range []time.Duration{-2 * time.Hour, 72 * time.Hour} {
+		set += by
+		d.setClock(by)
+		want := times{now.Add(set + time.Hour), now.Add(set + 2*time.Hour), now.Add(set + 3*time.Hour)}
+		for _, k := range b.keepers {
+			if got, leased := k.times(); got != want || !leased {
+				t.Errorf("set by %v: %s has %v, want %v", by, k.title, got, want)
+			}
+			select {
+			case <-k.wake:
+			default:
+				t.Errorf("set by %v: %s is not looked at", by, k.title)
+			}
+		}
+		recorded := func() bool {
+			all, err := store.All(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return len(all) == 1 && all[0].V4.Expiry.Equal(want.expiry) && all[0].V6.ExpiresAt().Equal(want.expiry)
+		}
+		for start := time.Now(); !recorded(); time.Sleep(time.Millisecond) {
+			if time.Since(start) > 10*time.Second {
+				t.Fatalf("set by %v: not recorded", by)
+			}
+		}
+	}
+}
+
+// What the clock differs from the time since boot by is told once, and not if it is small.
+func TestClock(t *testing.T) {
+	c, err := newClock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.close()
+	news, tell, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.file, c.ahead = news, c.ahead-time.Hour
+	told, done := make(chan time.Duration), make(chan error)
+	go func() { done <- c.run(func(by time.Duration) { told <- by }) }()
+	if _, err := tell.Write(make([]byte, 8)); err != nil {
+		t.Fatal(err)
+	}
+	if by := <-told; (by - time.Hour).Abs() > time.Second {
+		t.Errorf("set by %v", by)
+	}
+	if _, err := tell.Write(make([]byte, 8)); err != nil {
+		t.Fatal(err)
+	}
+	time.AfterFunc(50*time.Millisecond, c.close)
+	select {
+	case by := <-told:
+		t.Errorf("again by %v", by)
+	case err := <-done:
+		if err != nil {
+			t.Error(err)
+		}
+	}
+}
