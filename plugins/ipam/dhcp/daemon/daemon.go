@@ -13,7 +13,6 @@ import (
 	"fmt"
 	"log"
 	"math/rand/v2"
-	"os"
 	"os/signal"
 	"runtime"
 	"runtime/debug"
@@ -69,12 +68,11 @@ func Run(args []string) error {
 	}
 	defer socket.remove()
 	// Not before: it may be that of a daemon which listens.
-	if err := options.writePidFile(); err != nil {
+	pidFile, err := options.writePidFile()
+	if err != nil {
 		return err
 	}
-	if options.PidFile != "" {
-		defer os.Remove(options.PidFile)
-	}
+	defer pidFile.remove()
 	d, err := start(life, options)
 	if err != nil {
 		return errors.Join(err, socket.Close())

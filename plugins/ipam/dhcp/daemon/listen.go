@@ -16,8 +16,8 @@ import (
 // listener is the socket of the daemon.
 type listener struct {
 	*net.UnixListener
-	// path to remove at the end; empty if the service manager made it.
-	path string
+	// made is nothing if the service manager made it.
+	made
 }
 
 // openListener takes the socket from the service manager, if that passes one
@@ -42,7 +42,7 @@ func openListener(path string) (*listener, error) {
 			return nil, fmt.Errorf("LISTEN_FDS=1 but FD is a socket of %s", l.Addr().Network())
 		}
 		listening.SetUnlinkOnClose(false)
-		return &listener{listening, ""}, nil
+		return &listener{listening, made{}}, nil
 	}
 	//lint:ignore ST1005 callers match upstream's text
 	return nil, fmt.Errorf("Too many (%d) FDs passed through socket activation", passed)
@@ -86,7 +86,7 @@ func makeSocket(path string) (*listener, error) {
 		return nil, err
 	}
 	l.SetUnlinkOnClose(false)
-	return &listener{l, path}, nil
+	return &listener{l, justMade(path)}, nil
 }
 
 // removeStale removes a socket on which nobody listens. Anything else stays, and
@@ -103,9 +103,22 @@ func removeStale(path string) error {
 	return nil
 }
 
-// remove takes the socket away.
-func (l *listener) remove() {
-	if l.path != "" {
-		os.Remove(l.path)
+// made is a file of this daemon's. Somebody may have removed it, and another daemon made its
+// own in its place.
+type made struct {
+	path string
+	info os.FileInfo
+}
+
+func justMade(path string) made {
+	info, _ := os.Lstat(path) // one that is gone needs no removal
+	return made{path, info}
+}
+
+// remove removes it at the end.
+func (m made) remove() {
+	info, err := os.Lstat(m.path)
+	if err == nil && os.SameFile(info, m.info) && info.ModTime().Equal(m.info.ModTime()) {
+		os.Remove(m.path)
 	}
 }

@@ -56,17 +56,17 @@ func parseOptions(args []string) (Options, error) {
 }
 
 // writePidFile writes the file that -pidfile names.
-func (o Options) writePidFile() error {
+func (o Options) writePidFile() (made, error) {
 	if o.PidFile == "" {
-		return nil
+		return made{}, nil
 	}
 	if !filepath.IsAbs(o.PidFile) {
 		//lint:ignore ST1005 callers match upstream's text
-		return fmt.Errorf("Error writing pidfile %q: path not absolute", o.PidFile)
+		return made{}, fmt.Errorf("Error writing pidfile %q: path not absolute", o.PidFile)
 	}
 	if err := os.WriteFile(o.PidFile, []byte(strconv.Itoa(os.Getpid())), 0o644); err != nil {
 		//lint:ignore ST1005 callers match upstream's text
-		return fmt.Errorf("Error writing pidfile %q: %w", o.PidFile, err)
+		return made{}, fmt.Errorf("Error writing pidfile %q: %w", o.PidFile, err)
 	}
-	return nil
+	return justMade(o.PidFile), nil
 }
