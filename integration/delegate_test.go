@@ -57,6 +57,34 @@ func TestEnvironmentOfDelegate(t *testing.T) {
 	}
 }
 
+// The addresses of an ADD that fails are given back when nothing has them any longer.
+func TestAddressesOfFailedAdd(t *testing.T) {
+	t.Parallel()
+	for plugin, keys := range map[string]string{"ptp": `"mtu": 0`, "bridge": `"isGateway": true`, "macvlan": `"master": "uplink", "hostInterface": true`} {
+		t.Run(plugin, func(t *testing.T) {
+			t.Parallel()
+			n := node.New(t)
+			c := n.Container(t, "c")
+			// Neither can the gateway be the container's, nor has the host an address on the master.
+			n.Exec(t, "sh", "-ec", `ip link add uplink type veth peer name far; mkdir /run/ipam; cd /run/ipam
+				printf '#!/bin/sh\ncat >/dev/null
+				[ $CNI_COMMAND != DEL ] || { ip -o link show type veth; nsenter --net=$CNI_NETNS ip -o link show; } >/run/ipam/links
+				[ $CNI_COMMAND != ADD ] || echo "{\\"ips\\": [{\\"address\\": \\"10.1.2.3/24\\", \\"gateway\\": \\"10.1.2.3\\"}]}"\n' >fake
+				chmod +x fake`)
+			out := n.Run(t, "ADD", node.Call{
+				Plugin: plugin, ContainerID: "container", Netns: c.Path, IfName: "eth0", Env: []string{"CNI_PATH=/run/ipam"},
+				Config: fmt.Sprintf(`{"cniVersion": "1.1.0", "name": "net", "type": %q, %s, "ipam": {"type": "fake"}}`, plugin, keys),
+			})
+			if out.Status == 0 {
+				t.Errorf("ADD: %s", out.Stdout)
+			}
+			if links := n.Exec(t, "cat", "/run/ipam/links"); strings.Contains(links, "eth0") {
+				t.Errorf("when the address was given back, there were\n%s", links)
+			}
+		})
+	}
+}
+
 // A call that is logged hands itself on as the parent of its IPAM plugin. What the
 // runtime says of vendors goes with a parent that can be read, and baggage in any case.
 func TestTraceOfDelegate(t *testing.T) {

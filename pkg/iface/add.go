@@ -43,9 +43,15 @@ func (v verbs) add(args *plugin.CmdArgs) error {
 		if d.base().addressesAnyInterface() && a.Container.Lacks(a.IfName) {
 			call.Begin()
 		}
+		if !d.base().releasesThroughInterface() { // last of all
+			a.Undo(a.giveBack)
+		}
 		plugin.Step("create")
 		if err := d.Create(a); err != nil {
 			return nil, err
+		}
+		if d.base().releasesThroughInterface() {
+			a.Undo(a.giveBack)
 		}
 		plugin.Step("delegate")
 		if err := a.address(delegate, call); err != nil {
@@ -82,7 +88,7 @@ func (a *Attachment) address(delegate *ipam.Delegate, call *ipam.Call) error {
 	if err != nil {
 		return err
 	}
-	a.Undo(delegate.Del)
+	a.holder = delegate
 	if len(result.IPs) == 0 && !a.Addressed {
 		return plugin.Errorf(types.ErrInternal, "IPAM plugin returned missing IP config")
 	}
@@ -96,6 +102,9 @@ func (a *Attachment) address(delegate *ipam.Delegate, call *ipam.Call) error {
 	a.noteMTU(result.Interfaces)
 	return nil
 }
+
+// giveBack undoes what address did.
+func (a *Attachment) giveBack() error { return a.holder.Del() }
 
 // noteMTU takes over an MTU that the IPAM plugin has given the interface, as dhcp
 // does when its server has one.

@@ -13,6 +13,7 @@ import (
 	"github.com/vishvananda/netlink"
 
 	"github.com/containernetworking/plugins/pkg/check"
+	"github.com/containernetworking/plugins/pkg/ipam"
 	"github.com/containernetworking/plugins/pkg/link"
 	"github.com/containernetworking/plugins/pkg/owner"
 	"github.com/containernetworking/plugins/pkg/plugin"
@@ -70,6 +71,8 @@ type Attachment struct {
 	// Result.Interfaces.
 	link  netlink.Link
 	index int
+	// holder is the IPAM plugin once it has given addresses, in ADD only.
+	holder *ipam.Delegate
 	// is11 says that the result is in version 1.1.0 or later.
 	is11 bool
 }
