@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"encoding/json"
+	"net"
 	"slices"
 
 	"github.com/containernetworking/cni/pkg/types"
@@ -64,7 +65,22 @@ func ReadResult(version string, text []byte) (*current.Result, error) {
 	if i := slices.IndexFunc(converted.IPs, func(c *current.IPConfig) bool { return c.Address.IP == nil }); i >= 0 {
 		return nil, Errorf(types.ErrDecodingFailure, "ips[%d] has no address", i)
 	}
+	for _, ip := range converted.IPs {
+		unmap(&ip.Address)
+	}
+	for _, route := range converted.Routes {
+		unmap(&route.Dst)
+	}
 	return converted, nil
+}
+
+// unmap makes a network of IPv4 in IPv6's words, ::ffff:192.0.2.0/120, the same in its own:
+// of the other the kernel takes the address for IPv4's, and then no such prefix.
+func unmap(n *net.IPNet) {
+	v4 := n.IP.To4()
+	if ones, bits := n.Mask.Size(); v4 != nil && bits == 128 && ones >= 96 {
+		n.IP, n.Mask = v4, n.Mask[len(n.Mask)-net.IPv4len:]
+	}
 }
 
 // rejectNull exists because the CNI library's types hold members of lists by

@@ -1,6 +1,9 @@
 package plugin
 
-import "testing"
+import (
+	"net"
+	"testing"
+)
 
 func TestPrevResult(t *testing.T) {
 	for name, c := range map[string]struct{ conf, address, err string }{
@@ -31,6 +34,21 @@ func TestPrevResult(t *testing.T) {
 		}
 		if result != nil && result.IPs[0].Address.String() != c.address {
 			t.Errorf("%s: got %v", name, result)
+		}
+	}
+}
+
+// Addresses of IPv4 may come in IPv6's words, of which the kernel takes no prefix as it is.
+func TestReadResultMapped(t *testing.T) {
+	result, err := ReadResult("1.0.0", []byte(`{"ips": [{"address": "::ffff:192.0.2.7/120"}, {"address": "2001:db8::7/64"}],
+		"routes": [{"dst": "::ffff:0.0.0.0/96"}, {"dst": "::/0"}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, have := range []*net.IPNet{&result.IPs[0].Address, &result.IPs[1].Address, &result.Routes[0].Dst, &result.Routes[1].Dst} {
+		want := []net.IPMask{net.CIDRMask(24, 32), net.CIDRMask(64, 128), net.CIDRMask(0, 32), net.CIDRMask(0, 128)}[i]
+		if have.Mask.String() != want.String() {
+			t.Errorf("%v has mask %v, want %v", have, have.Mask, want)
 		}
 	}
 }
