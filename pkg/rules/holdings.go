@@ -57,13 +57,14 @@ func (r Records) recorded(host *link.Namespace) ([]plugin.Holding, error) {
 	prefixes, err := r.prefixes()
 	errs := []error{err}
 	var found []plugin.Holding
+	fateOf := fates(host)
 	for _, prefix := range prefixes {
 		h := plugin.Holding{Prefix: prefix, Kind: "record", What: r.path(prefix)}
 		var kept Record
 		ok, err := record.Read(r.path(prefix), &kept)
 		if ok && kept.Owns(prefix) {
 			h.Prefix, h.Attachment = "", kept.Attachment
-			f, err := kept.fate(host)
+			f, err := fateOf(&kept)
 			h.Gone = f == gone && err == nil
 			errs = append(errs, err)
 		}

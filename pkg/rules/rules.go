@@ -12,6 +12,9 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
+
+	"github.com/vishvananda/netlink"
 
 	"github.com/containernetworking/plugins/pkg/link"
 	"github.com/containernetworking/plugins/pkg/nat"
@@ -179,12 +182,13 @@ func (r Records) all(host *link.Namespace) (map[fate][]Record, error) {
 	prefixes, err := r.prefixes()
 	errs := []error{err}
 	all := map[fate][]Record{}
+	fateOf := fates(host)
 	for _, prefix := range prefixes {
 		var kept Record
 		found, err := record.Read(r.path(prefix), &kept)
 		if found && err == nil {
 			var f fate
-			if f, err = kept.fate(host); err == nil {
+			if f, err = fateOf(&kept); err == nil {
 				all[f] = append(all[f], kept)
 			}
 		}
@@ -193,17 +197,28 @@ func (r Records) all(host *link.Namespace) (map[fate][]Record, error) {
 	return all, plugin.Join(errs...)
 }
 
-func (r Record) fate(host *link.Namespace) (fate, error) {
-	l, err := host.LinkByName(r.Link)
-	switch {
-	case link.IsNotFound(err):
-		return gone, nil
-	case err != nil:
-		return unknown, fmt.Errorf("look %q up: %w", r.Link, err)
-	case r.Owns(l.Attrs().Alias):
-		return alive, nil
+// fates returns what tells the fate of an attachment, whose record gets the name that its link
+// has now: a rule of udev, for one, may have changed that.
+func fates(host *link.Namespace) func(*Record) (fate, error) {
+	tagged := sync.OnceValues(func() ([]netlink.Link, error) { return host.Tagged("veth") })
+	return func(r *Record) (fate, error) {
+		l, err := host.LinkByName(r.Link)
+		switch {
+		case link.IsNotFound(err):
+			links, err := tagged()
+			i := slices.IndexFunc(links, func(l netlink.Link) bool { return r.Owns(l.Attrs().Alias) })
+			if i < 0 {
+				return gone, err
+			}
+			r.Link = links[i].Attrs().Name
+			return alive, nil
+		case err != nil:
+			return unknown, fmt.Errorf("look %q up: %w", r.Link, err)
+		case r.Owns(l.Attrs().Alias):
+			return alive, nil
+		}
+		return unknown, nil
 	}
-	return unknown, nil
 }
 
 // repair repairs the rules of all.

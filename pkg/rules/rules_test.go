@@ -160,7 +160,17 @@ func TestFate(t *testing.T) {
 		if err := host.LinkSetAlias(l, one.Tag()); err != nil {
 			return err
 		}
-		return expect(map[fate]int{alive: 1, unknown: 1})
+		if err := expect(map[fate]int{alive: 1, unknown: 1}); err != nil {
+			return err
+		}
+		if err := host.LinkSetName(l, "renamed"); err != nil {
+			return err
+		}
+		all, err := records.all(host)
+		if len(all[alive]) != 1 || all[alive][0].Link != "renamed" {
+			return fmt.Errorf("renamed: %v, %w", all, err)
+		}
+		return expect(map[fate]int{alive: 1, gone: 1})
 	})
 }
 
