@@ -12,6 +12,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// HasGateway reports whether an address has a gateway. One of the other family is none: some
+// IPAM plugins (whereabouts) know a single one, and give it with addresses of both.
+func HasGateway(address *current.IPConfig) bool {
+	return address.Gateway != nil && (address.Gateway.To4() == nil) == (address.Address.IP.To4() == nil)
+}
+
 // FirstGateways returns the first IPv4 and the first IPv6 gateway of a result's
 // addresses, nil where there is none: next hops for routes that name none (CNI
 // specification, section 5, "Success", routes.gw).

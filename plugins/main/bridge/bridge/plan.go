@@ -26,7 +26,7 @@ func (c *Conf) complete(result *current.Result) error {
 		return nil
 	}
 	for _, address := range result.IPs {
-		if address.Gateway == nil {
+		if !ip.HasGateway(address) {
 			address.Gateway = ip.NextIP(ip.Network(&address.Address).IP)
 		}
 		isGateway := func(other *current.IPConfig) bool { return other.Address.IP.Equal(address.Gateway) }

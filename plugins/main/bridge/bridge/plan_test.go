@@ -66,6 +66,16 @@ bridge fd00:1:2::99/64 nodad
 result 0.0.0.0/0 10.1.2.1
 result ::/0 fd00:1:2::99
 `},
+		{"gateway of the other family", `, "isDefaultGateway": true`, `"ips": [{"address": "10.1.2.3/24", "gateway": "10.1.2.9"}, {"address": "fd00:1:2::3/64", "gateway": "10.1.2.9"}]`, `
+container 10.1.2.3/24
+container fd00:1:2::3/64 nodad
+container default via 10.1.2.9
+container default via fd00:1:2::1
+bridge 10.1.2.9/24
+bridge fd00:1:2::1/64 nodad
+result 0.0.0.0/0 10.1.2.9
+result ::/0 fd00:1:2::1
+`},
 		{"default route without gateway", `, "isDefaultGateway": true`, `"ips": [{"address": "10.1.2.3/24"}], "routes": [{"dst": "0.0.0.0/0"}]`, `
 container 10.1.2.3/24
 container default via 10.1.2.1

@@ -67,7 +67,7 @@ func withGateways(ips []*current.IPConfig) []*current.IPConfig {
 	for i, address := range ips {
 		all[i] = address.Copy()
 		switch {
-		case address.Gateway != nil:
+		case ip.HasGateway(address):
 		case address.Address.IP.To4() != nil:
 			all[i].Gateway = linkLocalGateway4
 		default:

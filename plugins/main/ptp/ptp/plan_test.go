@@ -98,6 +98,24 @@ fd00::3/128 scope host
 `,
 		},
 		{
+			name: "gateway of the other family",
+			result: `{"ips": [{"address": "10.1.2.3/24", "gateway": "10.1.2.1"}, {"address": "fd00::3/66", "gateway": "10.1.2.1"}],
+				"routes": [{"dst": "::/0"}]}`,
+			container: `10.1.2.3/24 noprefixroute
+fd00::3/66 noprefixroute nodad
+10.1.2.1/32 src 10.1.2.3 scope link
+fe80::1/128 src fd00::3 scope link
+::/0 via fe80::1
+10.1.2.0/24 via 10.1.2.1 src 10.1.2.3
+fd00::/66 via fe80::1 src fd00::3
+`,
+			host: `10.1.2.1/32
+fe80::1/128 scope link nodad
+10.1.2.3/32 scope host
+fd00::3/128 scope host
+`,
+		},
+		{
 			name: "single addresses",
 			result: `{"ips": [{"address": "10.1.2.3/32", "gateway": "10.1.2.1"}, {"address": "fd00::3/128", "gateway": "fd00::1"}],
 				"routes": [{"dst": "0.0.0.0/0"}, {"dst": "::/0"}]}`,
