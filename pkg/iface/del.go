@@ -1,10 +1,8 @@
 package iface
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
-	"strconv"
 
 	"github.com/containernetworking/cni/pkg/types"
 	current "github.com/containernetworking/cni/pkg/types/100"
@@ -43,7 +41,9 @@ func (v verbs) del(args *plugin.CmdArgs) error {
 	if known != present {
 		fmt.Fprintf(os.Stderr, "go on with network %s: it had that name when interface %s was added\n", known.Network, a.IfName)
 		a.Attachment = known
-		unknown = plugin.Join(unknown, release(d, a, named(args, known.Network)))
+		// The IPAM plugin keeps addresses by the name in the configuration.
+		renamed, err := with(args, "name", known.Network)
+		unknown = plugin.Join(unknown, err, release(d, a, renamed))
 		a.Attachment = present // the name may be of a tag, which is the container's to change
 	}
 	return plugin.Join(opened, unknown, release(d, a, args))
@@ -83,19 +83,6 @@ func former(d Driver, a *Attachment) (owner.Attachment, error) {
 		return r.Former(a.Attachment)
 	}
 	return a.Attachment, nil
-}
-
-// named returns the arguments with another name of the network in the configuration: the
-// IPAM plugin keeps addresses by that.
-func named(args *plugin.CmdArgs, network string) *plugin.CmdArgs {
-	var conf map[string]json.RawMessage
-	if err := json.Unmarshal(args.StdinData, &conf); err != nil {
-		return args
-	}
-	conf["name"] = json.RawMessage(strconv.Quote(network))
-	renamed := *args
-	renamed.StdinData, _ = json.Marshal(conf) // which is what was read
-	return &renamed
 }
 
 // openIfThere opens the container's namespace. What is at the path may be a

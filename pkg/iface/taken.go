@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/containernetworking/cni/pkg/types"
-	current "github.com/containernetworking/cni/pkg/types/100"
 	"github.com/vishvananda/netlink"
 
 	"github.com/containernetworking/plugins/pkg/owner"
@@ -39,23 +38,24 @@ func forDelegate(d Driver, args *plugin.CmdArgs) (*plugin.CmdArgs, error) {
 			result.IPs = result.IPs[:last]
 		}
 	}
-	given := *args
-	given.StdinData, err = withPrevResult(args.StdinData, d.base().CNIVersion, result)
-	return &given, err
+	converted, err := result.GetAsVersion(d.base().CNIVersion)
+	if err != nil {
+		return args, err
+	}
+	return with(args, "prevResult", converted)
 }
 
-// withPrevResult returns a configuration with another prevResult.
-func withPrevResult(stdin []byte, version string, result *current.Result) ([]byte, error) {
+// with returns the arguments with another value of a key in the configuration.
+func with(args *plugin.CmdArgs, key string, value any) (*plugin.CmdArgs, error) {
 	var conf map[string]json.RawMessage
-	if err := json.Unmarshal(stdin, &conf); err != nil {
-		return nil, plugin.Errorf(types.ErrDecodingFailure, "%w", err)
+	if err := json.Unmarshal(args.StdinData, &conf); err != nil {
+		return args, plugin.Errorf(types.ErrDecodingFailure, "%w", err)
 	}
-	converted, err := result.GetAsVersion(version)
-	if err != nil {
-		return nil, err
+	var err error
+	if conf[key], err = json.Marshal(value); err != nil {
+		return args, err
 	}
-	if conf["prevResult"], err = json.Marshal(converted); err != nil {
-		return nil, err
-	}
-	return json.Marshal(conf)
+	changed := *args
+	changed.StdinData, err = json.Marshal(conf)
+	return &changed, err
 }

@@ -32,7 +32,7 @@ var Plugin = plugin.Plugin{
 	Help:     &help,
 	Schema:   &schema,
 	Validate: validate,
-	CNIFuncs: plugin.CNIFuncs{Add: add, Check: check, Del: del, GC: gc, Status: status},
+	CNIFuncs: plugin.CNIFuncs{Add: add, Check: check, Del: release, GC: gc, Status: status},
 	Commands: map[string]func([]string) error{"daemon": daemon.Run, "leases": leases},
 	Holdings: holdings,
 }
@@ -61,8 +61,6 @@ func add(args *plugin.CmdArgs) error {
 		return result, nil
 	})
 }
-
-func del(args *plugin.CmdArgs) error { return release(args) }
 
 func release(args *plugin.CmdArgs) error {
 	return call(context.Background(), rpc.Release, args, nil)
