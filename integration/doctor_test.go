@@ -112,6 +112,29 @@ func TestDoctorOfContainer(t *testing.T) {
 	}
 }
 
+// What gc cannot find by the configurations that there are, as the network has another IPAM plugin or
+// is gone, is not promised of it.
+func TestDoctorOfFormerConfiguration(t *testing.T) {
+	t.Parallel()
+	f := newForgetful(t)
+	const conf = `{"cniVersion": "1.1.0", "name": "one", "plugins": [{"type": "ptp", "ipam": {"type": "host-local", "subnet": "10.90.0.0/24"}}]}`
+	c := f.Container(t, "c")
+	f.add(t, f.network(t, "one.conflist", conf), c, 8080)
+	c.Remove(t)
+	f.Exec(t, "sh", "-ec", "rm -r /var/lib/cni/results; timeout 5 sh -c 'while ip -br link | grep -q veth; do sleep 0.02; done'")
+	for _, test := range []struct{ conf, want string }{
+		{conf, `"cni-plugins gc --idle, `},
+		{strings.Replace(conf, "host-local", "dhcp", 1), `"with host-local in the configuration of the network again, `},
+		{strings.Replace(conf, `"one"`, `"two"`, 1), `"with a configuration of the network again, `},
+	} {
+		f.network(t, "one.conflist", test.conf)
+		found := f.Exec(t, "sh", "-c", `"$@" || true`, "sh", f.bundle, "doctor", "--json", "--conf-dir", f.confs, "--bin-dir", f.bin, "--netns", "/run/netns")
+		if !strings.Contains(found, `nobody owns what is there of: 1 attachments: one/c/eth0","advice":`+test.want) {
+			t.Errorf("%s:\nwant %s in\n%s", test.conf, test.want, found)
+		}
+	}
+}
+
 // serve listens on port 80 of a container.
 func serve(t *testing.T, c *node.Container) {
 	t.Helper()

@@ -50,31 +50,47 @@ func leftovers(p *patient) []Finding {
 	if p.errLook != nil {
 		found = append(found, warning("", "%v", p.errLook))
 	}
-	// Without --idle, gc goes by what the runtime knows, and by few of the records.
-	const idle = "cni-plugins gc --idle, while no container is added, removes it"
 	for _, left := range []struct {
-		state        show.State
-		known        bool
-		text, advice string
+		state show.State
+		known bool
+		text  string
 	}{
-		{show.Gone, true, "containers are gone without a DEL", "cni-plugins gc removes what they have"},
-		{show.Gone, false, "the runtime does not know what is there of containers that are gone", idle},
-		{show.Unowned, false, "nobody owns what is there of", idle},
+		{show.Gone, true, "containers are gone without a DEL"},
+		{show.Gone, false, "the runtime does not know what is there of containers that are gone"},
+		{show.Unowned, false, "nobody owns what is there of"},
 	} {
-		var names []string
+		names := map[string][]string{} // by advice
 		for _, a := range p.chosen() {
 			if a.State == left.state && (a.Cached != nil) == left.known && !a.Bare {
-				names = append(names, a.String())
+				advice := p.howToClear(a)
+				names[advice] = append(names[advice], a.String())
 			}
 		}
-		if len(names) > 0 {
-			found = append(found, warning(left.advice, "%s: %d attachments: %s", left.text, len(names), listed(names)))
+		for _, advice := range slices.Sorted(maps.Keys(names)) {
+			found = append(found, warning(advice, "%s: %d attachments: %s", left.text, len(names[advice]), listed(names[advice])))
 		}
 	}
 	if found == nil {
 		found = append(found, ok("nothing belongs to containers that are gone"))
 	}
 	return found
+}
+
+// howToClear says what removes what an attachment has left. Without --idle, gc goes by what the
+// runtime knows, and by few of the records; with it, by the configurations that there are.
+func (p *patient) howToClear(a *show.Attachment) string {
+	isLease := func(h show.Holding) bool { return h.Kind == "lease" }
+	isHostLocal := func(c libcni.Conf) bool { return c.IPAM() == "host-local" }
+	n := libcni.Find(p.networks, a.Network)
+	switch {
+	case a.Cached != nil:
+		return "cni-plugins gc removes what they have"
+	case a.Network != "" && n == nil:
+		return "with a configuration of the network again, cni-plugins gc --idle, while no container is added, removes it"
+	case n != nil && slices.ContainsFunc(a.Holdings, isLease) && !slices.ContainsFunc(n.Plugins, isHostLocal):
+		return "with host-local in the configuration of the network again, cni-plugins gc --idle, while no container is added, removes it"
+	}
+	return "cni-plugins gc --idle, while no container is added, removes it"
 }
 
 // listed names some of many.
