@@ -30,8 +30,8 @@ func check(args *plugin.CmdArgs) error {
 }
 
 // compare returns one error for all differences. A gateway counts if the
-// configuration names it: otherwise the plugin that made the interface may have
-// chosen one, as bridge does.
+// configuration names one of the address's family: otherwise the plugin that made the
+// interface may have chosen one, as bridge does.
 func compare(want, have []*current.IPConfig, ifName string) error {
 	reported := make(map[string]*current.IPConfig, len(have))
 	for _, ip := range have {
@@ -43,7 +43,7 @@ func compare(want, have []*current.IPConfig, ifName string) error {
 		switch found := reported[text]; {
 		case found == nil:
 			errs = append(errs, fmt.Errorf("prevResult lacks address %s", text))
-		case ip.Gateway != nil && !ip.Gateway.Equal(found.Gateway):
+		case ip.Gateway != nil && (ip.Gateway.To4() == nil) == (ip.Address.IP.To4() == nil) && !ip.Gateway.Equal(found.Gateway):
 			errs = append(errs, fmt.Errorf("static: Failed to match addr %v on interface %v", ip.Address.IP, ifName))
 		}
 		delete(reported, text)

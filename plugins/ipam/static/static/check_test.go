@@ -35,6 +35,10 @@ func TestCheck(t *testing.T) {
 			name: "gateway that was not configured", conf: two,
 			prev: `"ips": [{"address": "fd00::1/64", "gateway": "fd00::fe"}, {"address": "10.10.0.1/24", "gateway": "10.10.0.254"}]`,
 		},
+		{
+			name: "gateway of the other family", conf: `, "ipam": {"addresses": [{"address": "fd00::1/64", "gateway": "10.10.0.254"}]}`,
+			prev: `"ips": [{"address": "fd00::1/64", "gateway": "fd00::fe"}]`,
+		},
 		{name: "CNI_ARGS", conf: one, args: "IP=10.10.0.2/24", prev: `"ips": [{"address": "10.10.0.1/24", "gateway": "10.10.0.254"}, {"address": "10.10.0.2/24"}]`},
 		{name: "no address", conf: `, "ipam": {}`, prev: `"dns": {}`},
 		{
