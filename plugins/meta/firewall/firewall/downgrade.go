@@ -98,7 +98,9 @@ func leaveTranslated(all []change) error {
 // leave removes the table or, if an administrator has rules there, what the changes have
 // made.
 func (viaNFTables) leave(all []change) error {
-	return nft.Change(func(conn *nft.Conn, tx *nft.Transaction) error {
+	taken := "" // the chain with such rules
+	err := nft.Change(func(conn *nft.Conn, tx *nft.Transaction) error {
+		taken = ""
 		exists, err := conn.HasTable(table())
 		if err != nil || !exists {
 			return err
@@ -109,11 +111,15 @@ func (viaNFTables) leave(all []change) error {
 				return err
 			}
 			if len(rules) > 0 {
-				fmt.Fprintf(os.Stderr, "table %s stays: chain %s has rules of an administrator\n", table(), chain)
+				taken = chain
 				return removeElements(conn, tx, all)
 			}
 		}
 		tx.DeleteTable(table())
 		return nil
 	})
+	if err == nil && taken != "" {
+		fmt.Fprintf(os.Stderr, "table %s stays: chain %s has rules of an administrator\n", table(), taken)
+	}
+	return err
 }

@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	kernel "github.com/containernetworking/plugins/pkg/utils/sysctl"
 )
 
@@ -159,8 +161,17 @@ func (s sysctl) read() (string, error) {
 	return value, err
 }
 
-// write writes the value.
-func (s sysctl) write() error { return kernel.Set(s.key(), s.Value) }
+// write writes the value. Linux 6.1 takes a word for a number of some parameters of IPv6, such as
+// forwarding, and changes nothing: later ones say that it is invalid.
+func (s sysctl) write() error {
+	if err := kernel.Set(s.key(), s.Value); err != nil || strings.ContainsAny(s.Value, "0123456789") {
+		return err
+	}
+	if have, err := s.read(); err == nil && !sameValue(have, s.Value) {
+		return fmt.Errorf("write %s: %w", filepath.Join(root, s.Name), unix.EINVAL)
+	}
+	return nil
+}
 
 // restore writes the value unless it is there. One whose interface is gone is
 // gone, too.
