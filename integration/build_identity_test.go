@@ -44,9 +44,7 @@ func TestDelegateOfSameBuild(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	script := filepath.Join(t.TempDir(), "host-local")
-	if err := os.WriteFile(script, []byte("#!/bin/sh\nexec "+separate+"/host-local\n"), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	node.WriteProgram(t, script, "#!/bin/sh\nexec "+separate+"/host-local\n")
 	var first []string
 	for _, c := range []struct {
 		name, caller, delegate string

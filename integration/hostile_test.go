@@ -259,9 +259,7 @@ func (h surroundings) wrap(t *testing.T, call node.Call) node.Call {
 		}
 	}
 	script := fmt.Sprintf("#!/bin/sh\nexec %s %s\n", h.under, filepath.Join(bin, call.Plugin))
-	if err := os.WriteFile(filepath.Join(dir, call.Plugin), []byte(script), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	node.WriteProgram(t, filepath.Join(dir, call.Plugin), script)
 	if call.Plugin, err = filepath.Rel(bin, filepath.Join(dir, call.Plugin)); err != nil {
 		t.Fatal(err)
 	}

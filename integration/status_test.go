@@ -2,7 +2,6 @@ package integration
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"testing"
 
@@ -18,9 +17,7 @@ func wrapped(t *testing.T, call node.Call, command string) node.Call {
 	}
 	wrapper := filepath.Join(t.TempDir(), call.Plugin)
 	script := fmt.Sprintf("#!/bin/sh\nexec %s %s\n", command, filepath.Join(bin, call.Plugin))
-	if err := os.WriteFile(wrapper, []byte(script), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	node.WriteProgram(t, wrapper, script)
 	if call.Plugin, err = filepath.Rel(bin, wrapper); err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 )
 
@@ -85,4 +86,16 @@ func buildCommands(pattern, name string) (string, error) {
 		return "", errors.Join(fmt.Errorf("build the plugins: %w\n%s", err, out), os.RemoveAll(dir))
 	}
 	return dir, nil
+}
+
+// WriteProgram writes a file that is to be executed, which fails while any process has it open for
+// writing: no process is started meanwhile that would inherit it (ETXTBSY of execve(2)).
+func WriteProgram(t testing.TB, path, text string) {
+	t.Helper()
+	syscall.ForkLock.RLock()
+	err := os.WriteFile(path, []byte(text), 0o755)
+	syscall.ForkLock.RUnlock()
+	if err != nil {
+		t.Fatal(err)
+	}
 }

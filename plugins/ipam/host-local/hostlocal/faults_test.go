@@ -163,7 +163,10 @@ func TestPermissions(t *testing.T) {
 		t.Fatal(err)
 	}
 	binary := filepath.Join(dir, "host-local")
-	if err := os.WriteFile(binary, self, 0o755); err != nil {
+	syscall.ForkLock.RLock() // a process that is started would have it open for writing
+	err = os.WriteFile(binary, self, 0o755)
+	syscall.ForkLock.RUnlock()
+	if err != nil {
 		t.Fatal(err)
 	}
 	data := filepath.Join(dir, "data")
