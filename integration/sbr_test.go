@@ -488,6 +488,23 @@ func TestSBRPathTaken(t *testing.T) {
 	n.Must(t, "CHECK", other)
 }
 
+// A record that cannot be read keeps no DEL from its end once the namespace is gone.
+func TestSBRUnreadableRecord(t *testing.T) {
+	t.Parallel()
+	n, c := withNetwork(t, twoUplinks)
+	n.Must(t, "ADD", sbrCall(c, "", sbrIPs))
+	const replace = `for f in /run/cni/*/sbr-*.json; do [ -f "$f" ]; rm "$f"; mkfifo "$f"; done`
+	n.Exec(t, "sh", "-ec", replace)
+	if err := n.Run(t, "DEL", sbrCall(c, "", sbrIPs)).Err(); err == nil {
+		t.Error("DEL of a living container succeeds, of which nothing is known")
+	}
+	c.Remove(t)
+	n.Must(t, "DEL", sbrCall(c, "", sbrIPs))
+	if left := n.Exec(t, "sh", "-c", "ls /run/cni/*/sbr-*.json || true"); left != "" {
+		t.Errorf("after DEL: %s", left)
+	}
+}
+
 // What either plugin's ADD made, the other one's DEL removes, and ours checks.
 func TestSBRDebian(t *testing.T) {
 	t.Parallel()

@@ -1,6 +1,7 @@
 package routing
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -74,11 +75,8 @@ func (r Records) Read(n *link.Namespace, a owner.Attachment, into interface{ isI
 // has the path now, as the record tells or the interface, nothing there is the attachment's.
 func (r Records) Release(path string, a owner.Attachment, release func(*link.Namespace, owner.Attachment) error) error {
 	var made Record
-	recorded, err := record.Read(r.path(a), &made)
-	if err != nil {
-		return err
-	}
-	if !recorded {
+	recorded, unread := record.Read(r.path(a), &made)
+	if !recorded && unread == nil {
 		tag := link.TagAt(path, a.IfName)
 		if known, ok := a.Former(tag); ok {
 			a = known
@@ -86,9 +84,9 @@ func (r Records) Release(path string, a owner.Attachment, release func(*link.Nam
 			return nil
 		}
 	}
-	err = Within(path, func(n *link.Namespace) error {
+	err := Within(path, func(n *link.Namespace) error {
 		cookie, err := n.Cookie()
-		if err != nil {
+		if err = errors.Join(unread, err); err != nil {
 			return err
 		}
 		if recorded && !made.isIn(cookie) {
