@@ -170,6 +170,7 @@ func TestTuningSeveralNetworks(t *testing.T) {
 			n.Must(t, "ADD", call)
 			calls = append(calls, call)
 		}
+		n.Exec(t, "mkfifo", "/run/cni/tuning/unreadable.record") // of somebody else's, which is no reason to fail
 		there := map[int]bool{0: true, 1: true, 2: true}
 		for _, i := range order {
 			n.Must(t, "DEL", calls[i])
@@ -182,6 +183,7 @@ func TestTuningSeveralNetworks(t *testing.T) {
 				t.Errorf("%v, without %d: %s", order, i, have)
 			}
 		}
+		n.Exec(t, "rm", "/run/cni/tuning/unreadable.record")
 		expectRestored(t, n, before, fmt.Sprint(order), c)
 	}
 }

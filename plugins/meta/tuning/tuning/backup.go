@@ -131,7 +131,8 @@ func (d directory) bequeath(b *backup) error {
 		return nil
 	}
 	var heirs []*backup
-	err := d.each(func(string) bool { return true }, func(_ string, other *backup) error {
+	// What is wrong with another record is not to keep this attachment from its DEL.
+	_ = d.each(func(string) bool { return true }, func(_ string, other *backup) error {
 		if other != nil && other.Netns == b.Netns && other.Index > b.Index {
 			heirs = append(heirs, other)
 		}
@@ -139,11 +140,16 @@ func (d directory) bequeath(b *backup) error {
 	})
 	slices.SortFunc(heirs, func(x, y *backup) int { return x.Index - y.Index })
 	for _, heir := range heirs {
-		if kept := heir.inherit(b); len(kept) < len(b.Sysctls) {
-			b.Sysctls, err = kept, errors.Join(err, record.Save(d.recordOf(heir.Attachment), heir))
+		kept := heir.inherit(b)
+		if len(kept) == len(b.Sysctls) {
+			continue
 		}
+		if err := record.Save(d.recordOf(heir.Attachment), heir); err != nil {
+			return err
+		}
+		b.Sysctls = kept
 	}
-	return err
+	return nil
 }
 
 // inherit takes over what b has of the same sysctls, and returns the others.
