@@ -17,9 +17,9 @@ type end struct {
 	name string
 	mac  net.HardwareAddr
 	// mtu in bytes. Default: the kernel's, 1500.
-	mtu int
-	// group and master are for the near end only: the kernel ignores a peer's.
-	group  uint32
+	mtu   int
+	group uint32
+	// master is for the near end only: the kernel ignores a peer's.
 	master int
 	// at is the namespace of the far end. Default: that of the near one.
 	at *Namespace
