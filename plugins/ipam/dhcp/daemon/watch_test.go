@@ -79,10 +79,10 @@ func testWatcher(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	up := await("a link that is up", func(e event) bool { return e.place == born.place && e.running })
-	if up.changes == born.changes {
-		t.Errorf("%+v has as many changes as %+v", up, born)
-	}
+	// Until the kernel has seen that there is no carrier, it may say that a new link is running.
+	await("a link that is up and has a carrier", func(e event) bool {
+		return e.place == born.place && e.running && e.changes != born.changes
+	})
 	n.Close()
 	await("the end of the namespace", func(e event) bool { return e.kind == unix.RTM_DELNSID && e.nsid == nsid })
 }
