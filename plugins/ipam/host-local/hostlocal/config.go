@@ -28,6 +28,16 @@ func load(args *plugin.CmdArgs) (*allocator.IPAMConfig, error) {
 
 // validate is the plugin's Validate. What the runtime says with each call need not be there.
 func validate(stdin []byte) error {
+	if awaitsRanges(stdin) {
+		return nil
+	}
+	_, err := load(&plugin.CmdArgs{StdinData: stdin})
+	return err
+}
+
+// awaitsRanges reports whether all ranges come from the runtime, which gives them to ADD
+// and CHECK alone.
+func awaitsRanges(stdin []byte) bool {
 	var conf struct {
 		IPAM struct {
 			Ranges []json.RawMessage `json:"ranges"`
@@ -37,11 +47,8 @@ func validate(stdin []byte) error {
 			IPRanges bool `json:"ipRanges"`
 		} `json:"capabilities"`
 	}
-	if json.Unmarshal(stdin, &conf) == nil && conf.Capabilities.IPRanges && conf.IPAM.Ranges == nil && conf.IPAM.Subnet == "" {
-		return nil
-	}
-	_, err := load(&plugin.CmdArgs{StdinData: stdin})
-	return err
+	return json.Unmarshal(stdin, &conf) == nil && conf.Capabilities.IPRanges && !hasOwnRanges(stdin) &&
+		len(conf.IPAM.Ranges) == 0 && conf.IPAM.Subnet == ""
 }
 
 // nameStrayGateways tells of each gateway that is not in its subnet. Some mean that:

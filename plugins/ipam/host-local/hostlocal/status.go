@@ -12,11 +12,18 @@ import (
 // status reports whether an ADD can work. It changes nothing: runtimes ask every
 // few seconds.
 func status(args *plugin.CmdArgs) error {
-	conf, err := load(args)
+	where, err := loadPlace(args.StdinData)
+	if err == nil {
+		err = record.Writable(disk.Path(where.Name, where.IPAM.DataDir))
+	}
 	if err != nil {
 		return unavailable(err)
 	}
-	if err := record.Writable(disk.Path(conf.Name, conf.DataDir)); err != nil {
+	if awaitsRanges(args.StdinData) {
+		return nil
+	}
+	conf, err := load(args)
+	if err != nil {
 		return unavailable(err)
 	}
 	if !conf.StatusExhausted {

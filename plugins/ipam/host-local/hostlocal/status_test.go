@@ -14,7 +14,12 @@ func TestStatus(t *testing.T) {
 	status := func(dataDir, ipam string) call { return call{verb: "STATUS", conf: conf("1.1.0", dataDir, ipam)} }
 	status(dir, small).succeeds(t)
 	status(dir, `"ranges":[]`).fails(t, 50, "host-local: no IP ranges specified")
+	// libcni gives STATUS nothing of what the runtime has.
+	const fromRuntime = `"capabilities":{"ipRanges":true}`
+	call{verb: "STATUS", conf: with(conf("1.1.0", dir, `"ranges":[]`), fromRuntime)}.succeeds(t)
+	call{verb: "STATUS", conf: with(conf("1.1.0", dir, `"subnet":"10.9.9.0/33"`), fromRuntime)}.failsWith(t, 50, "10.9.9.0/33")
 	write(t, filepath.Join(dir, "file"), "")
+	call{verb: "STATUS", conf: with(conf("1.1.0", filepath.Join(dir, "file"), `"ranges":[]`), fromRuntime)}.failsWith(t, 50, "file")
 	status(filepath.Join(dir, "file"), small).failsWith(t, 50, "file")
 
 	status(dir, small+`,"statusExhausted":true`).succeeds(t)
