@@ -11,6 +11,8 @@ import (
 	current "github.com/containernetworking/cni/pkg/types/100"
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"github.com/containernetworking/plugins/pkg/ip"
 )
 
 // DefaultRoute is the value of the key defaultRoute, which says what becomes of the
@@ -93,7 +95,7 @@ func (d DefaultRoute) Taken(routes []netlink.Route) []netlink.Route {
 
 // keeps reports whether a route stays, and changes its priority.
 func (d DefaultRoute) keeps(dst *net.IPNet, table int, priority *int) bool {
-	if !leadsEverywhere(dst) || table != unix.RT_TABLE_UNSPEC && table != unix.RT_TABLE_MAIN {
+	if !leadsEverywhere(dst) || !ip.IsMainTable(table) {
 		return true
 	}
 	if d.metric != nil {

@@ -93,10 +93,15 @@ func SameDestination(a, b netlink.Route) bool {
 
 // TableOf returns the number of a route's table, where 0 stands for main.
 func TableOf(r netlink.Route) int {
-	if r.Table == unix.RT_TABLE_UNSPEC {
+	if IsMainTable(r.Table) {
 		return unix.RT_TABLE_MAIN
 	}
 	return r.Table
+}
+
+// IsMainTable reports whether a route with this number of its table is in main.
+func IsMainTable(table int) bool {
+	return table == unix.RT_TABLE_UNSPEC || table == unix.RT_TABLE_MAIN
 }
 
 func hasHop(r netlink.Route, gw net.IP) bool {

@@ -42,19 +42,20 @@ func (c *Conf) complete(result *current.Result) error {
 	}
 	gateway4, gateway6 := ip.FirstGateways(result.IPs)
 	for _, gateway := range []net.IP{gateway4, gateway6} {
-		if gateway != nil && !c.hasDefault(result.Routes, gateway) {
+		if gateway != nil && !hasDefault(result.Routes, gateway) {
 			result.Routes = append(result.Routes, &types.Route{Dst: *ip.Everywhere(gateway), GW: gateway, Priority: c.DefaultRoute.Metric()})
 		}
 	}
 	return nil
 }
 
-// hasDefault reports whether there is a default route of the gateway's family.
-// One that names no gateway goes through the same one.
-func (c *Conf) hasDefault(routes []*types.Route, gateway net.IP) bool {
+// hasDefault reports whether there is a default route of the gateway's family, of
+// whatever metric: one that is to stand back stands back. One that names no gateway
+// goes through the same one.
+func hasDefault(routes []*types.Route, gateway net.IP) bool {
 	all := ip.Everywhere(gateway)
 	return slices.ContainsFunc(routes, func(r *types.Route) bool {
-		return r.Dst.String() == all.String() && r.Table == nil && r.Priority == c.DefaultRoute.Metric()
+		return r.Dst.String() == all.String() && (r.Table == nil || ip.IsMainTable(*r.Table))
 	})
 }
 

@@ -88,6 +88,18 @@ container default via 10.1.2.9
 bridge 10.1.2.1/24
 result 0.0.0.0/0 10.1.2.9
 `},
+		{"default route with a metric", `, "isDefaultGateway": true`, `"ips": [{"address": "10.1.2.3/24"}], "routes": [{"dst": "0.0.0.0/0", "gw": "10.1.2.9", "priority": 100}]`, `
+container 10.1.2.3/24
+container default via 10.1.2.9 metric 100
+bridge 10.1.2.1/24
+result 0.0.0.0/0 10.1.2.9 metric 100
+`},
+		{"default route of the main table", `, "isDefaultGateway": true`, `"ips": [{"address": "10.1.2.3/24"}], "routes": [{"dst": "0.0.0.0/0", "gw": "10.1.2.9", "table": 254}]`, `
+container 10.1.2.3/24
+container default via 10.1.2.9 table 254
+bridge 10.1.2.1/24
+result 0.0.0.0/0 10.1.2.9
+`},
 		{"default route of another table", `, "isDefaultGateway": true`, `"ips": [{"address": "10.1.2.3/24"}], "routes": [{"dst": "0.0.0.0/0", "table": 7}]`, `
 container 10.1.2.3/24
 container default via 10.1.2.1 table 7
