@@ -35,9 +35,7 @@ func (c Change) Apply(n *link.Namespace) error {
 		}
 	}
 	for _, r := range c.Rules {
-		rule := r.rule()
-		rule.Protocol = Protocol
-		if err := n.RuleAdd(rule); err != nil {
+		if err := n.RuleAdd(r.rule()); err != nil {
 			return fmt.Errorf("add rule %s: %w", r, err)
 		}
 	}

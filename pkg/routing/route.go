@@ -17,6 +17,9 @@ import (
 type Rule struct {
 	Src   *net.IPNet
 	Table int
+	// Protocol is Protocol for rules of plugins. The kernel deletes the first rule that
+	// has what is asked for, and another one may have conditions beside.
+	Protocol uint8 `json:",omitempty"`
 }
 
 // Protocol marks the rules that plugins made, in `ip rule` (FRA_PROTOCOL, Linux
@@ -27,7 +30,7 @@ const Protocol = 'C'
 // rule that is not that for local addresses.
 func (r Rule) rule() *netlink.Rule {
 	rule := netlink.NewRule()
-	rule.Src, rule.Table = r.Src, r.Table
+	rule.Src, rule.Table, rule.Protocol = r.Src, r.Table, r.Protocol
 	return rule
 }
 

@@ -161,7 +161,7 @@ func TestShare(t *testing.T) {
 			r.Table = 1000
 			change.Routes = append(change.Routes, Route(r))
 		}
-		change.Rules = []Rule{{network(t, "10.0.1.2/32"), 1000}, {network(t, "fd00:0:0:1::2/128"), 1000}}
+		change.Rules = []Rule{{network(t, "10.0.1.2/32"), 1000, Protocol}, {network(t, "fd00:0:0:1::2/128"), 1000, Protocol}}
 		text, err := json.Marshal(change)
 		if err != nil {
 			return err
@@ -225,6 +225,36 @@ func applyAndRevert(t *testing.T, n *link.Namespace, change Change, index int, b
 		}
 	}
 	return nil
+}
+
+// A rule that has more conditions is somebody else's, though the kernel would take it first.
+func TestRevertBesideOtherRule(t *testing.T) {
+	t.Parallel()
+	inNamespace(t, func(n *link.Namespace, _, _ netlink.Link) error {
+		change := Change{Rules: []Rule{{network(t, "10.0.1.2/32"), 1000, Protocol}}}
+		if err := change.Apply(n); err != nil {
+			return err
+		}
+		other := change.Rules[0].rule()
+		other.Protocol, other.Mark, other.Priority = unix.RTPROT_STATIC, 5, 100
+		if err := n.RuleAdd(other); err != nil {
+			return err
+		}
+		if err := change.Revert(n); err != nil {
+			return err
+		}
+		rules, err := n.RuleList(netlink.FAMILY_V4)
+		var left []string
+		for _, r := range rules {
+			if r.Table == 1000 {
+				left = append(left, fmt.Sprint(r.Src, " mark ", r.Mark))
+			}
+		}
+		if diff := cmp.Diff([]string{"10.0.1.2/32 mark 5"}, left); diff != "" {
+			t.Errorf("left (-want +got):\n%s", diff)
+		}
+		return err
+	})
 }
 
 // What no longer fits the interface is no reason for a DEL to fail.

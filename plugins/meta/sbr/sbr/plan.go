@@ -34,7 +34,7 @@ type plan struct {
 func (p *plan) lead() (routing.Change, error) {
 	p.own, _ = p.view.Share(p.index, unix.RT_TABLE_MAIN)
 	for _, s := range p.sources {
-		p.change.Rules = append(p.change.Rules, routing.Rule{Src: host(s), Table: *p.Table})
+		p.change.Rules = append(p.change.Rules, routing.Rule{Src: host(s), Table: *p.Table, Protocol: routing.Protocol})
 		if gateway := p.gateway(s.Addr()); gateway != nil {
 			if err := p.addDefault(gateway); err != nil {
 				return p.change, err
@@ -86,7 +86,7 @@ func (p *plan) move() (routing.Change, error) {
 			r.Table = table
 			p.change.Routes = append(p.change.Routes, routing.Route(r))
 		}
-		p.change.Rules = append(p.change.Rules, routing.Rule{Src: host(s), Table: table})
+		p.change.Rules = append(p.change.Rules, routing.Rule{Src: host(s), Table: table, Protocol: routing.Protocol})
 		table++
 	}
 	p.keepUnclaimed()

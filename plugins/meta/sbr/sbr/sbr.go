@@ -274,7 +274,7 @@ func (c *Conf) removeUnrecorded(n *link.Namespace, name string) error {
 		isFor := c.isFor(ip.HostNet(network.IP))
 		for _, r := range view.Rules {
 			if isFor(r) {
-				change.Rules = append(change.Rules, routing.Rule{Src: r.Src, Table: r.Table})
+				change.Rules = append(change.Rules, routing.Rule{Src: r.Src, Table: r.Table, Protocol: r.Protocol})
 				if c.Table == nil {
 					moveBack(view, l.Attrs().Index, r.Table, &change)
 				}
