@@ -247,13 +247,13 @@ func TestOtherVariant(t *testing.T) {
 }
 
 func TestNotInstalled(t *testing.T) {
-	if !iptables.Installed() {
+	if !iptables.Usable() {
 		t.Skip("iptables is not installed")
 	}
 	t.Setenv("PATH", t.TempDir())
 	// Where it is usually installed to, it is found all the same.
 	_, err := os.Stat("/usr/sbin/iptables-restore")
-	if have := iptables.Installed(); have != (err == nil) {
+	if have := iptables.Usable(); have != (err == nil) {
 		t.Errorf("installed: %v", have)
 	}
 }

@@ -154,13 +154,17 @@ func (f Family) legacyTool(suffix string) (string, error) {
 	return path, nil
 }
 
-// legacyNames lists the tables that the namespace of the thread has in the
-// legacy variant. One that nobody used is not in it.
+// procNet is where the kernel has lists about the thread's namespace of the network.
+var procNet = "/proc/thread-self/net"
+
+// legacyNames is the list of the tables that the namespace of the thread has in the
+// legacy variant. One that nobody used is not in it. The list itself is there with the
+// kernel's module.
 func (f Family) legacyNames() string {
 	if f == IPv6 {
-		return "/proc/thread-self/net/ip6_tables_names"
+		return procNet + "/ip6_tables_names"
 	}
-	return "/proc/thread-self/net/ip_tables_names"
+	return procNet + "/ip_tables_names"
 }
 
 // isLegacy reports whether the legacy variant has the table in use. It is not made

@@ -4,23 +4,39 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 )
 
-// Installed reports whether iptables is there to run. It starts no process.
-func Installed() bool {
-	_, err := find(IPv4.tool("-restore"))
-	return err == nil
-}
+// Usable reports whether iptables is there to run, and the kernel has what it writes to.
+func Usable() bool { return Available() == nil }
 
-// Available returns an error if it is not.
+// Available returns an error if it is not. A kernel may be without the tables of the legacy
+// variant (CONFIG_IP_NF_IPTABLES_LEGACY) while the tools are of that one. Those, which load
+// what nobody has used since the boot, are started where the kernel has none so far.
 func Available() error {
-	if !Installed() {
+	if _, err := find(IPv4.tool("-restore")); err != nil {
 		return errors.New("iptables is not installed")
 	}
-	return nil
+	isLegacy, err := IPv4.writesLegacy()
+	if err != nil || !isLegacy {
+		return err
+	}
+	if _, err := os.Stat(IPv4.legacyNames()); !errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	path, err := find(IPv4.tool("-save"))
+	if err != nil {
+		return err
+	}
+	p, err := start(path, "", "-t", "filter")
+	if err != nil {
+		return err
+	}
+	return p.wait()
 }
 
 // find looks for a tool in $PATH, and then where it is installed to: the $PATH

@@ -16,7 +16,7 @@ type Conf struct {
 	// IPMasq gives packets to elsewhere the host's address as source: true, or "ipv4" or "ipv6"
 	// for one family. Default: false.
 	IPMasq Families `json:"ipMasq"`
-	// IPMasqBackend is what masquerades. Default: iptables where it is installed, else nftables.
+	// IPMasqBackend is what masquerades. Default: iptables where it works, else nftables.
 	//
 	//schema:value {"enum": ["iptables", "nftables"]}
 	IPMasqBackend *string `json:"ipMasqBackend"`

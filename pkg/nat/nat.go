@@ -60,7 +60,7 @@ type Masqueraded struct {
 }
 
 // Open returns the backend called "iptables" or "nftables". Nil stands for the
-// default: iptables where it is installed, as other programs on the node will
+// default: iptables where it works, as other programs on the node will
 // then use it too, else nftables.
 func Open(backend *string) (Masquerade, error) {
 	name := defaultBackend(backend)
@@ -84,7 +84,7 @@ func defaultBackend(configured *string) string {
 	switch {
 	case configured != nil:
 		return *configured
-	case iptables.Installed():
+	case iptables.Usable():
 		return backendIPTables
 	}
 	return backendNFTables

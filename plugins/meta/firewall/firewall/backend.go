@@ -76,7 +76,7 @@ func (c change) withoutBridge() change {
 }
 
 // detect returns the name of the backend in use: the configured one or, by
-// default, firewalld if it runs, else iptables if it is installed, as then other
+// default, firewalld if it runs, else iptables if it works, as then other
 // programs of the node use it too, else nftables.
 func detect(configured string) string {
 	switch {
@@ -84,7 +84,7 @@ func detect(configured string) string {
 		return configured
 	case firewalldRuns():
 		return nameFirewalld
-	case iptables.Installed():
+	case iptables.Usable():
 		return nameIPTables
 	}
 	return nameNFTables
@@ -96,7 +96,7 @@ func detectIsolation(name string) string {
 	if name != nameFirewalld {
 		return name
 	}
-	if iptables.Installed() {
+	if iptables.Usable() {
 		return nameIPTables
 	}
 	return nameNFTables

@@ -1,7 +1,6 @@
 package firewall
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -57,8 +56,8 @@ func leaveNFTables(all []change) error {
 	if len(all) == 0 {
 		return nil
 	}
-	if !iptables.Installed() {
-		return errors.New("iptables is not installed, and upstream knows no nftables")
+	if err := iptables.Available(); err != nil {
+		return fmt.Errorf("%w, and upstream knows no nftables", err)
 	}
 	all = slices.Clone(all)
 	for i := range all {

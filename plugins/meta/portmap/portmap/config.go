@@ -32,7 +32,7 @@ const (
 // Conf is the network configuration of portmap.
 type Conf struct {
 	// Backend has the rules. Default: the one that the conditions are for, else iptables where
-	// it is installed, else nftables.
+	// it works, else nftables.
 	//
 	//schema:value {"enum": ["", "iptables", "nftables"]}
 	Backend string `json:"backend"`
@@ -146,7 +146,7 @@ func (c *Conf) chooseBackend() error {
 		switch {
 		case len(ofIPTables) > 0:
 			c.Backend = backendIPTables
-		case len(ofNFTables) > 0 || !iptables.Installed():
+		case len(ofNFTables) > 0 || !iptables.Usable():
 			c.Backend = backendNFTables
 		default:
 			c.Backend = backendIPTables
