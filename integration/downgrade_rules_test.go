@@ -150,7 +150,7 @@ func TestDowngradeSpoofing(t *testing.T) {
 	for keys, want := range map[string]struct{ tables, stderr string }{
 		`"macspoofchk": true, `:                     {tables: "bridge nat"},
 		`"macspoofchk": true, "ipspoofchk": true, `: {"bridge nat", "interface eth0 of container c in network net: its IP addresses are not checked any longer\n"},
-		`"ipspoofchk": true, `:                      {"", "interface eth0 of container c in network net: its IP addresses are not checked any longer\n"},
+		`"ipspoofchk": true, `:                      {"", "interface eth0 of container c in network net: its IP and hardware addresses are not checked any longer\n"},
 	} {
 		t.Run(keys, func(t *testing.T) {
 			t.Parallel()

@@ -57,16 +57,18 @@ func (r Records) downgrade(living, gone []Record) error {
 	return plugin.Join(errs...)
 }
 
-// checkedByUpstream returns those whose hardware address upstream checks as well, and
-// says whose IP addresses it does not.
+// checkedByUpstream returns those whose hardware address upstream checks as well, as the
+// configuration has its key for that, and says what it does not check.
 func checkedByUpstream(all []Record) []Record {
 	var checked []Record
 	for _, kept := range all {
-		if kept.IPSpoofChk {
-			fmt.Fprintf(os.Stderr, "%v: its IP addresses are not checked any longer\n", kept.Attachment)
-		}
+		unchecked := "IP and hardware"
 		if kept.MACSpoofChk {
 			checked = append(checked, kept)
+			unchecked = "IP"
+		}
+		if kept.IPSpoofChk {
+			fmt.Fprintf(os.Stderr, "%v: its %s addresses are not checked any longer\n", kept.Attachment, unchecked)
 		}
 	}
 	return checked
