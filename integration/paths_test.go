@@ -1,8 +1,10 @@
 package integration
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -59,6 +61,37 @@ func TestNoRegularFile(t *testing.T) {
 			t.Errorf("%s: %v", path, err)
 		}
 	}
+}
+
+// A runtime may name the namespace by a process in it, which is often not root's (the pause
+// image's is of 65535), and whose links in /proc are of the same user.
+func TestNamespaceOfProcess(t *testing.T) {
+	each(t, func(t *testing.T, s subject) {
+		n := node.New(t)
+		s.prepare(t, n)
+		container := s.container(t, n, "c")
+		pause := exec.Command("nsenter", "--net="+container.Path, "setpriv", "--reuid=65535", "--regid=65535", "--clear-groups", "cat")
+		in, err1 := pause.StdinPipe()
+		out, err2 := pause.StdoutPipe()
+		if err := errors.Join(err1, err2, n.Do(pause.Start)); err != nil {
+			t.Fatal(err)
+		}
+		defer pause.Wait()
+		defer in.Close()
+		// What it answers, it does as that user.
+		if _, err := in.Write([]byte("x")); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := out.Read(make([]byte, 1)); err != nil {
+			t.Fatal(err)
+		}
+		call := s.call(latest, container.Path)
+		call.Netns = fmt.Sprintf("/proc/%d/ns/net", pause.Process.Pid)
+		call.Config = strings.ReplaceAll(call.Config, container.Path, call.Netns)
+		call = call.With("prevResult", n.Must(t, "ADD", call))
+		n.Must(t, "CHECK", call)
+		n.Must(t, "DEL", call)
+	})
 }
 
 // withWriter is a FIFO that somebody holds open, so that whoever reads waits for more.

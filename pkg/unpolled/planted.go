@@ -27,10 +27,22 @@ func CheckPath(path string) error {
 // checkLink takes what is missing, or no link, for right.
 func checkLink(path string) error {
 	var stat unix.Stat_t
-	if unix.Lstat(path, &stat) != nil || stat.Mode&unix.S_IFMT != unix.S_IFLNK || trusted(stat.Uid) {
+	if unix.Lstat(path, &stat) != nil || stat.Mode&unix.S_IFMT != unix.S_IFLNK || trusted(stat.Uid) || isOfKernel(path) {
 		return nil
 	}
 	return &os.PathError{Op: "follow", Path: path, Err: ErrPlanted}
+}
+
+// isOfKernel reports whether a link is one of proc(5), as to the namespaces of a process. It
+// is of the user of that process, and leads where the kernel says.
+func isOfKernel(link string) bool {
+	fd, err := open(link, unix.O_PATH|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return false
+	}
+	defer unix.Close(fd)
+	var fs unix.Statfs_t
+	return unix.Fstatfs(fd, &fs) == nil && fs.Type == unix.PROC_SUPER_MAGIC
 }
 
 // trusted reports whether a user may lead the caller anywhere. In a user namespace that

@@ -2,14 +2,40 @@ package unpolled_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/containernetworking/plugins/pkg/unpolled"
 )
+
+// A process of another user has links that the kernel makes, and that lead to its namespaces.
+func TestLinkOfProcess(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("needs root")
+	}
+	other := exec.Command("cat")
+	other.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65535, Gid: 65535}}
+	stdin, err := other.StdinPipe()
+	if err == nil {
+		err = other.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Wait()
+	defer stdin.Close()
+	namespace, err := unpolled.Open(fmt.Sprintf("/proc/%d/ns/net", other.Process.Pid), unix.O_RDONLY)
+	if err != nil {
+		t.Fatal(err)
+	}
+	namespace.Close()
+}
 
 // The links of root are followed, and those of another user are not: by nobody who reads or
 // writes, nor as a part of a path.
