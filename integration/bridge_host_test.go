@@ -188,6 +188,7 @@ func TestBridgeOptions(t *testing.T) {
 		"detection":             {gateway + `"enabledad": true, ` + bridgeV6, "ip -n c addr show eth0; ip netns exec c sysctl -n net.ipv6.conf.eth0.accept_dad", "fd00:1:2::2/64 scope global ?\n(.|\n)*^1$"},
 		"no detection":          {gateway + bridgeV6, "ip -n c addr show eth0; ip netns exec c sysctl -n net.ipv6.conf.eth0.accept_dad", "fd00:1:2::2/64 scope global nodad ?\n(.|\n)*^0$"},
 		"/32 reaches its route": {gateway + `"ipam": {"type": "static", "addresses": [{"address": "10.9.9.9/32", "gateway": "10.9.9.1"}]}`, "ip -n c route", "default via 10.9.9.1 dev eth0 onlink"},
+		"link-local of IPv4":    {`"isGateway": true, "ipam": {"type": "static", "addresses": [{"address": "10.9.9.9/32", "gateway": "169.254.1.1"}], "routes": [{"dst": "0.0.0.0/0"}]}`, "ip -n c route", "default via 169.254.1.1 dev eth0 onlink"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -42,7 +42,7 @@ func (s SetUp) Config(result *current.Result) ip.Config {
 		config.Addrs = append(config.Addrs, netlink.Addr{IPNet: &address.Address, Flags: s.detection(address.Address.IP)})
 	}
 	onLink := func(hop net.IP) bool {
-		return hop.IsLinkLocalUnicast() || slices.ContainsFunc(config.Addrs, func(a netlink.Addr) bool { return a.Contains(hop) })
+		return slices.ContainsFunc(config.Addrs, func(a netlink.Addr) bool { return a.Contains(hop) })
 	}
 	gateway4, gateway6 := ip.FirstGateways(result.IPs)
 	for _, route := range ip.Routes(result.Routes, gateway4, gateway6) {

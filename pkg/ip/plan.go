@@ -127,13 +127,15 @@ func withHop(r netlink.Route, gw net.IP) netlink.Route {
 }
 
 // OnLink marks the next hops of a route that are not reachable as on the link:
-// the kernel refuses those to which it has no route.
+// the kernel refuses those to which it has no route. IPv6 has one to link-local
+// addresses on each interface; those of IPv4 (169.254.0.0/16) are like all others.
 func OnLink(r netlink.Route, reachable func(net.IP) bool) netlink.Route {
-	if r.Gw != nil && !reachable(r.Gw) {
+	isOff := func(hop net.IP) bool { return (hop.To4() != nil || !hop.IsLinkLocalUnicast()) && !reachable(hop) }
+	if r.Gw != nil && isOff(r.Gw) {
 		r.Flags |= unix.RTNH_F_ONLINK
 	}
 	for _, hop := range r.MultiPath {
-		if !reachable(hop.Gw) {
+		if isOff(hop.Gw) {
 			hop.Flags |= unix.RTNH_F_ONLINK
 		}
 	}

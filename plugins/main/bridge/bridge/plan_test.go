@@ -137,6 +137,12 @@ container default via 10.9.9.10 onlink
 bridge 10.9.9.10/32
 result 0.0.0.0/0 10.9.9.10
 `},
+		{"link-local gateway of IPv4", `, "isDefaultGateway": true`, `"ips": [{"address": "10.9.9.9/32", "gateway": "169.254.1.1"}]`, `
+container 10.9.9.9/32
+container default via 169.254.1.1 onlink
+bridge 169.254.1.1/32
+result 0.0.0.0/0 169.254.1.1
+`},
 		{"link-local gateway", ``, `"ips": [{"address": "fd00::3/64", "gateway": "fe80::1"}], "routes": [{"dst": "::/0"}]`, `
 container fd00::3/64 nodad
 container default via fe80::1

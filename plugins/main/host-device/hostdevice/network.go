@@ -62,9 +62,7 @@ func (c *Conf) withTaken(result *current.Result, taken *loan.Network) ip.Config 
 			return ip.SameDestination(other, route) && other.Gw.Equal(route.Gw)
 		}
 		if !slices.ContainsFunc(config.Routes, same) {
-			config.Routes = append(config.Routes, ip.OnLink(route, func(hop net.IP) bool {
-				return hop.IsLinkLocalUnicast() || isReachable(hop, config)
-			}))
+			config.Routes = append(config.Routes, ip.OnLink(route, func(hop net.IP) bool { return isReachable(hop, config) }))
 		}
 	}
 	return config

@@ -146,8 +146,7 @@ func (p *plan) routeGateway(s source) net.IP {
 func (p *plan) defaultRoute(gateway net.IP, routes []netlink.Route) netlink.Route {
 	r := netlink.Route{LinkIndex: p.index, Dst: ip.Everywhere(gateway), Gw: gateway}
 	return ip.OnLink(r, func(hop net.IP) bool {
-		leads := func(r netlink.Route) bool { return !hasGateway(r) && r.Dst.Contains(hop) }
-		return hop.IsLinkLocalUnicast() || slices.ContainsFunc(routes, leads)
+		return slices.ContainsFunc(routes, func(r netlink.Route) bool { return !hasGateway(r) && r.Dst.Contains(hop) })
 	})
 }
 
