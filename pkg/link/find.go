@@ -66,7 +66,7 @@ func (n *Namespace) LinkByMAC(mac net.HardwareAddr) (netlink.Link, error) {
 		switch attrs := l.Attrs(); {
 		case bytes.Equal(attrs.PermHWAddr, mac):
 			return 0
-		case l.Type() == "device":
+		case isHardware(l.Type()):
 			return 1
 		case attrs.ParentIndex == 0 && !slices.Contains([]string{"bridge", "bond", "team"}, l.Type()), l.Type() == "veth":
 			return 2

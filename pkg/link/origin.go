@@ -3,6 +3,7 @@ package link
 import (
 	"fmt"
 	"net"
+	"slices"
 
 	"github.com/vishvananda/netlink"
 )
@@ -46,7 +47,13 @@ type Origin struct {
 
 // IsHardware reports whether the kernel returns the device to its first network
 // namespace when the one that it is in ends. It deletes others.
-func (o *Origin) IsHardware() bool { return o.Kind == "device" || o.Kind == "can" }
+func (o *Origin) IsHardware() bool { return isHardware(o.Kind) }
+
+// isHardware knows the kinds that drivers of hardware have (netns_refund in struct
+// rtnl_link_ops): CAN, IP over InfiniBand, and the ports of switches (DSA).
+func isHardware(kind string) bool {
+	return slices.Contains([]string{"device", "can", "ipoib", "dsa"}, kind)
+}
 
 // Same reports whether both are the same device, at different times.
 func (o *Origin) Same(other *Origin) bool {

@@ -60,6 +60,15 @@ func mustLink(t *testing.T, n *Namespace, name string) netlink.Link {
 	return l
 }
 
+// The kernel returns what has a driver of hardware, whatever kind that gives it.
+func TestIsHardware(t *testing.T) {
+	for kind, want := range map[string]bool{"device": true, "can": true, "ipoib": true, "dsa": true, "veth": false, "vlan": false, "vcan": false, "": false} {
+		if have := (&Origin{Kind: kind}).IsHardware(); have != want {
+			t.Errorf("kind %q: %v", kind, have)
+		}
+	}
+}
+
 // What is written down as JSON brings all back.
 func TestOrigin(t *testing.T) {
 	t.Parallel()
