@@ -94,7 +94,7 @@ func (e Expect) compareLink(l netlink.Link) []error {
 	if peer := link.PeerIndex(l); e.Peer != 0 && peer != e.Peer {
 		differs("peer", peer, e.Peer)
 	}
-	if e.Master != nil && link.LowerOf(l) != e.Master.Lower {
+	if e.Master != nil && !e.Master.Lower.Is(link.LowerOf(l)) {
 		errs = append(errs, fmt.Errorf("interface %s is not on master %s", e.Name, e.Master.Name))
 	}
 	if e.TxQueues != 0 && attrs.NumTxQueues != e.TxQueues {

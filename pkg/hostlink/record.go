@@ -65,7 +65,7 @@ func (r *Reach) fits(host *link.Namespace) error {
 	if err != nil {
 		return err
 	}
-	if lower, err := host.Below(host, master, r.Kind); err != nil || link.LowerOf(l) != lower {
+	if lower, err := host.Below(host, master, r.Kind); err != nil || !lower.Is(link.LowerOf(l)) {
 		return errors.Join(err, fmt.Errorf("hostInterface: %q is not on master %q", r.Link, r.Master))
 	}
 	return nil

@@ -150,8 +150,25 @@ func TestBelow(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if below, err := container.Below(container, first, kind); err != nil || LowerOf(second) != below {
+			if below, err := container.Below(container, first, kind); err != nil || !below.Is(LowerOf(second)) {
 				t.Errorf("is on %+v, want %+v, %v", LowerOf(second), below, err)
+			}
+			// The namespace in the middle is the first one that the other container has a number for.
+			other := newNamespace(t)
+			_, _, err = AddVeth(container, other, Veth{Name: "eth0"})
+			if err == nil {
+				_, err = other.LinkByName("eth0")
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			third, err := container.AddChild(other, newLink("eth2", first))
+			if err != nil {
+				t.Fatal(err)
+			}
+			below, err := other.Below(container, first, kind)
+			if err != nil || !below.Is(LowerOf(third)) || below.Is(Lower{below.Index + 1, LowerOf(third).NetNsID}) || LowerOf(third).NetNsID == LowerOf(first).NetNsID {
+				t.Errorf("is on %+v, want %+v, %v", LowerOf(third), below, err)
 			}
 		})
 	}
