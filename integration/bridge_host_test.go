@@ -169,6 +169,21 @@ func TestBridgeKeepsItself(t *testing.T) {
 	}
 }
 
+// An alternative name of the bridge is as good as its own.
+func TestBridgeAlternativeName(t *testing.T) {
+	t.Parallel()
+	n := node.New(t)
+	n.Exec(t, "sh", "-ec", "ip link add br0 type bridge; ip link property add dev br0 altname uplink-of-pods")
+	c := n.Container(t, "c")
+	call := bridgeCall(c, gateway+bridged).With("bridge", []byte(`"uplink-of-pods"`))
+	call = call.With("prevResult", n.Must(t, "ADD", call))
+	if have := n.Exec(t, "sysctl", "-n", "net.ipv6.conf.br0.accept_ra"); have != "0\n" {
+		t.Errorf("router advertisements are heeded: %s", have)
+	}
+	n.Must(t, "CHECK", call)
+	n.Must(t, "DEL", call)
+}
+
 // The options that change the bridge or the container's interface.
 func TestBridgeOptions(t *testing.T) {
 	t.Parallel()

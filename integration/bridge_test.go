@@ -256,6 +256,27 @@ func TestBridgeVLAN(t *testing.T) {
 	}
 }
 
+// An administrator may have made the gateway's interface, and it stays his.
+func TestBridgeVLANInterface(t *testing.T) {
+	t.Parallel()
+	n := node.New(t)
+	needsVLANs(t, n)
+	needsDriver(t, n, "vlan")
+	n.Exec(t, "sh", "-ec", `ip link add br0 type bridge vlan_filtering 1; ip link add link br0 name br0.100 type vlan id 100
+		bridge vlan add dev br0 vid 100 self; ip link set br0 up`)
+	c := n.Container(t, "c")
+	call := bridgeCall(c, gateway+`"vlan": 100, `+bridgeV4)
+	call = call.With("prevResult", n.Must(t, "ADD", call))
+	if !reaches(t, c, "10.1.2.1") {
+		t.Error("the gateway does not answer")
+	}
+	n.Must(t, "CHECK", call)
+	n.Must(t, "DEL", call)
+	if links := n.Exec(t, "ip", "-o", "link", "show", "type", "vlan"); !strings.Contains(links, "br0.100@br0") {
+		t.Errorf("links after DEL: %s", links)
+	}
+}
+
 // Frames of a trunk's VLANs have a tag in the container, and reach the VLANs'
 // other members.
 func TestBridgeTrunk(t *testing.T) {

@@ -17,8 +17,8 @@ type Bridge struct {
 	// Promiscuous makes the bridge itself take all frames.
 	Promiscuous bool
 	// Prepare is called before the bridge is set up, for what rtnetlink cannot
-	// do. isNew says that it has just been made.
-	Prepare func(isNew bool) error
+	// do. The name is the bridge's own, and isNew says that it has just been made.
+	Prepare func(name string, isNew bool) error
 }
 
 // Connection is a port and the bridge that it belongs to.
@@ -104,7 +104,7 @@ func (n *Namespace) ensureBridge(b Bridge) (bridge *netlink.Bridge, isNew bool, 
 		}
 	}
 	if err == nil && b.Prepare != nil {
-		err = b.Prepare(isNew)
+		err = b.Prepare(bridge.Name, isNew)
 	}
 	if err != nil {
 		return bridge, isNew, fmt.Errorf("failed to create bridge %q: %w", b.Name, err)

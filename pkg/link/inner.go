@@ -27,7 +27,8 @@ func InnerName(bridge string, vlan int) string { return fmt.Sprintf("%s.%d", bri
 
 // EnsureInner returns the interface, which it makes if there is none, and which is
 // up, and waits until the bridge forwards to it. It reports also with an error whether it has
-// made one.
+// made one. What an administrator has made in its place, as a VLAN interface on the bridge,
+// serves as well.
 //
 // Who makes it at the same time is told apart by the kernel (NLM_F_EXCL), and each
 // completes what the other may not have come to yet: the interface is set up last.
@@ -36,6 +37,8 @@ func (n *Namespace) EnsureInner(ctx context.Context, i Inner) (l netlink.Link, i
 	for range maxRaces {
 		l, port, err := n.inner(name)
 		switch {
+		case i.isVLANInterface(l):
+			return l, isNew, n.LinkSetUp(l)
 		case IsNotFound(err):
 			err = n.addInner(i.Bridge, name)
 			isNew = isNew || err == nil
@@ -58,6 +61,12 @@ func (n *Namespace) EnsureInner(ctx context.Context, i Inner) (l netlink.Link, i
 		}
 	}
 	return nil, isNew, fmt.Errorf("%q was deleted again and again by somebody else", name)
+}
+
+// isVLANInterface reports whether l is one of the kernel's, on the bridge and in the VLAN.
+func (i Inner) isVLANInterface(l netlink.Link) bool {
+	vlan, ok := l.(*netlink.Vlan)
+	return ok && vlan.ParentIndex == i.Bridge.Index && vlan.VlanId == i.VLAN
 }
 
 // completeInner takes the port into the VLAN, and sets both ends up.
@@ -101,13 +110,13 @@ func (n *Namespace) addInner(bridge netlink.Link, name string) error {
 	return nil
 }
 
-// inner returns both ends of such a pair.
+// inner returns both ends of such a pair. It returns a link with an error if that is none.
 func (n *Namespace) inner(name string) (l, port netlink.Link, err error) {
 	if l, err = n.LinkByName(name); err != nil {
 		return nil, nil, err
 	}
 	if l.Type() != "veth" || l.Attrs().NetNsID >= 0 {
-		return nil, nil, fmt.Errorf("%q exists but is no pair within the namespace", name)
+		return l, nil, fmt.Errorf("%q exists but is no pair within the namespace", name)
 	}
 	port, err = n.LinkByIndex(PeerIndex(l))
 	return l, port, err

@@ -179,6 +179,9 @@ func (c *Conf) checkRules(a *iface.Attachment, mac string) error {
 // expectHost describes the bridge, the port, and the gateway of the VLAN. The
 // bridge's MTU is not compared: it may change with other ports.
 func (c *Conf) expectHost(a *iface.Attachment, gateways []netlink.Addr) ([]check.Expect, error) {
+	if made, err := a.Host.Bridge(c.Bridge); err == nil {
+		c.Bridge = made.Name // which the configuration may have an alternative one for
+	}
 	bridge, err := a.ExpectHost(c.Bridge, "bridge")
 	if err != nil {
 		return nil, err
@@ -194,7 +197,7 @@ func (c *Conf) expectHost(a *iface.Attachment, gateways []netlink.Addr) ([]check
 		bridge.Addrs = gateways
 		return []check.Expect{bridge, port}, nil
 	}
-	gateway, err := a.ExpectHost(c.gatewayName(), "veth")
+	gateway, err := a.ExpectHost(c.gatewayName(), "") // or an administrator's
 	gateway.Addrs = gateways
 	return []check.Expect{bridge, port, gateway}, err
 }

@@ -20,8 +20,10 @@ func (c *Conf) bridge() link.Bridge {
 	return b
 }
 
-// prepareBridge makes the settings of the bridge that are sysctls.
-func (c *Conf) prepareBridge(isNew bool) error {
+// prepareBridge makes the settings of the bridge that are sysctls. Its name is the one that
+// counts from here on: the configuration may have an alternative one.
+func (c *Conf) prepareBridge(name string, isNew bool) error {
+	c.Bridge = name
 	if isNew {
 		ip.SkipDetection(c.Bridge)
 	}
