@@ -130,6 +130,9 @@ func write(path, value string) error {
 	if err != nil {
 		return explain(err, path)
 	}
+	if value == "" { // of no bytes at all the kernel takes no notice
+		value = "\n"
+	}
 	_, err = file.WriteString(value)
 	return errors.Join(err, file.Close())
 }

@@ -1,6 +1,8 @@
 package tuning
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"testing"
 
@@ -180,6 +182,76 @@ func TestFollowers(t *testing.T) {
 	})
 }
 
+// What stops forwarding on all interfaces stops what made one of them forward, and that comes back.
+func TestForceForwarding(t *testing.T) {
+	onVeth(t, func(d *device) error {
+		forced := sysctl{"net/ipv6/conf/eth0.1/force_forwarding", "1"}
+		if err := forced.write(); errors.Is(err, fs.ErrNotExist) {
+			t.Skip("kernel lacks force_forwarding")
+		} else if err != nil {
+			return err
+		}
+		for _, name := range []string{"net/ipv6/conf/all/forwarding", "net/ipv6/conf/all/force_forwarding"} {
+			want := settings{Sysctls: []sysctl{{name, "1"}}}
+			before, err := d.read(want)
+			if err != nil {
+				return err
+			}
+			if err := d.apply(want); err != nil {
+				return err
+			}
+			if err := d.restore(before, false); err != nil {
+				return err
+			}
+			if have, other := value(t, forced.Name), value(t, "net/ipv6/conf/eth0/force_forwarding"); have != "1" || other != "0" {
+				t.Errorf("%s: %s is %s then, that of another interface %s", name, forced.Name, have, other)
+			}
+		}
+		return nil
+	})
+}
+
+// Values that are not there before, that are none, and that the kernel writes in another way.
+func TestUnusualValues(t *testing.T) {
+	onVeth(t, func(d *device) error {
+		const ports, secret, mode = "net/ipv4/ip_local_reserved_ports", "net/ipv6/conf/eth0.1/stable_secret", "net/ipv6/conf/eth0.1/addr_gen_mode"
+		if err := d.compare(settings{Sysctls: []sysctl{{secret, "2001:db8::1"}}}); err == nil {
+			t.Error("a secret that is not set is the right one")
+		}
+		for _, want := range []settings{
+			{Sysctls: []sysctl{{ports, "9000,8081-8090,8080"}, {secret, "2001:db8::1"}}},
+			{Sysctls: []sysctl{{ports, "7"}}},
+		} {
+			before, err := d.read(want)
+			if err != nil {
+				return err
+			}
+			if err := errors.Join(d.apply(want), d.compare(want), d.restore(before, false)); err != nil {
+				return err
+			}
+			if have := value(t, ports) + " " + value(t, mode); have != " 0" {
+				t.Errorf("left: %q", have)
+			}
+		}
+		// An empty value over another one, and that one again.
+		five, none := sysctl{ports, "5"}, settings{Sysctls: []sysctl{{ports, ""}}}
+		if err := five.write(); err != nil {
+			return err
+		}
+		before, err := d.read(none)
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(d.apply(none), d.compare(none), d.restore(before, false)); err != nil {
+			return err
+		}
+		if have := value(t, ports); have != "5" {
+			t.Errorf("not put back: %q", have)
+		}
+		return nil
+	})
+}
+
 // A parameter that can only be written is written, and that is all.
 func TestWriteOnly(t *testing.T) {
 	want := settings{Sysctls: []sysctl{{"net/ipv4/route/flush", "1"}}}
@@ -289,6 +361,8 @@ func TestSameValue(t *testing.T) {
 		want bool
 	}{
 		{"1", "0x1", true}, {"4096\t5", " 4096  5 ", true}, {"cubic", "cubic", true}, {"", "", true},
+		{"2001:db8::1", "2001:0db8:0000:0000:0000:0000:0000:0001", true}, {"2001:db8::1", "2001:db8::2", false},
+		{"8080,8000-8010", "8000-8010,8080", true}, {"1-2,3", "1-3", true}, {"1-2", "1-3", false}, {"1-x", "1-y", false}, {"2-1", "2-1", true},
 		{"1", "2", false}, {"1", "1 1", false}, {"cubic", "reno", false}, {"a", "0", false},
 	} {
 		if sameValue(test.a, test.b) != test.want {

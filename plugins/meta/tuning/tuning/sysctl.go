@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
+	"net/netip"
 	"os"
 	"path"
 	"path/filepath"
@@ -149,10 +151,17 @@ func (s sysctl) key() string { return "/" + s.Name }
 // errWriteOnly says that a sysctl has no value to read, as net/ipv4/route/flush.
 var errWriteOnly = errors.New("can only be written")
 
+// errUnset says that nobody has set a sysctl which has no value before, as that for stable
+// addresses (net/ipv6/conf/*/stable_secret), which says EIO.
+var errUnset = errors.New("is not set")
+
 // read returns the value, without its final newline.
 func (s sysctl) read() (string, error) {
 	value, err := kernel.Sysctl(s.key())
-	if errors.Is(err, fs.ErrPermission) {
+	switch {
+	case errors.Is(err, unix.EIO) && path.Base(s.Name) == "stable_secret":
+		return "", errUnset
+	case errors.Is(err, fs.ErrPermission):
 		info, statErr := os.Stat(filepath.Join(root, s.Name))
 		if statErr == nil && info.Mode()&0o444 == 0 {
 			return "", errWriteOnly
@@ -185,22 +194,51 @@ func (s sysctl) restore() error {
 // compare returns an error if the kernel has another value.
 func (s sysctl) compare() error {
 	have, err := s.read()
-	if errors.Is(err, errWriteOnly) {
+	switch {
+	case errors.Is(err, errWriteOnly):
 		return nil
-	}
-	if err == nil && !sameValue(have, s.Value) {
-		err = fmt.Errorf("sysctl %s is %q, expected %q", dotted(s.Name), have, s.Value)
+	case errors.Is(err, errUnset):
+		return fmt.Errorf("sysctl %s %w, expected %q", dotted(s.Name), err, s.Value)
+	case err == nil && !sameValue(have, s.Value):
+		return fmt.Errorf("sysctl %s is %q, expected %q", dotted(s.Name), have, s.Value)
 	}
 	return err
 }
 
-// sameValue compares as the kernel reads: words, of which some are numbers.
+// sameValue compares as the kernel reads: words, of which some are numbers, addresses, or
+// ports.
 func sameValue(a, b string) bool {
 	return slices.EqualFunc(strings.Fields(a), strings.Fields(b), func(a, b string) bool {
-		x, errX := strconv.ParseInt(a, 0, 64)
-		y, errY := strconv.ParseInt(b, 0, 64)
-		return a == b || errX == nil && errY == nil && x == y
+		return a == b || sameParsed(a, b, func(s string) (int64, error) { return strconv.ParseInt(s, 0, 64) }) ||
+			sameParsed(a, b, netip.ParseAddr) || maps.Equal(ports(a), ports(b)) && ports(a) != nil
 	})
+}
+
+func sameParsed[T comparable](a, b string, parse func(string) (T, error)) bool {
+	x, errX := parse(a)
+	y, errY := parse(b)
+	return errX == nil && errY == nil && x == y
+}
+
+// ports returns what is in a list of ports and ranges of them, which the kernel sorts and
+// joins (ip_local_reserved_ports), nil if it is none.
+func ports(list string) map[uint64]bool {
+	set := map[uint64]bool{}
+	for part := range strings.SplitSeq(list, ",") {
+		first, last, isRange := strings.Cut(part, "-")
+		if !isRange {
+			last = first
+		}
+		from, errFrom := strconv.ParseUint(first, 10, 16)
+		to, errTo := strconv.ParseUint(last, 10, 16)
+		if errFrom != nil || errTo != nil {
+			return nil
+		}
+		for port := from; port <= to; port++ {
+			set[port] = true
+		}
+	}
+	return set
 }
 
 // readSysctls returns the values of all sysctls in the list that have one to
@@ -216,7 +254,7 @@ func readSysctls(list []sysctl) ([]sysctl, error) {
 		for _, name := range append(names, s.Name) {
 			s := sysctl{Name: name}
 			s.Value, err = s.read()
-			if errors.Is(err, errWriteOnly) {
+			if errors.Is(err, errWriteOnly) || errors.Is(err, errUnset) {
 				continue
 			}
 			if err != nil {
@@ -228,26 +266,40 @@ func readSysctls(list []sysctl) ([]sysctl, error) {
 	return have, nil
 }
 
-// followers returns what the kernel changes itself when a parameter for all
-// interfaces changes: that of each interface, and of those to come.
+// followers returns what the kernel changes itself when a parameter changes: for one of all
+// interfaces, that of each interface, and of those to come.
 func followers(name string) ([]string, error) {
 	var names []string
+	of := []string{path.Base(name)}
 	switch name {
 	case "net/ipv4/ip_forward", "net/ipv4/conf/all/forwarding":
 		// A router does not obey redirects (RFC 1812, section 5.2.7.2).
 		name, names = "net/ipv4/conf/all/forwarding", []string{"net/ipv4/conf/all/accept_redirects"}
+		of = []string{"forwarding"}
+	case "net/ipv6/conf/all/forwarding":
+		// Where nobody forwards, none is made to (Linux 6.17).
+		if _, err := os.Lstat(filepath.Join(root, "net/ipv6/conf/all/force_forwarding")); err == nil {
+			of = append(of, "force_forwarding")
+		}
 	case "net/ipv6/conf/all/addr_gen_mode",
 		"net/ipv6/conf/all/disable_ipv6",
-		"net/ipv6/conf/all/forwarding",
+		"net/ipv6/conf/all/force_forwarding",
 		"net/ipv6/conf/all/ignore_routes_with_linkdown":
+	case "net/ipv6/conf/default/stable_secret":
+		of = []string{"addr_gen_mode"}
 	default:
+		if path.Base(name) == "stable_secret" { // which is there to be used
+			return []string{path.Join(path.Dir(name), "addr_gen_mode")}, nil
+		}
 		return nil, nil
 	}
 	dir := path.Dir(path.Dir(name))
 	entries, err := os.ReadDir(filepath.Join(root, dir))
 	for _, e := range entries {
 		if e.Name() != "all" {
-			names = append(names, path.Join(dir, e.Name(), path.Base(name)))
+			for _, parameter := range of {
+				names = append(names, path.Join(dir, e.Name(), parameter))
+			}
 		}
 	}
 	return names, err
