@@ -157,11 +157,13 @@ func TestTuningRepeated(t *testing.T) {
 // end all is as before.
 func TestTuningSeveralNetworks(t *testing.T) {
 	t.Parallel()
-	for _, order := range [][]int{{0, 1, 2}, {2, 1, 0}, {1, 0, 2}, {0, 2, 1}, {1, 2, 0}} {
+	for i, order := range [][]int{{0, 1, 2}, {2, 1, 0}, {1, 0, 2}, {0, 2, 1}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}, {0, 1, 2}} {
+		vanish := i > 4
 		n := node.New(t)
 		c := tunable(t, n, "c")
-		c.Exec(t, "sh", "-ec", "ip link add net1 type veth peer name p1; ip link add net2 type veth peer name p2")
-		before := n.State(t, c)
+		// Indexes need not rise: the kernel takes those of devices that come from elsewhere.
+		c.Exec(t, "sh", "-ec", "ip link add net1 index 900 type veth peer name p1; ip link add net2 index 800 type veth peer name p2")
+		before, was := n.State(t, c), c.Exec(t, "sysctl", "-n", "net.core.somaxconn")
 		var calls []node.Call
 		values := []string{"500", "500", "600"}
 		for i, value := range values {
@@ -173,6 +175,9 @@ func TestTuningSeveralNetworks(t *testing.T) {
 		n.Exec(t, "mkfifo", "/run/cni/tuning/unreadable.record") // of somebody else's, which is no reason to fail
 		there := map[int]bool{0: true, 1: true, 2: true}
 		for _, i := range order {
+			if vanish {
+				c.Exec(t, "ip", "link", "del", calls[i].IfName)
+			}
 			n.Must(t, "DEL", calls[i])
 			delete(there, i)
 			if len(there) == 0 {
@@ -184,6 +189,12 @@ func TestTuningSeveralNetworks(t *testing.T) {
 			}
 		}
 		n.Exec(t, "rm", "/run/cni/tuning/unreadable.record")
+		if vanish {
+			if have := c.Exec(t, "sysctl", "-n", "net.core.somaxconn"); have != was {
+				t.Errorf("%v, without all: %s", order, have)
+			}
+			continue
+		}
 		expectRestored(t, n, before, fmt.Sprint(order), c)
 	}
 }

@@ -1,6 +1,7 @@
 package tuning
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"os"
@@ -22,6 +23,9 @@ type backup struct {
 	settings
 	// Path is that of the container's namespace at ADD, for GC. Earlier releases kept none.
 	Path string `json:"path,omitempty"`
+	// Since is the time of ADD in nanoseconds from the boot (CLOCK_BOOTTIME). Earlier releases
+	// kept none.
+	Since int64 `json:"since,omitempty"`
 	// Shared means that the file in upstream's form is this attachment's.
 	Shared bool `json:"shared,omitempty"`
 	// Busy means that a DEL has failed, as something was busy, or could not be written to.
@@ -123,22 +127,21 @@ func (d directory) hasShared(a owner.Attachment, own *backup) (bool, error) {
 }
 
 // bequeath leaves those sysctls alone that a younger attachment of the container has set, too:
-// the value from before is that attachment's to put back. Which one is younger is told by the
-// interfaces, whose indexes the kernel counts up. Containers that have no other interface have
-// no other attachment, which saves a look at all records.
+// the value from before is that attachment's to put back. Containers that have no other interface
+// have no other attachment, which saves a look at all records.
 func (d directory) bequeath(b *backup) error {
-	if len(b.Sysctls) == 0 || isAlone() {
+	if len(b.Sysctls) == 0 || b.Index != 0 && isAlone() {
 		return nil
 	}
 	var heirs []*backup
 	// What is wrong with another record is not to keep this attachment from its DEL.
 	_ = d.each(func(string) bool { return true }, func(_ string, other *backup) error {
-		if other != nil && other.Netns == b.Netns && other.Index > b.Index {
+		if other != nil && other.Netns == b.Netns && other.Since > b.Since {
 			heirs = append(heirs, other)
 		}
 		return nil
 	})
-	slices.SortFunc(heirs, func(x, y *backup) int { return x.Index - y.Index })
+	slices.SortFunc(heirs, func(x, y *backup) int { return cmp.Compare(x.Since, y.Since) })
 	for _, heir := range heirs {
 		kept := heir.inherit(b)
 		if len(kept) == len(b.Sysctls) {

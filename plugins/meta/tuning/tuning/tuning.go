@@ -8,6 +8,7 @@ import (
 
 	"github.com/containernetworking/cni/pkg/types"
 	"github.com/containernetworking/cni/pkg/version"
+	"golang.org/x/sys/unix"
 
 	"github.com/containernetworking/plugins/pkg/chained"
 	"github.com/containernetworking/plugins/pkg/netdev"
@@ -93,15 +94,22 @@ func (c *Conf) set(a *chained.Attachment, d *device, want settings) error {
 	if err != nil {
 		return err
 	}
-	b := &backup{Attachment: a.Attachment, identity: d.id, settings: before, Path: a.Args.Netns}
+	b := &backup{Attachment: a.Attachment, identity: d.id, settings: before, Path: a.Args.Netns, Since: sinceBoot()}
 	if old != nil { // the first backup is the one to put back
-		b.settings, b.Shared = old.settings.orElse(before), old.Shared
+		b.settings, b.Shared, b.Since = old.settings.orElse(before), old.Shared, old.Since
 	}
 	a.Undo(func() error { return c.undo(a, before, old, b) })
 	if err := c.directory().save(b); err != nil {
 		return err
 	}
 	return d.apply(want)
+}
+
+// sinceBoot is CLOCK_BOOTTIME, in nanoseconds.
+func sinceBoot() int64 {
+	var now unix.Timespec
+	_ = unix.ClockGettime(unix.CLOCK_BOOTTIME, &now) // which cannot fail
+	return now.Nano()
 }
 
 // undo puts back what was before an ADD, and the files that were.
