@@ -225,6 +225,32 @@ func TestCollect(t *testing.T) {
 	}
 }
 
+// Plugins of a network that have files of their own are none of what libcni keeps.
+func TestCollectPluginsOfFiles(t *testing.T) {
+	t.Parallel()
+	f := newForgetful(t)
+	before := f.State(t)
+	plain := f.plain(t)
+	c := f.Container(t, "gone")
+	attachment := f.add(t, plain, c, 8080)
+	attachment.Config = []byte(`{"cniVersion": "1.0.0", "name": "plain", "plugins": []}`)
+	text, err := json.Marshal(attachment)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Exec(t, "sh", "-ec", `printf %s "$0" >"$1"`, string(text), attachment.path())
+	writeFiles(t, f.confs, map[string]string{"plain.conflist": string(attachment.Config)})
+	c.Remove(t)
+	full := f.State(t)
+	if out, err := f.collect(t); err == nil || !strings.Contains(err.Error(), "the plugins that it had are no longer in "+f.confs) {
+		t.Errorf("without the files: %v, %s", err, out)
+	}
+	f.same(t, "without the files", full, dying())
+	writeFiles(t, f.confs, map[string]string{"plain/10.conf": `{"type": "ptp", "ipam": {"type": "host-local", "subnet": "10.89.0.0/24"}}`})
+	f.expect(t, "removed interface eth0 of container gone in network plain\nattachments that live: 0, that are gone: 1\n")
+	f.same(t, "after gc", before, regexp.MustCompile(`/var/lib/cni/results drwx`))
+}
+
 // Of what libcni knows nothing, the plugins' own records tell whether it is gone.
 func TestCollectByRecords(t *testing.T) {
 	t.Parallel()

@@ -142,7 +142,7 @@ func (p *patient) check(a *show.Attachment) []*difference {
 	if a.Bare {
 		return []*difference{{a, "interface", errors.New("it is not in the namespace")}}
 	}
-	n, err := libcni.ParseNetwork(a.Cached.Config)
+	n, err := libcni.Added(*a.Cached, p.networks, p.confDir)
 	if err != nil {
 		return []*difference{{a, "configuration", err}}
 	}

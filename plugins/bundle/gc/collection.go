@@ -25,7 +25,7 @@ type collection struct {
 // remove deletes an attachment that is gone, with the configuration that it was added
 // with. By DEL, which names it: what is added meanwhile is not touched.
 func (c collection) remove(a libcni.Attachment) error {
-	n, err := c.network(a)
+	n, err := libcni.Added(a, c.networks, c.confDir)
 	if err != nil {
 		return fmt.Errorf("%s: %w", a.Owner(), err)
 	}
@@ -50,18 +50,6 @@ func (c collection) remove(a libcni.Attachment) error {
 		return nil
 	}
 	return record.Remove(a.Path)
-}
-
-// network returns the one that an attachment was added to, or that has its name now.
-func (c collection) network(a libcni.Attachment) (*libcni.Network, error) {
-	if a.Config != nil {
-		n, err := libcni.ParseNetwork(a.Config)
-		return &n, err
-	}
-	if n := libcni.Find(c.networks, a.Network); n != nil {
-		return n, nil
-	}
-	return nil, fmt.Errorf("there is no configuration in %s", c.confDir)
 }
 
 // sweep has the plugins remove whatever is of none of the live attachments. It must not

@@ -14,6 +14,7 @@ import (
 
 	"github.com/containernetworking/plugins/pkg/owner"
 	"github.com/containernetworking/plugins/pkg/record"
+	"github.com/containernetworking/plugins/pkg/unpolled"
 )
 
 // cacheKind is what libcni's files of attachments say that they are, since release 0.8.
@@ -135,7 +136,7 @@ func (a Attachment) IsAsRead() bool {
 	if a.Path == "" {
 		return true
 	}
-	text, err := os.ReadFile(a.Path)
+	text, err := unpolled.ReadFile(a.Path)
 	return err == nil && bytes.Equal(a.text, text)
 }
 
@@ -154,7 +155,7 @@ func ReadCache(cacheDir string) ([]Attachment, error) {
 	cached := []Attachment{}
 	for _, e := range entries {
 		path := filepath.Join(dir, e.Name())
-		text, err := os.ReadFile(path)
+		text, err := unpolled.ReadFile(path)
 		if record.IsMissing(err) {
 			continue // deleted meanwhile
 		}

@@ -1,7 +1,9 @@
 package libcni
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -53,6 +55,26 @@ func (d Directories) IsGone(path string, host bool) bool {
 	}
 	return !slices.ContainsFunc(d.places(path), func(place string) bool {
 		_, err := inode(place)
+		return !ns.IsGone(err) || isMountedElsewhere(place)
+	})
+}
+
+// isMountedElsewhere reports whether some process sees a namespace at a path where there is
+// another file here, or cannot be asked: a runtime may have mounts of its own.
+func isMountedElsewhere(path string) bool {
+	path, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return false
+	}
+	seen := map[string]bool{}
+	processes, _ := filepath.Glob("/proc/[0-9]*")
+	return slices.ContainsFunc(processes, func(process string) bool {
+		mounts, err := os.Readlink(process + "/ns/mnt")
+		if err != nil || seen[mounts] {
+			return errors.Is(err, fs.ErrPermission)
+		}
+		seen[mounts] = true
+		_, err = inode(process + "/root" + path)
 		return !ns.IsGone(err)
 	})
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/containernetworking/cni/pkg/version"
 
 	"github.com/containernetworking/plugins/pkg/record"
+	"github.com/containernetworking/plugins/pkg/unpolled"
 )
 
 // Network is a configuration for runtimes (CNI specification, section 1).
@@ -24,6 +25,9 @@ type Network struct {
 	DisableCheck boolean `json:"disableCheck"`
 	InlinedOnly  boolean `json:"loadOnlyInlinedPlugins"`
 	Plugins      []Conf  `json:"plugins"`
+
+	// ofFiles are those plugins, the last ones, that have files of their own.
+	ofFiles []Conf
 }
 
 // Conf is the configuration of a plugin, by its keys.
@@ -89,7 +93,7 @@ func FilesWith(dir string, extensions ...string) ([]string, error) {
 // readNetwork reads a file. A list may have plugins in files of their own, in a directory
 // of the network's name.
 func readNetwork(path string) (Network, error) {
-	text, err := os.ReadFile(path)
+	text, err := unpolled.ReadFile(path)
 	if err != nil {
 		return Network{}, err
 	}
@@ -97,9 +101,16 @@ func readNetwork(path string) (Network, error) {
 	if err != nil || n.InlinedOnly || filepath.Ext(path) != ".conflist" {
 		return n, err
 	}
-	paths, err := FilesWith(filepath.Join(filepath.Dir(path), n.Name), ".conf")
+	err = n.addOfFiles(filepath.Dir(path))
+	return n, err
+}
+
+// addOfFiles adds the plugins that have files of their own in the directory of the network, which
+// is in that of configurations.
+func (n *Network) addOfFiles(confDir string) error {
+	paths, err := FilesWith(filepath.Join(confDir, n.Name), ".conf")
 	if err != nil {
-		return n, err
+		return err
 	}
 	for _, path := range paths {
 		var c Conf
@@ -108,11 +119,12 @@ func readNetwork(path string) (Network, error) {
 			err = fmt.Errorf("%s is no configuration of a plugin", path)
 		}
 		if err != nil {
-			return n, err
+			return err
 		}
-		n.Plugins = append(n.Plugins, c)
+		n.ofFiles = append(n.ofFiles, c)
 	}
-	return n, nil
+	n.Plugins = append(n.Plugins, n.ofFiles...)
+	return nil
 }
 
 // ParseNetwork reads a list of plugins' configurations, or that of one plugin.
@@ -164,4 +176,29 @@ func Find(networks []Network, name string) *Network {
 		return nil
 	}
 	return &networks[i]
+}
+
+// Added returns the network that an attachment was added to: as it was then, if libcni has kept
+// that, else as it is now. libcni keeps nothing of plugins that have files of their own: they
+// are those that there are now.
+func Added(a Attachment, networks []Network, confDir string) (Network, error) {
+	now := Find(networks, a.Network)
+	switch {
+	case a.Config == nil && now == nil:
+		return Network{}, fmt.Errorf("there is no configuration in %s", confDir)
+	case a.Config == nil:
+		return *now, nil
+	}
+	n, err := ParseNetwork(a.Config)
+	if err == nil && !bool(n.InlinedOnly) {
+		if now != nil {
+			n.Plugins = append(n.Plugins, now.ofFiles...)
+		} else {
+			err = n.addOfFiles(confDir)
+		}
+	}
+	if err == nil && len(n.Plugins) == 0 {
+		err = fmt.Errorf("the plugins that it had are no longer in %s", confDir)
+	}
+	return n, err
 }
