@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"log/slog"
 	"net/netip"
@@ -150,18 +149,12 @@ func (a *agent) keepSettled(ctx context.Context) {
 	})
 }
 
-// keepRepaired repairs rules after each flush. What is new of its errors is logged.
+// keepRepaired repairs rules after each flush.
 func (a *agent) keepRepaired(ctx context.Context) {
-	var former string
 	a.flushed.follow(ctx, func() error {
 		err := repair(ctx, a.conflist.binDir)
 		count(a.metrics.repairs, err)
-		if message := fmt.Sprint(err); message != former {
-			former = message
-			if err != nil {
-				slog.Warn("rules that somebody flushed may still lack", "error", err)
-			}
-		}
+		a.health.repaired(err)
 		return err
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -16,12 +17,20 @@ import (
 type attachment struct{ container, ifName string }
 
 // attachmentsBefore returns the attachments of a network of which there is no trace from
-// after a time. The traces, below the directory, are libcni's results, which are written
-// when an ADD has ended, and host-local's leases, which are written early in it.
+// after a time, but for those of containers that are no pods. The traces, below the directory,
+// are libcni's results, which are written when an ADD has ended, and host-local's leases, which
+// are written early in it.
 func attachmentsBefore(stateDir, network string, end time.Time) ([]attachment, error) {
-	latest := map[attachment]time.Time{}
+	latest, others := map[attachment]time.Time{}, map[attachment]bool{}
+	ofResult := func(_ string, text []byte) (attachment, bool) {
+		a, isPod, ok := parseResult(text, network)
+		if ok && !isPod {
+			others[a] = true
+		}
+		return a, ok
+	}
 	for dir, parse := range map[string]func(name string, text []byte) (attachment, bool){
-		"results":                          func(_ string, text []byte) (attachment, bool) { return parseResult(text, network) },
+		"results":                          ofResult,
 		filepath.Join("networks", network): parseLease,
 	} {
 		err := eachFile(filepath.Join(stateDir, dir), func(info fs.FileInfo, text []byte) {
@@ -35,7 +44,7 @@ func attachmentsBefore(stateDir, network string, end time.Time) ([]attachment, e
 	}
 	var old []attachment
 	for a, modified := range latest {
-		if modified.Before(end) {
+		if modified.Before(end) && !others[a] {
 			old = append(old, a)
 		}
 	}
@@ -75,15 +84,19 @@ func readFile(path string) (fs.FileInfo, []byte, error) {
 	return info, text, err
 }
 
-// parseResult reads what libcni keeps of an attachment.
-func parseResult(text []byte, network string) (attachment, bool) {
+// parseResult reads what libcni keeps of an attachment, and whether it is a pod's: runtimes of
+// Kubernetes tell the plugins its name.
+func parseResult(text []byte, network string) (a attachment, isPod, ok bool) {
 	var cached struct {
-		ContainerID string `json:"containerId"`
-		IfName      string `json:"ifName"`
-		Network     string `json:"networkName"`
+		ContainerID string      `json:"containerId"`
+		IfName      string      `json:"ifName"`
+		Network     string      `json:"networkName"`
+		Args        [][2]string `json:"cniArgs"`
 	}
 	err := json.Unmarshal(text, &cached)
-	return attachment{cached.ContainerID, cached.IfName}, err == nil && cached.Network == network && cached.ContainerID != "" && cached.IfName != ""
+	isPod = slices.ContainsFunc(cached.Args, func(arg [2]string) bool { return arg[0] == "K8S_POD_NAME" })
+	ok = err == nil && cached.Network == network && cached.ContainerID != "" && cached.IfName != ""
+	return attachment{cached.ContainerID, cached.IfName}, isPod, ok
 }
 
 // parseLease reads the file of an address, in which upstream and these plugins write the

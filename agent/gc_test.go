@@ -57,15 +57,16 @@ func (h *host) age(by time.Duration) {
 	h.Exec(h.t, "find", "/var/lib/cni", "-type", "f", "-exec", "touch", "-d", time.Now().Add(-by).Format(time.RFC3339), "{}", "+")
 }
 
-// What containers have left that the runtime does not know is removed, and nothing else:
-// neither that of others, nor what has been made a short time ago, as by an ADD that runs.
+// What pods have left that the runtime does not know is removed, and nothing else: neither
+// that of others, which have no name of a pod, nor what has been made a short time ago, as by an
+// ADD that runs.
 func TestVanished(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	a := s.addHost(1, 1)
 	s.join(a)
 	a.startSettled().Stop(syscall.SIGKILL)
-	known := a.addPod("known")
+	known, noPod := a.addPod("known"), a.addContainer("no-pod", nil)
 	before := a.State(t)
 	a.addPod("vanished").Remove(t)
 	a.write("/var/lib/cni/networks/other/10.9.0.2", "other\r\neth0")
@@ -78,7 +79,7 @@ func TestVanished(t *testing.T) {
 	if n := agent.Count("removed what a container has left"); n != 1 {
 		t.Errorf("removed %d attachments:\n%s", n, agent.Output())
 	}
-	for _, p := range []*pod{known, young} {
+	for _, p := range []*pod{known, noPod, young} {
 		expectSource(t, p.runtime.ContainerID, a, p, p.ips[0], "10.244.1.1")
 	}
 	if lease := a.read("/var/lib/cni/networks/other/10.9.0.2"); lease == "" {

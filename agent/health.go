@@ -24,8 +24,9 @@ type health struct {
 	mu sync.Mutex
 	// began is when it began to settle the node, or zero while it waits for changes.
 	began time.Time
-	// err is what keeps the node from being as it is to be.
-	err error
+	// err is what keeps the node from being as it is to be, and unrepaired what keeps rules
+	// from coming back that somebody has flushed.
+	err, unrepaired error
 }
 
 func newHealth() *health { return &health{err: errors.New("the agent is starting")} }
@@ -49,6 +50,16 @@ func (h *health) end(err error) {
 	h.began, h.err = time.Time{}, err
 }
 
+// repaired takes the result of a repair. What is new of its errors is logged.
+func (h *health) repaired(err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if err != nil && fmt.Sprint(err) != fmt.Sprint(h.unrepaired) {
+		slog.Warn("rules that somebody flushed may still lack", "error", err)
+	}
+	h.unrepaired = err
+}
+
 // lines returns what an error says in an order that does not depend on which of several things
 // was tried first.
 func lines(err error) []string { return slices.Sorted(strings.SplitSeq(err.Error(), "\n")) }
@@ -67,7 +78,7 @@ func (h *health) live() error {
 func (h *health) ready() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.err
+	return errors.Join(h.err, h.unrepaired)
 }
 
 // serve answers on the address until the context ends.

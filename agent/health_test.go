@@ -24,4 +24,11 @@ func TestHealthLogsWhatIsNew(t *testing.T) {
 			t.Errorf("%d: %v: %d messages, want %d", i, err, got, want)
 		}
 	}
+	h.end(nil)
+	for i, err := range []error{two, two, nil} {
+		h.repaired(err)
+		if got, want := strings.Count(logged.String(), "may still lack"), 1; got != want || (h.ready() == nil) != (err == nil) {
+			t.Errorf("repair %d: %v: %d messages, ready: %v", i, err, got, h.ready())
+		}
+	}
 }

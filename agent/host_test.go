@@ -227,11 +227,17 @@ func (h *host) cni() (*libcni.CNIConfig, *libcni.NetworkConfigList, error) {
 	return libcni.NewCNIConfigWithCacheDir([]string{bin}, "/var/lib/cni", nil), list, err
 }
 
-// addPod starts a container, as a runtime does.
+// addPod starts a pod, as a runtime of Kubernetes does.
 func (h *host) addPod(name string) *pod {
 	h.t.Helper()
+	return h.addContainer(name, [][2]string{{"IgnoreUnknown", "1"}, {"K8S_POD_NAME", name}})
+}
+
+// addContainer starts a container, as any runtime does.
+func (h *host) addContainer(name string, args [][2]string) *pod {
+	h.t.Helper()
 	p := &pod{Container: h.Container(h.t, name), h: h}
-	p.runtime = &libcni.RuntimeConf{ContainerID: name, NetNS: p.Path, IfName: "eth0"}
+	p.runtime = &libcni.RuntimeConf{ContainerID: name, NetNS: p.Path, IfName: "eth0", Args: args}
 	var result types.Result
 	err := h.Do(func() error {
 		cni, list, err := h.cni()
