@@ -9,8 +9,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-
-	"github.com/containernetworking/plugins/integration/node"
 )
 
 // shown is an attachment as `cni-plugins show --json` prints it.
@@ -123,18 +121,18 @@ func TestShowUpstreams(t *testing.T) {
 		{"type": "bandwidth", "ingressRate": 1000000, "ingressBurst": 1000000, "egressRate": 1000000, "egressBurst": 1000000}]}`)
 	const left = "addresses, firewall, lease, masquerade, ports, settings to put back, shaping"
 	kept, gone, lost := f.Container(t, "kept"), f.Container(t, "gone"), f.Container(t, "lost")
-	for i, c := range []*node.Container{kept, gone, lost} {
-		f.add(t, l, c, 8080+i)
-	}
+	f.addAs(t, l, kept, "net_1", 8080)
+	f.add(t, l, gone, 8081)
+	f.add(t, l, lost, 8082)
 	gone.Remove(t)
 	lost.Remove(t)
 	f.settle(t, 1)
 	f.Exec(t, "rm", "/var/lib/cni/results/net-lost-eth0")
 	want := map[string]string{
-		"net/kept/eth0": "alive: " + strings.Replace(left, "lease", "interface, lease", 1),
-		"net/gone/eth0": "gone: " + left,
-		"net/lost/eth0": "unowned: firewall, lease, masquerade, ports, settings to put back",
-		"//":            "unowned: shaping",
+		"net/kept/net_1": "alive: " + strings.Replace(left, "lease", "interface, lease", 1),
+		"net/gone/eth0":  "gone: " + left,
+		"net/lost/eth0":  "unowned: firewall, lease, masquerade, ports, settings to put back",
+		"//":             "unowned: shaping",
 	}
 	if diff := cmp.Diff(want, f.show(t)); diff != "" {
 		t.Errorf("show (-want +got):\n%s", diff)

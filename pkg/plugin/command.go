@@ -48,7 +48,7 @@ func (p Plugin) called(args []string, stdout, stderr io.Writer) int {
 
 // introduction says what the plugin is, in the form that runtimes read for its version.
 func (p Plugin) introduction() string {
-	return fmt.Sprintf("%s\nCNI protocol versions supported: %s\n", buildversion.BuildString(p.Name), strings.Join(p.versions().SupportedVersions(), ", "))
+	return fmt.Sprintf("%s\nCNI protocol versions supported: %s\n", buildversion.BuildString(p.Name), strings.Join(p.Protocol().SupportedVersions(), ", "))
 }
 
 func textOf(text *string) string {

@@ -91,7 +91,7 @@ func (p Plugin) checkVersion(command string, stdin []byte) error {
 	if err != nil {
 		return Errorf(types.ErrDecodingFailure, "%w", err)
 	}
-	supported := p.versions().SupportedVersions()
+	supported := p.Protocol().SupportedVersions()
 	if first, later := firstWith[command]; later {
 		known, err := version.GreaterThanOrEqualTo(configured, first)
 		switch {
@@ -109,7 +109,8 @@ func (p Plugin) checkVersion(command string, stdin []byte) error {
 	return nil
 }
 
-func (p Plugin) versions() version.PluginInfo {
+// Protocol returns the versions of the specification that the plugin knows.
+func (p Plugin) Protocol() version.PluginInfo {
 	if p.Versions == nil {
 		return version.All
 	}
@@ -119,7 +120,7 @@ func (p Plugin) versions() version.PluginInfo {
 // printVersions is the verb VERSION. It writes what version.PluginInfo would encode, without
 // the time that it takes package json to learn of its type.
 func (p Plugin) printVersions(to io.Writer) error {
-	supported := strings.Join(p.versions().SupportedVersions(), `","`)
+	supported := strings.Join(p.Protocol().SupportedVersions(), `","`)
 	_, err := fmt.Fprintf(to, `{"cniVersion":"%s","supportedVersions":["%s"]}`+"\n", version.Current(), supported)
 	if err != nil {
 		return Errorf(types.ErrIOFailure, "%w", err)

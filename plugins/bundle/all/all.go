@@ -37,7 +37,7 @@ func List(plugins []*plugin.Plugin) cli.Command {
 			}
 			var entries []entry
 			for _, p := range plugins {
-				entries = append(entries, entry{p.Name, supported(p), slices.Sorted(maps.Keys(p.Commands))})
+				entries = append(entries, entry{p.Name, p.Protocol().SupportedVersions(), slices.Sorted(maps.Keys(p.Commands))})
 			}
 			if asJSON {
 				return json.NewEncoder(os.Stdout).Encode(entries)
@@ -50,13 +50,6 @@ func List(plugins []*plugin.Plugin) cli.Command {
 			return table.Flush()
 		},
 	}
-}
-
-func supported(p *plugin.Plugin) []string {
-	if p.Versions == nil {
-		return version.All.SupportedVersions()
-	}
-	return p.Versions.SupportedVersions()
 }
 
 // Version is the command that tells which version this is.

@@ -53,8 +53,8 @@ func onLinks(check func(host *link.Namespace, pairs, bridges []netlink.Link) []F
 // which many networks drop, for connections not to hang.
 func mtu(*patient) []Finding {
 	return onLinks(func(host *link.Namespace, pairs, _ []netlink.Link) []Finding {
-		uplink := uplinkOf(host)
-		if uplink == nil {
+		uplink, err := host.DefaultRouteLink()
+		if err != nil {
 			return []Finding{ok("this node has no default route")}
 		}
 		larger := map[int][]string{}
@@ -74,29 +74,6 @@ func mtu(*patient) []Finding {
 		}
 		return found
 	})
-}
-
-// uplinkOf returns the interface of the host's default route; nil if there is none.
-func uplinkOf(host *link.Namespace) netlink.Link {
-	for _, family := range []int{netlink.FAMILY_V4, netlink.FAMILY_V6} {
-		routes, err := host.RouteList(nil, family)
-		if err != nil {
-			continue
-		}
-		for _, r := range routes {
-			if r.Dst != nil && !r.Dst.IP.IsUnspecified() {
-				continue
-			}
-			index := r.LinkIndex
-			if len(r.MultiPath) > 0 {
-				index = r.MultiPath[0].LinkIndex
-			}
-			if l, err := host.LinkByIndex(index); err == nil {
-				return l
-			}
-		}
-	}
-	return nil
 }
 
 // manager is a program that configures interfaces which it finds, in a file of each in dir,

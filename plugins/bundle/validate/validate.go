@@ -3,6 +3,7 @@
 package validate
 
 import (
+	"cmp"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -42,7 +43,7 @@ func Command(plugins []*plugin.Plugin) cli.Command {
 		Details: "Default: " + defaultConfDir + ". An error is what a plugin refuses, a warning what it takes but nobody is\n" +
 			"likely to mean. The exit status is 0 if nothing is found, 1 for warnings alone, and 2 for errors.",
 		Flags: func(f *flag.FlagSet) {
-			f.StringVar(&binDirs, "bin-dir", firstOf(os.Getenv("CNI_PATH"), defaultBinDir), "the `directories` with the plugins, with colons between; if empty, nobody looks whether they are there")
+			f.StringVar(&binDirs, "bin-dir", cmp.Or(os.Getenv("CNI_PATH"), defaultBinDir), "the `directories` with the plugins, with colons between; if empty, nobody looks whether they are there")
 			f.BoolVar(&asJSON, "json", false, "print a list in JSON")
 		},
 		Run: func(paths []string) error {
@@ -66,15 +67,6 @@ func Look(paths []string, plugins []*plugin.Plugin, binDirs []string) []Finding 
 	c.lookAround(routes(), binDirs)
 	slices.SortStableFunc(c.found, func(a, b Finding) int { return slices.Index(c.files, a.File) - slices.Index(c.files, b.File) })
 	return c.found
-}
-
-func firstOf(texts ...string) string {
-	for _, text := range texts {
-		if text != "" {
-			return text
-		}
-	}
-	return ""
 }
 
 // tell prints the findings and returns the exit status.

@@ -2,6 +2,7 @@ package tuning
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/containernetworking/plugins/pkg/owner"
@@ -10,8 +11,9 @@ import (
 )
 
 // holdings returns the backups in the default directory. Upstream's tell the container and
-// its interface.
-func holdings([]owner.Attachment) ([]plugin.Holding, error) {
+// its interface: by their name alone that is sure only of those that are known, as both may
+// have an underscore.
+func holdings(known []owner.Attachment) ([]plugin.Holding, error) {
 	d := directory(defaultDataDir)
 	var found []plugin.Holding
 	shared := map[string]bool{}
@@ -31,6 +33,9 @@ func holdings([]owner.Attachment) ([]plugin.Holding, error) {
 		at := strings.LastIndex(attachment, "_")
 		if ok && at > 0 && !shared[path] {
 			a := owner.Attachment{ContainerID: attachment[:at], IfName: attachment[at+1:]}
+			if i := slices.IndexFunc(known, func(k owner.Attachment) bool { return d.shared(k) == path }); i >= 0 {
+				a = owner.Attachment{ContainerID: known[i].ContainerID, IfName: known[i].IfName}
+			}
 			found = append(found, plugin.Holding{Attachment: a, Kind: "settings to put back", What: path + ", of containernetworking/plugins"})
 		}
 	}
