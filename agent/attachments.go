@@ -16,39 +16,41 @@ import (
 // attachment is an interface of a container, in the agent's network.
 type attachment struct{ container, ifName string }
 
-// attachmentsBefore returns the attachments of a network of which there is no trace from
-// after a time, but for those of containers that are no pods. The traces, below the directory,
-// are libcni's results, which are written when an ADD has ended, and host-local's leases, which
-// are written early in it.
-func attachmentsBefore(stateDir, network string, end time.Time) ([]attachment, error) {
-	latest, others := map[attachment]time.Time{}, map[attachment]bool{}
-	ofResult := func(_ string, text []byte) (attachment, bool) {
-		a, isPod, ok := parseResult(text, network)
-		if ok && !isPod {
-			others[a] = true
+// trace is what there is of an attachment.
+type trace struct {
+	// latest is when the youngest of it was written.
+	latest time.Time
+	// isOther says that its container is no pod.
+	isOther bool
+}
+
+// traces returns those of the attachments of a network. They are, below the directory,
+// libcni's results, which are written when an ADD has ended, and host-local's leases, which are
+// written early in it.
+func traces(stateDir, network string) (map[attachment]trace, error) {
+	found := map[attachment]trace{}
+	note := func(a attachment, written time.Time, isOther bool) {
+		t := found[a]
+		t.isOther = t.isOther || isOther
+		if written.After(t.latest) {
+			t.latest = written
 		}
-		return a, ok
+		found[a] = t
 	}
-	for dir, parse := range map[string]func(name string, text []byte) (attachment, bool){
-		"results":                          ofResult,
-		filepath.Join("networks", network): parseLease,
-	} {
-		err := eachFile(filepath.Join(stateDir, dir), func(info fs.FileInfo, text []byte) {
-			if a, ok := parse(info.Name(), text); ok && info.ModTime().After(latest[a]) {
-				latest[a] = info.ModTime()
-			}
-		})
-		if err != nil {
-			return nil, err
+	err := eachFile(filepath.Join(stateDir, "results"), func(info fs.FileInfo, text []byte) {
+		if a, isPod, ok := parseResult(text, network); ok {
+			note(a, info.ModTime(), !isPod)
 		}
+	})
+	if err != nil {
+		return nil, err
 	}
-	var old []attachment
-	for a, modified := range latest {
-		if modified.Before(end) && !others[a] {
-			old = append(old, a)
+	err = eachFile(filepath.Join(stateDir, "networks", network), func(info fs.FileInfo, text []byte) {
+		if a, ok := parseLease(info.Name(), text); ok {
+			note(a, info.ModTime(), false)
 		}
-	}
-	return old, nil
+	})
+	return found, err
 }
 
 // eachFile hands the files of a directory to f. There are none if it does not exist. When a

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"time"
 
@@ -30,7 +31,9 @@ const maxAnswer = 16 << 20
 // old: the runtime does not list a container whose network is being made, which the kubelet
 // gives up after four minutes.
 func (a *agent) removeVanished(ctx context.Context, list *libcni.NetworkConfigList) (removed int, err error) {
-	old, err := attachmentsBefore(a.stateDir, list.Name, time.Now().Add(-a.gcGrace))
+	old, err := traces(a.stateDir, list.Name)
+	end := time.Now().Add(-a.gcGrace)
+	maps.DeleteFunc(old, func(_ attachment, t trace) bool { return t.isOther || !t.latest.Before(end) })
 	if err != nil || len(old) == 0 {
 		return 0, err
 	}
@@ -39,7 +42,7 @@ func (a *agent) removeVanished(ctx context.Context, list *libcni.NetworkConfigLi
 		return 0, err
 	}
 	var errs []error
-	for _, of := range old {
+	for of := range old {
 		if alive[of.container] {
 			continue
 		}

@@ -116,7 +116,7 @@ func TestUninstall(t *testing.T) {
 	s.join(a)
 	s.join(b)
 	a.startSettled("-overlay", "vxlan").Stop(syscall.SIGTERM)
-	p := a.addPod("pod")
+	p := a.addContainer("pod", nil) // which may be none
 	uninstall := func() *machine.Process { return a.run(slices.Insert(a.arguments(), 1, "uninstall")...) }
 	with := a.State(t)
 	for range 2 {

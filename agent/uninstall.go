@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
-	"time"
 
 	"github.com/containernetworking/cni/libcni"
 	"golang.org/x/sys/unix"
@@ -40,7 +39,7 @@ func (a *agent) expectNobody(ctx context.Context) error {
 			slog.Warn("attachments that the runtime does not know may be there", "error", err)
 		}
 	}
-	left, err := attachmentsBefore(a.stateDir, list.Name, time.Now().Add(time.Hour))
+	left, err := traces(a.stateDir, list.Name)
 	if err == nil && len(left) > 0 {
 		err = fmt.Errorf("%d containers still use the network %s: no other gets an address, and what these need stays; "+
 			"uninstall again when they are gone", len(left), list.Name)
