@@ -175,3 +175,36 @@ func TestDecodeForeign(t *testing.T) {
 		return nil
 	})
 }
+
+// A match that this package cannot read is one all the same, whoever made it.
+func TestDecodeConditions(t *testing.T) {
+	withVariant(t, "nft", func() error {
+		conditions := []string{
+			"-m conntrack --ctorigdstport 8080", "-m iprange --src-range 10.0.0.1-10.0.0.9", "-m physdev --physdev-is-bridged",
+			"-m addrtype --src-type LOCAL", "-p tcp -m tcp --sport 80", "-p tcp -m multiport --sports 80,90", "-m limit --limit 5/sec",
+		}
+		input := "*filter\n"
+		for _, c := range conditions {
+			input += "-A FORWARD " + c + " -j DROP\n-A FORWARD " + c + " -m comment --comment x -j DROP\n"
+		}
+		if _, err := run(input+"COMMIT\n", "iptables-restore"); err != nil {
+			return err
+		}
+		ruleset := "add set ip filter bad { type ipv4_addr; }\nadd rule ip filter FORWARD ip saddr @bad drop comment \"x\"\n"
+		if _, err := run(ruleset, "nft", "-f", "-"); err != nil {
+			return err
+		}
+		return iptables.Check("filter", iptables.IPv4, func(t *iptables.Table) error {
+			rules := t.Rules("FORWARD")
+			if len(rules) != 2*len(conditions)+1 {
+				return fmt.Errorf("%d rules: %w", len(rules), t.Err())
+			}
+			for _, r := range rules {
+				if r.IsUnconditional() {
+					return fmt.Errorf("%q counts for all packets", r.Rule)
+				}
+			}
+			return nil
+		})
+	})
+}

@@ -88,7 +88,7 @@ func (r Rule) Extends(other Rule) bool {
 
 // words returns the options of a rule with their arguments, sorted, but for comments. It
 // leaves out which modules are loaded for matches, and writes ports like the match for
-// several of them.
+// several of them. What is unknown is an option of its own.
 func (r Rule) words() string { return strings.Join(r.options(), " ") }
 
 func (r Rule) options() []string {
@@ -101,7 +101,8 @@ func (r Rule) options() []string {
 		option = ""
 	}
 	for i, word := range r {
-		if word == "!" || strings.HasPrefix(word, "-") && (i == 0 || r[i-1] != "!" && r[i-1] != "--comment") {
+		hasArgument := strings.Contains(option, " ")
+		if word == "!" || word == unknown && hasArgument || strings.HasPrefix(word, "-") && (i == 0 || r[i-1] != "!" && r[i-1] != "--comment") {
 			end()
 			option = word
 		} else {

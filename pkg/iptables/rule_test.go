@@ -90,9 +90,32 @@ func TestIsLike(t *testing.T) {
 		{`-m comment --comment a -j X`, `-m comment --comment b -j X`, false},
 		{"-j X", "-j Y", false},
 		{"-j X ?", "-j X", false},
+		{"-m set ? -j X", "-j X", false},
+		{"? -j X", "-j X", false},
+		{`-m comment --comment a ? -j X`, `-m comment --comment a -j X`, false},
+		{`-m comment --comment -a ? -j X`, `-m comment --comment -a -j X`, false},
+		{`-m comment --comment ? -j X`, `-m comment --comment ? -j X`, true},
 	} {
 		if have := rule(test.found).IsLike(rule(test.other)); have != test.want {
 			t.Errorf("%s is like %s: %v", test.found, test.other, have)
+		}
+	}
+}
+
+func TestIsUnconditional(t *testing.T) {
+	for line, want := range map[string]bool{
+		"-j DROP":                           true,
+		"-m comment --comment x -j DROP":    true,
+		"-m comment --comment ? -j DROP":    true,
+		"-j REJECT --reject-with ?":         true,
+		"-s 10.0.0.1/32 -j DROP":            false,
+		"? -j DROP":                         false,
+		"-m set ? -j DROP":                  false,
+		"-m comment --comment x ? -j DROP":  false,
+		"-m comment --comment -x ? -j DROP": false,
+	} {
+		if have := Rule(strings.Fields(line)).IsUnconditional(); have != want {
+			t.Errorf("%s is about all packets: %v", line, have)
 		}
 	}
 }
