@@ -70,11 +70,11 @@ func isAt(file *os.File, path string) bool {
 
 // A repair makes what records say; who removes an attachment removes the record
 // and what it says. So that the repair does not make again what has just been
-// removed, it has the directory of the records for itself. Removals, which are
-// many, do not wait for each other.
+// removed, nor what a record said that is replaced meanwhile, it has the directory of
+// the records for itself. Removals, which are many, do not wait for each other.
 
 // Removing runs f, which removes attachments that may have records in a
-// directory, while no repair runs.
+// directory, or replaces records, while no repair runs.
 func Removing(directory string, f func() error) error { return inside(directory, unix.LOCK_SH, f) }
 
 // Repairing runs f, which makes what the records in a directory say, while nothing

@@ -72,7 +72,9 @@ func (r Records) directory() string { return filepath.Join(base, r.Plugin) }
 func (r Records) path(prefix string) string { return filepath.Join(r.directory(), prefix) }
 
 // Keep writes the record if there is anything to repair for a container with the
-// addresses. It must come before the rules: then none is without.
+// addresses. It must come before the rules: then none is without. It waits for a repair
+// that runs, which would make of the rules what an older record says, or remove them as those
+// of an attachment that is gone.
 func (r Records) Keep(kept Record, addresses []*net.IPNet) error {
 	if !kept.antiSpoofing.Wanted() && !kept.masquerade.Wanted(addresses) {
 		return nil
@@ -81,7 +83,8 @@ func (r Records) Keep(kept Record, addresses []*net.IPNet) error {
 	for _, address := range addresses {
 		kept.Addresses = append(kept.Addresses, address.String())
 	}
-	if err := record.Save(r.path(kept.Prefix()), kept); err != nil {
+	err := record.Removing(r.directory(), func() error { return record.Save(r.path(kept.Prefix()), kept) })
+	if err != nil {
 		return fmt.Errorf("keep a record of the rules: %w", err)
 	}
 	return nil

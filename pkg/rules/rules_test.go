@@ -7,10 +7,12 @@ import (
 	"os"
 	"runtime"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
+	"github.com/containernetworking/plugins/integration/node"
 	"github.com/containernetworking/plugins/pkg/link"
 	"github.com/containernetworking/plugins/pkg/nat"
 	"github.com/containernetworking/plugins/pkg/owner"
@@ -172,6 +174,69 @@ func TestFate(t *testing.T) {
 		}
 		return expect(map[fate]int{alive: 1, gone: 1})
 	})
+}
+
+// An ADD that goes on, or begins anew, while a repair runs keeps what it makes.
+func TestKeepBesideRepair(t *testing.T) {
+	t.Parallel()
+	n := node.New(t)
+	mac := net.HardwareAddr{2, 0, 0, 0, 0, 1}
+	checked := spoof.Conf{IPSpoofChk: true}
+	restrictive := func(a owner.Attachment) Record { return New(a, "veth"+a.ContainerID, mac, nat.Conf{}, checked) }
+	port := func(a owner.Attachment, addresses []*net.IPNet) spoof.Port {
+		return checked.Port("veth"+a.ContainerID, mac, addresses)
+	}
+	begin := func(a owner.Attachment) error {
+		host, err := link.Host()
+		if err != nil {
+			return err
+		}
+		defer host.Close()
+		_, _, err = link.AddVeth(host, host, link.Veth{Name: "inside" + a.ContainerID, HostName: "veth" + a.ContainerID})
+		if err != nil {
+			return err
+		}
+		l, err := host.LinkByName("veth" + a.ContainerID)
+		if err != nil {
+			return err
+		}
+		return errors.Join(host.LinkSetAlias(l, a.Tag()), records.Keep(restrictive(a), nil), spoof.Add(a, port(a, nil)))
+	}
+	goOn := func(a owner.Attachment) error {
+		return errors.Join(records.Keep(restrictive(a), addresses()), spoof.Allow(a, addresses()))
+	}
+	added := make(chan error, 1)
+	beside := records
+	beside.Release = spoof.Del
+	beside.Restrict = func(all []spoof.Restricted) error {
+		adding := make(chan error, 1)
+		go func() {
+			adding <- n.Do(func() error { return errors.Join(goOn(one), begin(two), goOn(two)) })
+		}()
+		select {
+		case err := <-adding:
+			added <- err
+		case <-time.After(200 * time.Millisecond): // it waits
+			go func() { added <- <-adding }()
+		}
+		return spoof.Repair(all)
+	}
+	err := n.Do(func() error {
+		// The second one is gone, without a DEL.
+		err := errors.Join(begin(one), records.Keep(restrictive(two), addresses()), spoof.Add(two, port(two, addresses())))
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(beside.Repair(), <-added); err != nil {
+			return err
+		}
+		return left(func() error {
+			return errors.Join(spoof.Check(one, port(one, addresses())), spoof.Check(two, port(two, addresses())))
+		}, one, two)
+	})
+	if err != nil {
+		t.Error(err)
+	}
 }
 
 // What a record costs an ADD and a DEL.
