@@ -35,6 +35,18 @@ func Change(name string, families []Family, look func(*Table) error) error {
 	}
 }
 
+// ChangeEach is Change for those families that wants names, one after the other: what one
+// of them lacks, as its tool, is not in the way of the other.
+func ChangeEach(name string, wants func(Family) bool, look func(*Table) error) error {
+	var errs []error
+	for _, f := range Families() {
+		if wants(f) {
+			errs = append(errs, Change(name, []Family{f}, look))
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // changeOnce returns the families whose changes failed.
 func changeOnce(name string, families []Family, attempt int, look func(*Table) error) ([]Family, error) {
 	c, err := dialNFT()

@@ -18,7 +18,7 @@ func (viaIPTables) Downgrade(all []Masqueraded) error {
 	if len(all) == 0 {
 		return nil
 	}
-	err := iptables.Change(table, iptables.Families(), func(t *iptables.Table) error {
+	err := iptables.ChangeEach(table, familiesOf(all), func(t *iptables.Table) error {
 		for _, m := range all {
 			if addresses := ofFamily(m.Addresses, t.Family); len(addresses) > 0 {
 				readState(t, m.ChainName("")).unshare(record(m.Attachment, unspecified(addresses[0].IP)))

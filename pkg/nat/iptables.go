@@ -145,7 +145,7 @@ func (viaIPTables) Repair(all []Masqueraded) error {
 		}
 		sharing[chain] = append(sharing[chain], m)
 	}
-	err := iptables.Change(table, iptables.Families(), func(t *iptables.Table) error {
+	err := iptables.ChangeEach(table, familiesOf(all), func(t *iptables.Table) error {
 		t.Rules(sources) // once for all
 		repairSpares(t, all)
 		for _, chain := range chains {

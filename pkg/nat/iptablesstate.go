@@ -22,6 +22,13 @@ func ofFamily(addresses []*net.IPNet, f iptables.Family) []*net.IPNet {
 	})
 }
 
+// familiesOf tells of which families there are addresses.
+func familiesOf(all []Masqueraded) func(iptables.Family) bool {
+	return func(f iptables.Family) bool {
+		return slices.ContainsFunc(all, func(m Masqueraded) bool { return len(ofFamily(m.Addresses, f)) > 0 })
+	}
+}
+
 // masqueraded is what Add makes in one family.
 type masqueraded struct {
 	owner.Attachment

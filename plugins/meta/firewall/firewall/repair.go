@@ -94,7 +94,10 @@ func (s *state) changes() (map[string][]change, error) {
 }
 
 func (viaIPTables) repair(all []change) error {
-	return iptables.Change(filter, iptables.Families(), func(t *iptables.Table) error {
+	wants := func(f iptables.Family) bool {
+		return slices.ContainsFunc(all, func(c change) bool { return !planWanted(f, c).empty() })
+	}
+	return iptables.ChangeEach(filter, wants, func(t *iptables.Table) error {
 		t.Rules(forwardChain) // once for all
 		p, seen := &plan{family: t.Family}, map[netip.Addr]bool{}
 		for _, c := range all {
