@@ -118,6 +118,22 @@ table ip6 cni_hostport {
 	}
 }
 
+// A host without iptables, where nothing is in that, needs none.
+func TestDowngradePortmapWithoutIPTables(t *testing.T) {
+	t.Parallel()
+	n := node.New(t)
+	n.Exec(t, "sh", "-ec", `mount --bind /dev/null "$(command -v iptables-restore)"`)
+	n.Container(t, "c")
+	n.Must(t, "ADD", portmapCall("c", backendKey("nftables"), `{"hostPort": 8080, "containerPort": 80, "protocol": "tcp"}`, "10.50.0.2/16", "fd50::2/64"))
+	for range 2 {
+		downgrade(t, n, "portmap")
+	}
+	expectNoRecords(t, n, "portmap")
+	if rules := nftTables(t, n, "ip cni_hostport", "ip6 cni_hostport"); strings.Count(rules, "dnat to") != 2 {
+		t.Errorf("after the downgrade:\n%s", rules)
+	}
+}
+
 // Of two interfaces of a container in one network, both have upstream's chain, which goes
 // with the first.
 func TestDowngradePortmapTwoInterfaces(t *testing.T) {

@@ -151,12 +151,18 @@ func TestFirewallProcesses(t *testing.T) {
 	}
 }
 
+// withoutIP6Tables takes the tools for IPv6 from the node.
+func withoutIP6Tables(t *testing.T, n *node.Node) {
+	t.Helper()
+	n.Exec(t, "sh", "-ec", `mkdir /run/sbin; cp -a /usr/sbin/xtables-* /usr/sbin/ip* /usr/sbin/nft /run/sbin; rm /run/sbin/ip6tables*
+		mount --bind /run/sbin /usr/sbin`)
+}
+
 // A host without ip6tables serves containers that have no IPv6 address.
 func TestFirewallWithoutIP6Tables(t *testing.T) {
 	t.Parallel()
 	n := node.New(t)
-	n.Exec(t, "sh", "-ec", `mkdir /run/sbin; cp -a /usr/sbin/xtables-* /usr/sbin/ip* /usr/sbin/nft /run/sbin; rm /run/sbin/ip6tables*
-		mount --bind /run/sbin /usr/sbin`)
+	withoutIP6Tables(t, n)
 	call := firewallCall("c", `"backend": "", "ingressPolicy": "isolated"`, "10.50.0.2/16")
 	call.Env = []string{"PATH=/usr/sbin:/usr/bin"}
 	for range 2 {

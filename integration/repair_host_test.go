@@ -3,10 +3,13 @@ package integration
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/containernetworking/plugins/integration/faults"
 	"github.com/containernetworking/plugins/integration/node"
@@ -140,4 +143,60 @@ func TestRepairBesideOthers(t *testing.T) {
 		}
 		before.expect(t, n, "after the others")
 	})
+}
+
+// Without ip6tables, what containers have of IPv4 comes back.
+func TestRepairWithoutIP6Tables(t *testing.T) {
+	t.Parallel()
+	for plugin, keys := range map[string]string{
+		"bridge": `"bridge": "br0", "isGateway": true`, "ptp": `"mtu": 1400`, "firewall": "", "portmap": "",
+	} {
+		for _, families := range []string{"one family", "both"} {
+			t.Run(plugin+", "+families, func(t *testing.T) {
+				t.Parallel()
+				n := node.New(t)
+				c := n.Container(t, "c")
+				addresses := []string{"10.50.0.2/16"}
+				subnets := `[{"subnet": "10.1.2.0/24"}]`
+				if families == "both" {
+					addresses = append(addresses, "fd50::2/64")
+					subnets += `, [{"subnet": "fd00:1:2::/64"}]`
+				}
+				var call node.Call
+				switch plugin {
+				case "firewall":
+					call = firewallCall("c", backendKey("iptables"), addresses...)
+				case "portmap":
+					call = portmapCall("c", backendKey("iptables"), `{"hostPort": 8080, "containerPort": 80, "protocol": "tcp"}`, addresses...)
+				default:
+					call = bridgeCall(c, fmt.Sprintf(`%s, "ipMasq": true, "ipMasqBackend": "iptables", "ipMasqExclude": ["10.0.0.0/8", "fd00::/8"],
+						"ipam": {"type": "host-local", "ranges": [%s]}`, keys, subnets)).With("type", fmt.Appendf(nil, "%q", plugin))
+					call.Plugin = plugin
+				}
+				n.Must(t, "ADD", call)
+				withoutIP6Tables(t, n)
+				before := n.Exec(t, "iptables-save")
+				n.Exec(t, "nft", "flush", "ruleset")
+				out, err := n.Try(pluginPath(t, plugin), "repair")
+				switch {
+				case families == "both" && (err == nil || !strings.Contains(err.Error(), "ip6tables")):
+					t.Errorf("no word of what was not repaired: %s, %v", out, err)
+				case families != "both" && err != nil:
+					t.Error(err)
+				}
+				if diff := cmp.Diff(ruleLines(before), ruleLines(n.Exec(t, "iptables-save"))); diff != "" {
+					t.Errorf("after the repair (-want +have):\n%s", diff)
+				}
+				if families != "both" {
+					downgrade(t, n, plugin)
+					expectNoRecords(t, n, plugin)
+				}
+			})
+		}
+	}
+}
+
+// ruleLines returns the lines of rules of what iptables-save printed.
+func ruleLines(saved string) []string {
+	return slices.DeleteFunc(strings.Split(saved, "\n"), func(line string) bool { return !strings.HasPrefix(line, "-A ") })
 }

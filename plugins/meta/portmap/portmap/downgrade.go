@@ -55,20 +55,25 @@ func downgradeRecorded() error {
 // of the same container had it first. Where that still has it, both are in one chain, as
 // upstream's ADD makes it.
 func (viaIPTables) downgrade(all []*forward) error {
-	return iptables.Change(natTable, iptables.Families(), func(table *iptables.Table) error {
-		for _, f := range ofBackend(all, backendIPTables) {
+	others := slices.DeleteFunc(ofBackend(all, backendIPTables), func(f *forward) bool { return f.Chain == upstreamsChain(f) })
+	wants := func(family iptables.Family) bool {
+		return slices.ContainsFunc(others, func(f *forward) bool { _, has := f.inFamily(family); return has })
+	}
+	return iptables.ChangeEach(natTable, wants, func(table *iptables.Table) error {
+		for _, f := range others {
 			renamed := *f
-			renamed.Chain = chains(f.Attachment)[0]
-			t, has := renamed.inFamily(table.Family)
-			if !has || renamed.Chain == f.Chain || !table.HasChain(f.Chain) {
-				continue
+			renamed.Chain = upstreamsChain(f)
+			if t, has := renamed.inFamily(table.Family); has && table.HasChain(f.Chain) {
+				t.wanted(table).join()
+				removeChain(table, f.Chain)
 			}
-			t.wanted(table).join()
-			removeChain(table, f.Chain)
 		}
 		return nil
 	})
 }
+
+// upstreamsChain returns the name of the only chain that upstream looks for.
+func upstreamsChain(f *forward) string { return chains(f.Attachment)[0] }
 
 // join adds the rules to a chain that others may have, too.
 func (w wanted) join() {
