@@ -21,6 +21,8 @@ var known = map[iptables.Family][]string{
 		`-j MASQUERADE --random-fully`,
 		`-m addrtype --dst-type LOCAL -j C`,
 		`-p tcp -m comment --comment "dnat" -m multiport --dports 8080,9000:9010 -j C`,
+		`-p tcp -m comment --comment "dnat" -m multiport --dports 9000:9010,443,8080 -j C`,
+		`-p tcp -m comment --comment "dnat" -m multiport --dports 9011,9000:9010,8081,8080 -j C`,
 		`-p tcp -m comment --comment "dnat" -m multiport --dports 8080 -j C`,
 		`-p tcp -m multiport --dports 1,2,3,4,5,6,7,8,9,10,11,12,13,14,15 -j C`,
 		`-s 10.50.0.0/24 -p tcp -m tcp --dport 8080 -j C`,

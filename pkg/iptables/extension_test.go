@@ -1,6 +1,23 @@
 package iptables
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/containernetworking/plugins/pkg/nft"
+)
+
+// Where one range ends and the next one begins, their elements may come in either order.
+func TestPortList(t *testing.T) {
+	at := func(port byte, ends bool) nft.Element { return nft.Element{Key: []byte{0, port}, EndsRange: ends} }
+	for _, elements := range [][]nft.Element{
+		{at(0, true), at(80, false), at(82, true), at(82, false), at(83, true), at(90, false), at(91, true)},
+		{at(83, true), at(82, false), at(82, true), at(91, true), at(90, false), at(80, false), at(0, true)},
+	} {
+		if have := portList(elements); have != "80:81,82,90" {
+			t.Errorf("%v", have)
+		}
+	}
+}
 
 // Whatever data a match or target has, and whoever made it, reading it ends.
 func FuzzExtension(f *testing.F) {

@@ -87,8 +87,7 @@ func (r Rule) Extends(other Rule) bool {
 }
 
 // words returns the options of a rule with their arguments, sorted, but for comments. It
-// leaves out which modules are loaded for matches, and writes ports like the match for
-// several of them. What is unknown is an option of its own.
+// leaves out which modules are loaded for matches. What is unknown is an option of its own.
 func (r Rule) words() string { return strings.Join(r.options(), " ") }
 
 func (r Rule) options() []string {
@@ -96,7 +95,7 @@ func (r Rule) options() []string {
 	option := ""
 	end := func() {
 		if option != "" && !strings.HasPrefix(option, "-m ") && !strings.HasPrefix(option, "--comment ") {
-			options = append(options, strings.Replace(option, "--dport ", "--dports ", 1))
+			options = append(options, withPlainPorts(option))
 		}
 		option = ""
 	}

@@ -82,6 +82,12 @@ func TestIsLike(t *testing.T) {
 	}{
 		{"-s 10.0.0.1/32 -j ACCEPT", "-s 10.0.0.1/32 -j ACCEPT", true},
 		{"-p tcp -d 10.0.0.1/32 -m tcp --dport 80 -j X", "-d 10.0.0.1/32 -p tcp -m multiport --dports 80 -j X", true},
+		{"-m multiport --dports 80,443,8080:8090 -j X", "-m multiport --dports 8085:8090,443,8080:8084,80 -j X", true},
+		{"-m multiport --dports 80:81 -j X", "-m multiport --dports 81,80 -j X", true},
+		{"-m multiport --dports 65535,0:1 -j X", "-m multiport --dports 0,1,65535 -j X", true},
+		{"-m multiport --dports 80,82 -j X", "-m multiport --dports 80:82 -j X", false},
+		{"-m multiport ! --dports 80,81 -j X", "-m multiport --dports 80,81 -j X", false},
+		{"--dport http -j X", "--dport http -j X", true},
 		{"-i br0 ! -o br0 -j X", "! -o br0 -i br0 -j X", true},
 		{"-i br0 ! -o br0 -j X", "! -i br0 -o br0 -j X", false},
 		{"-j X", `-m comment --comment "a b" -j X`, true},

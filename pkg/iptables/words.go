@@ -153,7 +153,7 @@ func (d *decoder) addMark(value, mask uint32) {
 // portList returns the ports of a set, single ones or ranges, as iptables has them,
 // but sorted.
 func portList(elements []nft.Element) string {
-	slices.SortFunc(elements, func(a, b nft.Element) int { return bytes.Compare(a.Key, b.Key) })
+	slices.SortFunc(elements, nft.Element.Compare)
 	hasRanges := slices.ContainsFunc(elements, func(x nft.Element) bool { return x.EndsRange })
 	var ports []string
 	for i, x := range elements {

@@ -2,7 +2,6 @@ package nat
 
 import (
 	"bytes"
-	"cmp"
 	"net"
 	"slices"
 	"strings"
@@ -98,19 +97,9 @@ func hasNetworks(c *nft.Conn, set string, spared []*net.IPNet) (bool, error) {
 	have, err := c.Elements(masqTable(), name)
 	// nft(8) lets a set begin with the end of what is not in it.
 	have = slices.DeleteFunc(have, func(x nft.Element) bool { return x.EndsRange && len(bytes.Trim(x.Key, "\x00")) == 0 })
-	slices.SortFunc(have, func(a, b nft.Element) int {
-		return cmp.Or(bytes.Compare(a.Key, b.Key), cmp.Compare(startsRange(a), startsRange(b)))
-	})
+	slices.SortFunc(have, nft.Element.Compare)
 	same := func(a, b nft.Element) bool { return bytes.Equal(a.Key, b.Key) && a.EndsRange == b.EndsRange }
 	return slices.EqualFunc(have, nft.Ranges(spared), same), err
-}
-
-// startsRange is 1 for the start of a range, before which others end.
-func startsRange(x nft.Element) int {
-	if x.EndsRange {
-		return 0
-	}
-	return 1
 }
 
 // deleteNetworks deletes the set of networks that belongs to a set of addresses.

@@ -1,6 +1,7 @@
 package nft
 
 import (
+	"bytes"
 	"net"
 	"slices"
 )
@@ -31,4 +32,17 @@ func firstBehind(first []byte, mask net.IPMask) []byte {
 		}
 	}
 	return nil
+}
+
+// Compare orders the elements of a set of ranges: by their keys and, as the kernel need not,
+// the end of a range before the start of one right behind it.
+func (e Element) Compare(other Element) int {
+	order := bytes.Compare(e.Key, other.Key)
+	switch {
+	case order != 0 || e.EndsRange == other.EndsRange:
+		return order
+	case e.EndsRange:
+		return -1
+	}
+	return 1
 }
