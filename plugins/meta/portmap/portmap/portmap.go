@@ -248,13 +248,20 @@ func (c *Conf) recordOf(a *chained.Attachment) (*forward, error) {
 	return nil, err
 }
 
-// remove removes what the record says.
+// remove removes what the record says, unless another DEL, or the ADD of another container,
+// has done so meanwhile.
 func (f *forward) remove() error {
 	err := record.Removing(directory, func() error {
 		if err := f.unmap(); err != nil {
 			return err
 		}
-		return locked(f.release)
+		return locked(func() error {
+			present, err := readRecord(f.Attachment)
+			if err != nil || present == nil {
+				return err
+			}
+			return present.release()
+		})
 	})
 	if err != nil {
 		return err
