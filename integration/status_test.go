@@ -95,13 +95,16 @@ func TestStatusOfCapabilities(t *testing.T) {
 	t.Parallel()
 	n := node.New(t)
 	n.Exec(t, "sh", "-ec", `mkdir /run/cni; mount -t tmpfs -o ro none /run/cni
-		mount --bind /dev/null "$(command -v iptables-restore)"`)
+		for tool in iptables-restore nft; do mount --bind /dev/null "$(command -v $tool)"; done`)
 	for _, test := range []struct{ plugin, keys, want string }{
 		{"portmap", `"backend": "iptables"`, ""},
 		{"portmap", `"backend": "iptables", "runtimeConfig": {"portMappings": [{"hostPort": 8080, "containerPort": 80, "protocol": "tcp"}]}`,
 			"portmap: iptables is not installed"},
 		{"portmap", `"backend": "nftables", "runtimeConfig": {"portMappings": [{"hostPort": 8080, "containerPort": 80, "protocol": "tcp"}]}`,
 			"portmap: write /run/cni: read-only file system"},
+		{"portmap", `"backend": "nftables", "conditionsV4": ["tcp", "sport", "80"],
+			"runtimeConfig": {"portMappings": [{"hostPort": 8080, "containerPort": 80, "protocol": "tcp"}]}`,
+			"portmap: conditions: nft is not installed"},
 		{"portmap", `"backend": "ebtables"`, `portmap: failed to parse config: unrecognized backend "ebtables"`},
 		{"tuning", `"capabilities": {"mac": true}`, ""},
 		{"tuning", `"promisc": true`, "tuning: write /run/cni: read-only file system"},

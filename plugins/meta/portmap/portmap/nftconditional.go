@@ -1,6 +1,7 @@
 package portmap
 
 import (
+	"errors"
 	"fmt"
 	"os/exec"
 	"slices"
@@ -58,11 +59,21 @@ func (t target) script() string {
 	return script.String()
 }
 
+// findNFT returns the path of nft(8): the $PATH of a service need not have it.
+func findNFT() (string, error) {
+	for _, name := range []string{"nft", "/usr/sbin/nft"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path, nil
+		}
+	}
+	return "", errors.New("nft is not installed")
+}
+
 // runNFT makes the changes of a script, all or none.
 func runNFT(script string) error {
-	path, err := exec.LookPath("nft")
+	path, err := findNFT()
 	if err != nil {
-		path = "/usr/sbin/nft" // the $PATH of a service need not have it
+		return err
 	}
 	cmd := exec.Command(path, "-f", "-")
 	cmd.Stdin = strings.NewReader(script)

@@ -361,5 +361,12 @@ func (c *Conf) Available() error {
 	if err := backendOf(c.Backend).available(); err != nil {
 		return err
 	}
+	if c.Backend == backendNFTables && (isGiven(c.ConditionsV4) || isGiven(c.ConditionsV6)) {
+		if _, err := findNFT(); err != nil {
+			return fmt.Errorf("conditions: %w", err)
+		}
+	}
 	return plugin.Join(sandbox.Available(), record.Writable(directory))
 }
+
+func isGiven(conditions *[]string) bool { return conditions != nil && len(*conditions) > 0 }
