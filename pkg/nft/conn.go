@@ -159,8 +159,8 @@ type reply struct {
 
 // receive returns the replies of one datagram. Those to earlier requests, of
 // which only the first error was read, are left out.
-func (c *Conn) receive(first uint32) ([]reply, error) {
-	messages, err := c.socket.receive()
+func (c *Conn) receive(first uint32, flags int) ([]reply, error) {
+	messages, err := c.socket.receive(flags)
 	if err != nil {
 		return nil, err
 	}
@@ -217,7 +217,7 @@ func (c *Conn) repliesOnce(m message) ([]reply, error) {
 	var all []reply
 	interrupted := false
 	for {
-		replies, err := c.receive(first)
+		replies, err := c.receive(first, 0)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", m.what, err)
 		}

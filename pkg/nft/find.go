@@ -163,7 +163,7 @@ func (c *Conn) readSome(m message, more func(attributes) bool) error {
 		return fmt.Errorf("%s: %w", m.what, err)
 	}
 	for {
-		replies, err := other.receive(first)
+		replies, err := other.receive(first, 0)
 		if err != nil {
 			return fmt.Errorf("%s: %w", m.what, err)
 		}

@@ -254,6 +254,28 @@ func TestFind(t *testing.T) {
 	})
 }
 
+// A transaction of which very much fails tells why, and the next one on the connection is as
+// any other.
+func TestManyFailures(t *testing.T) {
+	t.Parallel()
+	within(t, func(c *nft.Conn) error {
+		if err := c.Apply(spoofing()); err != nil {
+			return err
+		}
+		attempt := 0
+		return c.Change(func(tx *nft.Transaction) error {
+			if attempt++; attempt > 1 {
+				tx.AddElement(table, "addresses", nft.Element{Key: []byte{10, 9, 9, 9}, Value: []byte{7, 0, 0, 0}})
+				return nil
+			}
+			for n := range 2000 {
+				tx.DeleteElement(table, "addresses", []byte{10, 8, byte(n >> 8), byte(n)})
+			}
+			return nil
+		})
+	})
+}
+
 // Large transactions and lists take more than a datagram and a buffer.
 func TestMany(t *testing.T) {
 	t.Parallel()

@@ -36,10 +36,10 @@ func (s *socket) send(datagram []byte) error {
 	return unix.Sendto(s.fd, datagram, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK})
 }
 
-// receive returns the messages of the next datagram.
-func (s *socket) receive() ([]syscall.NetlinkMessage, error) {
+// receive returns the messages of the next datagram. flags are those of recvfrom(2).
+func (s *socket) receive(flags int) ([]syscall.NetlinkMessage, error) {
 	for {
-		n, _, err := unix.Recvfrom(s.fd, s.buffer, unix.MSG_TRUNC)
+		n, _, err := unix.Recvfrom(s.fd, s.buffer, unix.MSG_TRUNC|flags)
 		switch {
 		case errors.Is(err, unix.EINTR):
 			continue

@@ -1,6 +1,7 @@
 package nft
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"syscall"
@@ -161,19 +162,35 @@ func (c *Conn) apply(t *Transaction) error {
 	if err != nil {
 		return fmt.Errorf("send transaction of %d changes: %w", len(t.messages), err)
 	}
+	result, err := c.result(first)
+	if err != nil {
+		return fmt.Errorf("receive result of transaction: %w", err)
+	}
+	err = batchError(batch, result.sequence-first, result.errno)
+	if err == nil {
+		restored.Rules(t.made)
+	}
+	return err
+}
+
+// result returns the first reply to a transaction, and takes those behind it, which are
+// errors as well, out of the socket. If there are very many, that has no room for all
+// (ENOBUFS), and for none of later ones until it is empty.
+func (c *Conn) result(first uint32) (reply, error) {
+	var found []reply
+	flags := 0
 	for {
-		replies, err := c.receive(first)
-		if err != nil {
-			return fmt.Errorf("receive result of transaction: %w", err)
+		replies, err := c.receive(first, flags)
+		found = append(found, replies...)
+		if len(found) > 0 || errors.Is(err, unix.ENOBUFS) {
+			flags = unix.MSG_DONTWAIT
 		}
-		if len(replies) == 0 {
-			continue
+		switch {
+		case len(found) > 0 && (found[0].errno == 0 || errors.Is(err, unix.EAGAIN)):
+			return found[0], nil
+		case err != nil && !errors.Is(err, unix.ENOBUFS):
+			return reply{}, err
 		}
-		err = batchError(batch, replies[0].sequence-first, replies[0].errno)
-		if err == nil {
-			restored.Rules(t.made)
-		}
-		return err
 	}
 }
 
