@@ -63,7 +63,9 @@ func addUpstreams(c *nft.Conn, tx *nft.Transaction, all []Masqueraded) error {
 	for _, m := range all {
 		ours[m.Prefix()] = true
 		for _, address := range m.Addresses {
-			tx.AddRule(masqTable(), masqChecks, m.upstreamsRule(address))
+			for _, r := range m.upstreamsRules(address) {
+				tx.AddRule(masqTable(), masqChecks, r)
+			}
 		}
 	}
 	return removeRules(c, tx, func(tag string) bool { return ours[nft.CommentOwner(tag)] })
@@ -79,14 +81,23 @@ func removeAll(c *nft.Conn, tx *nft.Transaction, all []Masqueraded) error {
 	return nil
 }
 
-// upstreamsRule masquerades one address:
+// upstreamsRules masquerade one address, but for what goes to the excluded networks:
 //
+//	ip saddr 10.88.0.5 ip daddr 192.168.0.0/16 return comment "6fd94d501e58f0aa-287fc69eff0574a2, net: …, if: …, id: …"
 //	ip saddr 10.88.0.5 ip daddr != 10.88.0.0/16 masquerade comment "6fd94d501e58f0aa-287fc69eff0574a2, net: …, if: …, id: …"
-func (m Masqueraded) upstreamsRule(address *net.IPNet) nft.Rule {
-	return nft.Rule{Comment: m.Tag(), Exprs: slices.Concat(nft.Protocol(address.IP), []nft.Expr{
+//
+// The networks have rules of their own, as one takes 128 steps at most (NFT_RULE_MAXEXPRS).
+// Upstream's DEL finds all of them by the comment.
+func (m Masqueraded) upstreamsRules(address *net.IPNet) []nft.Rule {
+	source := append(nft.Protocol(address.IP),
 		nft.Load(nft.Register1, nft.Source(address.IP)),
-		nft.Equal(nft.Register1, nft.Addr(address.IP)),
-	}, beyond(address), beyondEach(address.IP, m.Exclude), []nft.Expr{nft.Masquerade(m.RandomFully)})}
+		nft.Equal(nft.Register1, nft.Addr(address.IP)))
+	var rules []nft.Rule
+	for _, n := range networksLike(address.IP, m.Exclude) {
+		rules = append(rules, nft.Rule{Comment: m.Tag(), Exprs: slices.Concat(source, withinNetwork(n), []nft.Expr{nft.Return.End()})})
+	}
+	masquerade := slices.Concat(source, beyond(address), []nft.Expr{nft.Masquerade(m.RandomFully)})
+	return append(rules, nft.Rule{Comment: m.Tag(), Exprs: masquerade})
 }
 
 // removeAttachments removes the set attachments, unless an attachment is in it or coming:

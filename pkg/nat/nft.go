@@ -192,7 +192,7 @@ func missingOf(c *nft.Conn, a owner.Attachment, addresses []*net.IPNet, o Option
 	comments := map[string]bool{}
 	for _, r := range rules {
 		comments[r.Comment] = true
-		if a.Owns(r.Comment) {
+		if a.Owns(r.Comment) && masquerades(r) {
 			upstreams++
 		}
 	}
@@ -224,6 +224,16 @@ func missingOf(c *nft.Conn, a owner.Attachment, addresses []*net.IPNet, o Option
 		}
 	}
 	return missing, nil
+}
+
+// masquerades reports whether a rule does: a downgrade makes others, too.
+func masquerades(r nft.FoundRule) bool {
+	for e := range r.Exprs() {
+		if e.Name == "masq" {
+			return true
+		}
+	}
+	return false
 }
 
 // connectToRemove runs f, to remove something, and tells it whether the table

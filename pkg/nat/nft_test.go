@@ -203,6 +203,41 @@ func TestNFTablesForgotten(t *testing.T) {
 	})
 }
 
+// However many networks are excluded, a downgrade makes rules for them that go with the
+// attachment's.
+func TestNFTablesDowngradeManyNetworks(t *testing.T) {
+	t.Parallel()
+	within(t, func() error {
+		m, addresses, many := mustOpen("nftables"), cidrs("10.88.0.5/16", "fd00::5/64"), nat.Options{Exclude: manyNetworks(500)}
+		err := errors.Join(
+			m.Add(one, addresses, many),
+			m.Downgrade([]nat.Masqueraded{{Attachment: one, Addresses: addresses, Options: many}}),
+			m.Check(one, addresses, many),
+		)
+		if err != nil {
+			return err
+		}
+		before, err := run("nft", "-a", "list", "ruleset")
+		if returns := strings.Count(before, "return comment"); returns != 1000 || err != nil {
+			return fmt.Errorf("%d rules for networks: %w", returns, err)
+		}
+		for line := range strings.Lines(before) {
+			if fields := strings.Fields(line); strings.Contains(line, "masquerade comment") {
+				_, err = run("nft", "delete", "rule", "inet", "cni_plugins_masquerade", "masq_checks", "handle", fields[len(fields)-1])
+			}
+		}
+		if err != nil || m.Check(one, addresses, many) == nil {
+			return fmt.Errorf("CHECK takes rules for networks for masquerading: %w", err)
+		}
+		err = m.Del(one)
+		after, dumpErr := ruleset()
+		if strings.Contains(after, one.Prefix()) {
+			err = errors.New("rules are left")
+		}
+		return errors.Join(err, dumpErr)
+	})
+}
+
 // Upstream has a rule for each address. DEL and GC remove it, CHECK accepts it.
 func TestNFTablesOfUpstream(t *testing.T) {
 	t.Parallel()

@@ -50,15 +50,6 @@ func beyondNetworks(ip net.IP, set string) []nft.Expr {
 	return []nft.Expr{nft.Load(nft.Register1, nft.Destination(ip)), nft.NotIn(nft.Register1, name)}
 }
 
-// beyondEach does so without a set.
-func beyondEach(ip net.IP, spared []*net.IPNet) []nft.Expr {
-	var exprs []nft.Expr
-	for _, n := range networksLike(ip, spared) {
-		exprs = append(exprs, beyondNetwork(n)...)
-	}
-	return exprs
-}
-
 // addNetworks adds the entry's set of networks, or fills it anew.
 func addNetworks(c *nft.Conn, tx *nft.Transaction, e entry) error {
 	name := networksOf(e.set)

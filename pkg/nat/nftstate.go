@@ -130,11 +130,16 @@ func beyond(address *net.IPNet) []nft.Expr {
 }
 
 func beyondNetwork(n *net.IPNet) []nft.Expr {
-	return []nft.Expr{
-		nft.Load(nft.Register1, nft.Destination(n.IP)),
-		nft.Mask(nft.Register1, n.Mask),
-		nft.NotEqual(nft.Register1, nft.Addr(n.IP)),
-	}
+	return append(destinationIn(n.Mask, n.IP), nft.NotEqual(nft.Register1, nft.Addr(n.IP)))
+}
+
+func withinNetwork(n *net.IPNet) []nft.Expr {
+	return append(destinationIn(n.Mask, n.IP), nft.Equal(nft.Register1, nft.Addr(n.IP)))
+}
+
+// destinationIn loads the part of the destination, of the family of ip, that the mask has.
+func destinationIn(mask net.IPMask, ip net.IP) []nft.Expr {
+	return []nft.Expr{nft.Load(nft.Register1, nft.Destination(ip)), nft.Mask(nft.Register1, mask)}
 }
 
 // addMissing adds the sets of the entries, each with the rule that uses it, as
