@@ -41,7 +41,8 @@ import (
 // DEL does not find elements: Downgrade makes its rules of them.
 //
 // The set attachments is the way from an attachment to its addresses. Its keys
-// are the hashes that comments begin with, and a number for each address.
+// are the hashes that comments begin with, and a number for each address. An address that
+// several have is in the name of one of them, and " shared" behind it in the comment there.
 type viaNFTables struct{}
 
 func (viaNFTables) Add(a owner.Attachment, addresses []*net.IPNet, o Options) error {
@@ -86,16 +87,20 @@ func add(c *nft.Conn, tx *nft.Transaction, a owner.Attachment, wanted []entry) (
 // addEntries adds the entries. Those that were removed are not there any longer.
 func addEntries(c *nft.Conn, tx *nft.Transaction, a owner.Attachment, wanted, removed []entry) error {
 	for _, e := range wanted {
-		// An address can be in the name of an attachment that was never deleted.
+		// An address can be in the name of another attachment, be it one that was never
+		// deleted.
 		_, found, err := c.Element(masqTable(), e.set, nft.Addr(e.ip))
 		if err != nil {
 			return err
 		}
-		if found && !slices.ContainsFunc(removed, e.same) {
+		if i := slices.IndexFunc(removed, e.same); i >= 0 {
+			e.shared = e.shared || removed[i].shared
+		} else if found {
 			tx.DeleteElement(masqTable(), e.set, nft.Addr(e.ip))
+			e.shared = true
 		}
 		tx.AddElement(masqTable(), e.set, nft.Element{Key: nft.Addr(e.ip), Comment: a.Tag()})
-		tx.AddElement(masqTable(), attachments, nft.Element{Key: e.key, Comment: e.String()})
+		tx.AddElement(masqTable(), attachments, e.element())
 	}
 	return nil
 }
@@ -119,7 +124,7 @@ func (viaNFTables) begin(a owner.Attachment, others []nft.Removal) (release func
 			if !exists {
 				return nil, nil
 			}
-			removed, err := removeEntries(c, tx, a.Prefix())
+			removed, err := withdraw(c, tx, a.Prefix())
 			if err != nil {
 				return nil, err
 			}
@@ -159,7 +164,7 @@ func collectEntries(c *nft.Conn, stale func(prefix string) bool) error {
 	}
 	var errs []error
 	for prefix := range prefixes {
-		errs = append(errs, removeWithSets(c, func(tx *nft.Transaction) ([]entry, error) { return removeEntries(c, tx, prefix) }))
+		errs = append(errs, removeWithSets(c, func(tx *nft.Transaction) ([]entry, error) { return withdraw(c, tx, prefix) }))
 	}
 	return errors.Join(append(errs, removeForgotten(c))...)
 }
@@ -210,11 +215,12 @@ func missingOf(c *nft.Conn, a owner.Attachment, addresses []*net.IPNet, o Option
 			missing = append(missing, address)
 			continue
 		}
-		x, _, err := c.Element(masqTable(), entries[i].set, nft.Addr(address.IP))
+		// It may be in the name of another attachment that has it as well.
+		_, found, err := c.Element(masqTable(), entries[i].set, nft.Addr(address.IP))
 		if err != nil {
 			return nil, err
 		}
-		if !a.Owns(x.Comment) {
+		if !found {
 			missing = append(missing, address)
 			continue
 		}

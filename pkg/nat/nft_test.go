@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 
@@ -201,6 +202,55 @@ func TestNFTablesForgotten(t *testing.T) {
 		have, dumpErr := ruleset()
 		return expect("after GC", skeleton, have, errors.Join(err, dumpErr))
 	})
+}
+
+// Of attachments with one address, each is masqueraded until its own DEL, or GC, in whatever
+// order they come and go, also after a repair.
+func TestNFTablesShared(t *testing.T) {
+	t.Parallel()
+	address := cidrs("10.88.0.5/16", "fd00::5/64")
+	three := owner.Attachment{Network: "unit-test", ContainerID: "three", IfName: "eth0"}
+	m := mustOpen("nftables")
+	del := func(a owner.Attachment) error { return m.Del(a) }
+	collect := func(a owner.Attachment) error {
+		valid := slices.DeleteFunc([]owner.Attachment{one, two, three}, func(b owner.Attachment) bool { return a == b })
+		return m.GC("unit-test", valid)
+	}
+	again := func(owner.Attachment) error { return nil }
+	repaired := func(owner.Attachment) error {
+		all := []nat.Masqueraded{{Attachment: one, Addresses: address}, {Attachment: two, Addresses: address}, {Attachment: three, Addresses: address}}
+		_, err := run("nft", "flush", "ruleset")
+		return errors.Join(err, m.Repair(all))
+	}
+	readd := func(a owner.Attachment) error { return m.Add(a, address, nat.Options{}) }
+	for _, remove := range []func(owner.Attachment) error{del, collect} {
+		for _, prepare := range []func(owner.Attachment) error{again, repaired, readd} {
+			for _, order := range [][]owner.Attachment{{one, two, three}, {one, three, two}, {two, one, three}, {two, three, one}, {three, one, two}, {three, two, one}} {
+				within(t, func() error {
+					for _, a := range []owner.Attachment{one, two, three} {
+						if err := m.Add(a, address, nat.Options{}); err != nil {
+							return err
+						}
+					}
+					if err := prepare(two); err != nil {
+						return err
+					}
+					for i := range order {
+						for _, a := range order[i:] {
+							if err := m.Check(a, address, nat.Options{}); err != nil {
+								return fmt.Errorf("%s, after %d of %v: %w", a.ContainerID, i, order, err)
+							}
+						}
+						if err := remove(order[i]); err != nil {
+							return err
+						}
+					}
+					have, err := ruleset()
+					return expect("after all", skeleton, have, err)
+				})
+			}
+		}
+	}
 }
 
 // However many networks are excluded, a downgrade makes rules for them that go with the

@@ -45,6 +45,31 @@ func removeEntries(c *nft.Conn, tx *nft.Transaction, prefix string) ([]entry, er
 	return removed, nil
 }
 
+// withdraw does so for good: what others have as well it leaves to one of them, and looks
+// for these only then. Of that attachment nothing is known but the prefix.
+func withdraw(c *nft.Conn, tx *nft.Transaction, prefix string) ([]entry, error) {
+	removed, err := removeEntries(c, tx, prefix)
+	if err != nil || !slices.ContainsFunc(removed, func(e entry) bool { return e.shared }) {
+		return removed, err
+	}
+	all, err := c.Elements(masqTable(), attachments)
+	for _, x := range all {
+		heir, _ := nft.OwnerOf(x.Key)
+		e := parseEntry(x)
+		i := slices.IndexFunc(removed, e.same)
+		if heir == prefix || i < 0 {
+			continue
+		}
+		removed = slices.Delete(removed, i, i+1)
+		e.shared = true
+		tx.AddElement(masqTable(), e.set, nft.Element{Key: nft.Addr(e.ip), Comment: heir})
+		// That fails if it has gone meanwhile.
+		tx.DeleteElement(masqTable(), attachments, e.key)
+		tx.AddElement(masqTable(), attachments, e.element())
+	}
+	return removed, err
+}
+
 // removeRules removes upstream's rules, one for each address, whose tags are
 // owned.
 func removeRules(c *nft.Conn, tx *nft.Transaction, owned func(tag string) bool) error {

@@ -37,6 +37,9 @@ type entry struct {
 	ip  net.IP
 	// set is the name of the set that has the address.
 	set string
+	// shared says that another attachment may have the same address: who has it in the name
+	// of its own leaves it to that one.
+	shared bool
 	// rule is the one that uses the set, and spared the networks that it excludes; of new
 	// entries only.
 	rule   nft.Rule
@@ -44,7 +47,18 @@ type entry struct {
 }
 
 // String returns the comment of the entry in the set attachments.
-func (e entry) String() string { return e.ip.String() + " " + e.set }
+func (e entry) String() string {
+	text := e.ip.String() + " " + e.set
+	if e.shared {
+		text += sharedSuffix
+	}
+	return text
+}
+
+const sharedSuffix = " shared"
+
+// element is that of the set attachments.
+func (e entry) element() nft.Element { return nft.Element{Key: e.key, Comment: e.String()} }
 
 func (e entry) same(other entry) bool { return e.set == other.set && e.ip.Equal(other.ip) }
 
@@ -58,7 +72,8 @@ func (e entry) isIn(address *net.IPNet) bool {
 // there, it may have no address.
 func parseEntry(x nft.Element) entry {
 	address, set, _ := strings.Cut(x.Comment, " ")
-	return entry{key: x.Key, ip: net.ParseIP(address), set: set}
+	set, shared := strings.CutSuffix(set, sharedSuffix)
+	return entry{key: x.Key, ip: net.ParseIP(address), set: set, shared: shared}
 }
 
 // newEntries returns an entry for each address.

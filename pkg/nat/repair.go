@@ -23,8 +23,12 @@ func (viaNFTables) Repair(all []Masqueraded) error {
 // what there is, which it returns, and adds all.
 func repair(c *nft.Conn, tx *nft.Transaction, all []Masqueraded) (replaced []entry, err error) {
 	var everything []entry
+	having := map[string]int{}
 	for _, m := range all {
-		everything = append(everything, newEntries(m.Attachment, m.Addresses, m.Options)...)
+		for _, e := range newEntries(m.Attachment, m.Addresses, m.Options) {
+			everything = append(everything, e)
+			having[e.String()]++
+		}
 	}
 	if err := repairRules(c, tx, everything); err != nil {
 		return nil, err
@@ -46,12 +50,14 @@ func repair(c *nft.Conn, tx *nft.Transaction, all []Masqueraded) (replaced []ent
 		}
 		replaced = append(replaced, removed...)
 		for _, e := range wanted {
-			if taken[e.String()] { // by another attachment, with the same address
-				tx.AddElement(masqTable(), attachments, nft.Element{Key: e.key, Comment: e.String()})
+			name := e.String()
+			e.shared = having[name] > 1
+			if taken[name] { // by another attachment, with the same address
+				tx.AddElement(masqTable(), attachments, e.element())
 			} else if err := addEntries(c, tx, m.Attachment, []entry{e}, removed); err != nil {
 				return nil, err
 			}
-			taken[e.String()] = true
+			taken[name] = true
 		}
 	}
 	return replaced, nil
