@@ -3,6 +3,7 @@ package integration
 import (
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 
@@ -162,6 +163,36 @@ func TestPortmapMasquerade(t *testing.T) {
 			expect(t, keys, s.outside, "tcp", "["+hostV6+"]:8080", want[1])
 			expect(t, keys, s.host, "tcp", "127.0.0.1:8080", want[2])
 			s.Must(t, "DEL", call)
+		}
+	})
+}
+
+// A connection that others have translated to the container keeps its source with iptables.
+// With nftables it is masqueraded as those to a host port are: nothing tells it from them.
+func TestPortmapBesideServices(t *testing.T) {
+	eachBackend(t, func(t *testing.T, backend string) {
+		s := newStreet(t)
+		s.one.serve(t, "one", "tcp", ":80")
+		s.Exec(t, "sh", "-ec", `
+			ip -n outside route add 10.96.0.1 via 192.0.2.1
+			nft 'add table ip others
+				add chain ip others prerouting { type nat hook prerouting priority -100; }
+				add rule ip others prerouting ip daddr 10.96.0.1 tcp dport 80 dnat to 10.50.0.2:80
+				add rule ip others prerouting fib daddr type local tcp dport 30080 dnat to 10.50.0.2:80'`)
+		for keys, hidden := range map[string][]string{"": {twoV4}, `, "masqAll": true`: {twoV4, outsideV4}} {
+			s.Must(t, "ADD", portmapCall("one", backendKey(backend)+keys, trafficMappings, oneV4+"/24", oneV6+"/64"))
+			for address, from := range map[string]place{twoV4: s.two, outsideV4: s.outside} {
+				isHidden := slices.Contains(hidden, address)
+				seen := func(masqueraded bool) string {
+					if masqueraded {
+						return "one 10.50.0.1"
+					}
+					return "one " + address
+				}
+				expect(t, "host port"+keys, from, "tcp", hostV4+":8080", seen(isHidden))
+				expect(t, "Service"+keys, from, "tcp", "10.96.0.1:80", seen(isHidden && backend == "nftables"))
+				expect(t, "NodePort"+keys, from, "tcp", hostV4+":30080", seen(isHidden && backend == "nftables"))
+			}
 		}
 	})
 }
