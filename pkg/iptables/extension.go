@@ -68,7 +68,7 @@ func (d *decoder) sctp(data []byte) {
 func (d *decoder) multiport(data []byte) {
 	const destination = 1
 	count, begins := int(data[1]), data[32:47]
-	if data[0] != destination || count > maxMultiport {
+	if data[0] != destination || count > MaxMultiport {
 		d.add("-m", "multiport", unknown)
 		return
 	}
@@ -86,8 +86,9 @@ func (d *decoder) multiport(data []byte) {
 	d.addMatch(data[47] != 0, "-m", "multiport", "--dports", ports.String())
 }
 
-// maxMultiport is XT_MULTI_PORTS.
-const maxMultiport = 15
+// MaxMultiport is how many ports the match multiport takes, a range counting as
+// two (linux/netfilter/xt_multiport.h, XT_MULTI_PORTS).
+const MaxMultiport = 15
 
 // conntrack: 8 addresses, expires_min, expires_max, 5 numbers for protocol and ports,
 // match_flags, invert_flags, state_mask. Only the state is asked for.

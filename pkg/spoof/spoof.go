@@ -125,28 +125,24 @@ func Removal(a owner.Attachment) nft.Removal {
 // Chains of upstream stay: they do not tell their network.
 func GC(network string, valid []owner.Attachment) error {
 	stale := owner.Stale(network, valid)
-	c, err := connectToRemove()
-	if c == nil {
-		return err
-	}
-	defer c.Close()
-	err = c.Change(func(tx *nft.Transaction) error {
-		all, err := c.Elements(table(), attachments)
-		if err != nil {
-			return err
-		}
-		for _, x := range all {
-			prefix, n := nft.OwnerOf(x.Key)
-			if n > 0 || !stale(prefix) {
-				continue
-			}
-			if err := remove(c, tx, prefix); err != nil {
+	return tearDownError(nft.WithTable(table(), func(c *nft.Conn) error {
+		return c.Change(func(tx *nft.Transaction) error {
+			all, err := c.Elements(table(), attachments)
+			if err != nil {
 				return err
 			}
-		}
-		return nil
-	})
-	return tearDownError(err)
+			for _, x := range all {
+				prefix, n := nft.OwnerOf(x.Key)
+				if n > 0 || !stale(prefix) {
+					continue
+				}
+				if err := remove(c, tx, prefix); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}))
 }
 
 // connectToRemove returns nil if nftables is not supported: then there is nothing

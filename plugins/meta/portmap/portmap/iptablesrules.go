@@ -19,10 +19,6 @@ const (
 	oldMasqChain = "CNI-HOSTPORT-SNAT"
 )
 
-// maxMultiport is how many ports the match multiport takes, a range counting as
-// two (linux/netfilter/xt_multiport.h, XT_MULTI_PORTS).
-const maxMultiport = 15
-
 // wanted is what a target needs in a table.
 type wanted struct {
 	target
@@ -233,12 +229,12 @@ func (t target) jumps() []iptables.Rule {
 	of := slices.Sorted(slices.Values(protocols()))
 	for _, protocol := range of {
 		var ports []string
-		room := maxMultiport
+		room := iptables.MaxMultiport
 		flush := func() {
 			if len(ports) > 0 {
 				jumps = append(jumps, t.jump(protocol, ports))
 			}
-			ports, room = nil, maxMultiport
+			ports, room = nil, iptables.MaxMultiport
 		}
 		for _, m := range t.Mappings {
 			if m.Protocol != protocol {
