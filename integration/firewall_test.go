@@ -296,6 +296,27 @@ func TestFirewallCheck(t *testing.T) {
 	}
 }
 
+// Rules of the administrator for some packets stay in front, also those that the plugin cannot
+// read, and are no fault.
+func TestFirewallBehindSome(t *testing.T) {
+	t.Parallel()
+	n := node.New(t)
+	call := firewallCall("c", backendKey("iptables")+`, "ingressPolicy": "isolated"`, "10.50.0.2/16")
+	n.Must(t, "ADD", call)
+	n.Exec(t, "sh", "-ec", `
+		iptables -I FORWARD -m conntrack --ctorigdstport 8080 -j DROP
+		iptables -I FORWARD -m iprange --src-range 192.0.2.1-192.0.2.9 -j DROP
+		iptables -I FORWARD -m physdev --physdev-is-bridged -j ACCEPT
+		nft 'add set ip filter bad { type ipv4_addr; }; insert rule ip filter FORWARD ip saddr @bad drop comment "x"'`)
+	before := n.Exec(t, "nft", "-s", "list", "chain", "ip", "filter", "FORWARD")
+	n.Must(t, "CHECK", call)
+	repair(t, n, "firewall")
+	n.Must(t, "ADD", firewallCall("d", backendKey("iptables")+`, "ingressPolicy": "isolated"`, "10.50.0.3/16"))
+	if diff := cmp.Diff(before, n.Exec(t, "nft", "-s", "list", "chain", "ip", "filter", "FORWARD")); diff != "" {
+		t.Errorf("(-before +after):\n%s", diff)
+	}
+}
+
 // A policy that was made for containers of one family is no fault of one of the other.
 func TestFirewallCheckFamilies(t *testing.T) {
 	eachBackend(t, func(t *testing.T, backend string) {
