@@ -24,7 +24,7 @@ func withoutMoved(n *link.Namespace, l netlink.Link, missing, have []netlink.Rou
 	}
 	return slices.DeleteFunc(missing, func(want netlink.Route) bool {
 		return ip.TableOf(want) == unix.RT_TABLE_MAIN && slices.ContainsFunc(have, func(r netlink.Route) bool {
-			return slices.Contains(tables, r.Table) && familyOf(r) == familyOf(want) && ip.SameNet(r.Dst, want.Dst)
+			return slices.Contains(tables, r.Table) && ip.FamilyOf(r) == ip.FamilyOf(want) && ip.SameNet(r.Dst, want.Dst)
 		})
 	}), nil
 }

@@ -53,7 +53,7 @@ func isUsed(n *link.Namespace, want netlink.Route, index int) bool {
 func (e Expect) listRoutes(n *link.Namespace, l netlink.Link) ([]netlink.Route, error) {
 	var all []netlink.Route
 	for _, family := range []int{netlink.FAMILY_V4, netlink.FAMILY_V6} {
-		if !slices.ContainsFunc(e.Routes, func(r netlink.Route) bool { return familyOf(r) == family }) {
+		if !slices.ContainsFunc(e.Routes, func(r netlink.Route) bool { return ip.FamilyOf(r) == family }) {
 			continue
 		}
 		have, err := n.Routes(l, family)
@@ -65,23 +65,16 @@ func (e Expect) listRoutes(n *link.Namespace, l netlink.Link) ([]netlink.Route, 
 	return all, nil
 }
 
-func familyOf(r netlink.Route) int {
-	if r.Dst.IP.To4() != nil {
-		return netlink.FAMILY_V4
-	}
-	return netlink.FAMILY_V6
-}
-
 // hasRoute looks for a route with the destination, table, metrics and next hops of want.
 // Next hops may be those of several routes: upstream makes one for each.
 func hasRoute(have []netlink.Route, want netlink.Route, index int) bool {
 	var hops []net.IP
 	for _, r := range have {
 		if ip.SameNet(r.Dst, want.Dst) && r.Table == ip.TableOf(want) && sameMetrics(r, want) {
-			hops = append(hops, gateways(r, index)...)
+			hops = append(hops, ip.GatewaysThrough(r, index)...)
 		}
 	}
-	return !slices.ContainsFunc(gateways(want, index), func(gateway net.IP) bool { return !hasGateway(hops, gateway) })
+	return !slices.ContainsFunc(ip.GatewaysThrough(want, index), func(gateway net.IP) bool { return !hasGateway(hops, gateway) })
 }
 
 // sameMetrics compares the priority and what want limits. IPv6 routes get
@@ -90,21 +83,6 @@ func sameMetrics(have, want netlink.Route) bool {
 	return (have.Priority == want.Priority || want.Priority == 0 && have.Priority == 1024) &&
 		(want.MTU == 0 || have.MTU == want.MTU) &&
 		(want.AdvMSS == 0 || have.AdvMSS == want.AdvMSS)
-}
-
-// gateways returns the next hops of a route through the interface, as a route that
-// somebody extended still serves it; nil is among them for the link itself.
-func gateways(r netlink.Route, index int) []net.IP {
-	if len(r.MultiPath) == 0 && (r.LinkIndex == 0 || r.LinkIndex == index) {
-		return []net.IP{r.Gw}
-	}
-	var all []net.IP
-	for _, hop := range r.MultiPath {
-		if hop.LinkIndex == 0 || hop.LinkIndex == index {
-			all = append(all, hop.Gw)
-		}
-	}
-	return all
 }
 
 func hasGateway(gateways []net.IP, gateway net.IP) bool {
@@ -119,9 +97,9 @@ func (e Expect) furtherRoutes(have []netlink.Route, index int) []error {
 		if r.Table != unix.RT_TABLE_MAIN || r.Protocol <= unix.RTPROT_KERNEL || r.Protocol == unix.RTPROT_RA {
 			continue
 		}
-		for _, gateway := range gateways(r, index) {
+		for _, gateway := range ip.GatewaysThrough(r, index) {
 			expected := slices.ContainsFunc(e.Routes, func(want netlink.Route) bool {
-				return ip.SameNet(want.Dst, r.Dst) && hasGateway(gateways(want, index), gateway)
+				return ip.SameNet(want.Dst, r.Dst) && hasGateway(ip.GatewaysThrough(want, index), gateway)
 			})
 			if !expected {
 				further := netlink.Route{Dst: r.Dst, Gw: gateway}

@@ -91,6 +91,29 @@ func SameDestination(a, b netlink.Route) bool {
 	return a.Dst.String() == b.Dst.String() && TableOf(a) == TableOf(b) && a.Priority == b.Priority
 }
 
+// GatewaysThrough returns the next hops of a route through an interface, as a route that
+// somebody extended still serves it; nil is among them for the link itself.
+func GatewaysThrough(r netlink.Route, index int) []net.IP {
+	if len(r.MultiPath) == 0 && (r.LinkIndex == 0 || r.LinkIndex == index) {
+		return []net.IP{r.Gw}
+	}
+	var all []net.IP
+	for _, hop := range r.MultiPath {
+		if hop.LinkIndex == 0 || hop.LinkIndex == index {
+			all = append(all, hop.Gw)
+		}
+	}
+	return all
+}
+
+// FamilyOf returns the family of a route's destination.
+func FamilyOf(r netlink.Route) int {
+	if r.Dst.IP.To4() != nil {
+		return netlink.FAMILY_V4
+	}
+	return netlink.FAMILY_V6
+}
+
 // TableOf returns the number of a route's table, where 0 stands for main.
 func TableOf(r netlink.Route) int {
 	if IsMainTable(r.Table) {

@@ -8,12 +8,6 @@ import (
 	"github.com/containernetworking/plugins/plugins/ipam/dhcp/store"
 )
 
-// changeConfig gives the interface the addresses and routes of one record in place
-// of another's.
-func (b *binding) changeConfig(at *reached, before, after *store.Record) error {
-	return b.kernelConfig(before).Change(at.Namespace, at.link, b.kernelConfig(after))
-}
-
 // kernelConfig is what plugins make of the result of a lease.
 func (b *binding) kernelConfig(r *store.Record) ip.Config {
 	return iface.SetUp{}.Config(result(b.conf, r))

@@ -12,6 +12,7 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
+	"github.com/containernetworking/plugins/pkg/ip"
 	"github.com/containernetworking/plugins/pkg/link"
 	"github.com/containernetworking/plugins/pkg/ns"
 	"github.com/containernetworking/plugins/pkg/owner"
@@ -35,6 +36,8 @@ type binding struct {
 	keepers []*keeper
 	// begun is when ADD got the leases; zero if that was an earlier daemon.
 	begun time.Time
+	// placed is where the routes of the IPv4 lease were when it was last changed. Its keeper's.
+	placed ip.Placement
 	// stop ends the keepers, and done is closed then.
 	stop context.CancelFunc
 	done chan struct{}
@@ -46,6 +49,8 @@ type binding struct {
 	// renamed says that the record has a new name for the interface; gone that
 	// interface or namespace are.
 	renamed, gone bool
+	// flushed says that the kernel may have dropped IPv4 routes, as the interface was down.
+	flushed bool
 }
 
 // errGone says that the namespace or the interface is no longer there.
@@ -274,6 +279,7 @@ func (b *binding) watch(at *reached) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.link, b.record.Name = now.linkState, now.name
+	b.flushed = b.flushed || !now.up
 	return nil
 }
 
@@ -311,11 +317,20 @@ func (b *binding) hear(e event) {
 	case e.linkState == b.link:
 		return
 	}
+	b.flushed = b.flushed || !e.up
 	if e.running && e.linkState != b.link {
 		b.doubt()
 	}
 	b.link = e.linkState
 	b.notify()
+}
+
+// setFlushed sets flushed, and returns what it was.
+func (b *binding) setFlushed(flushed bool) (before bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	before, b.flushed = b.flushed, flushed
+	return before
 }
 
 // doubt makes the keepers confirm their leases. The caller has b.mu.

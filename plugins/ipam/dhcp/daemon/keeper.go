@@ -20,7 +20,7 @@ type lessor interface {
 	times() (t times, leased bool)
 	acquire(ctx context.Context) error
 	// confirm asks whether the lease still holds, and gives the interface anew what it has lost of
-	// it. If nobody answers, the lease holds.
+	// it; what others have made of its routes stays. If nobody answers, the lease holds.
 	confirm(ctx context.Context) error
 	// renew asks the server of the lease for more time, rebind any server.
 	renew(ctx context.Context) error

@@ -42,7 +42,6 @@ func (v v4) confirm(ctx context.Context) error {
 			return refused(err)
 		}
 		if err != nil {
-			// The kernel forgets routes when a link goes down.
 			return errors.Join(err, v.change(at, lease, lease))
 		}
 		return v.adopt(at, confirmed, true)
@@ -94,7 +93,7 @@ func (v v4) withdraw() error {
 func (v v4) change(at *reached, before, after *dhcp4.Lease) error {
 	r := v.snapshot()
 	r.V4 = after
-	err := errors.Join(v.changeMTU(at, &r), v.changeConfig(at, &store.Record{V4: before}, &store.Record{V4: after}))
+	err := errors.Join(v.changeMTU(at, &r), v.place(at, before, after))
 	if after == nil {
 		return err
 	}
@@ -102,6 +101,25 @@ func (v v4) change(at *reached, before, after *dhcp4.Lease) error {
 	return errors.Join(err, at.Do(func() error {
 		return dhcp4.Announce(at.link.Attrs().Index, at.link.Attrs().HardwareAddr, after.Address.Addr())
 	}))
+}
+
+// place does that with addresses and routes. Those of a lease that follows one which was withdrawn
+// take the places of that one's.
+func (v v4) place(at *reached, before, after *dhcp4.Lease) error {
+	flushed := v.setFlushed(false)
+	err := func() (err error) {
+		if before != nil {
+			v.placed, err = v.kernelConfig(&store.Record{V4: before}).Locate(at.Namespace, at.link, flushed)
+			if err != nil {
+				return err
+			}
+		}
+		return v.placed.Change(at.Namespace, at.link, v.kernelConfig(&store.Record{V4: after}))
+	}()
+	if err != nil && flushed {
+		v.setFlushed(true) // still
+	}
+	return err
 }
 
 // exchange opens a client for one exchange with a server.

@@ -84,7 +84,11 @@ func (v v6) withdraw() error {
 // change gives the interface what one lease says in place of another. Nil is
 // none.
 func (v v6) change(at *reached, before, after *dhcp6.Lease) error {
-	return v.changeConfig(at, &store.Record{V6: before}, &store.Record{V6: after})
+	was, err := v.kernelConfig(&store.Record{V6: before}).Locate(at.Namespace, at.link, false)
+	if err != nil {
+		return err
+	}
+	return was.Change(at.Namespace, at.link, v.kernelConfig(&store.Record{V6: after}))
 }
 
 // releaseTime bounds the wait for a server to say that it has an address back: it

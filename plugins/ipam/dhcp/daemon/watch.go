@@ -33,8 +33,8 @@ type event struct {
 
 // linkState is what of a link's state may mean that it was elsewhere.
 type linkState struct {
-	// running: the link is up, and so is its other end.
-	running bool
+	// up: nobody has set the link down. running: it is up, and so is its other end.
+	up, running bool
 	// changes counts how often the carrier came or went: the kernel may tell of
 	// several at once.
 	changes uint32
@@ -180,6 +180,7 @@ func linkEvent(kind uint16, data []byte, nsid int) (event, bool) {
 		kind:  kind,
 		place: place{nsid, int(info.Index)},
 	}
+	e.up = info.Flags&unix.IFF_UP != 0
 	const running = unix.IFF_UP | unix.IFF_RUNNING
 	e.running = info.Flags&running == running
 	attrs, err := nl.ParseRouteAttr(data[info.Len():])
