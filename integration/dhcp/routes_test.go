@@ -63,6 +63,14 @@ func TestRoutesOfOthers(t *testing.T) {
 		// want are the routes, those after the interface was down if they are others.
 		want, flapped string
 	}{
+		"defaultRoute with metric": {
+			keys: `"defaultRoute": {"metric": 2000},`,
+			want: eth0 + "\ndefault via 10.1.2.1 dev net1 metric 2000\n198.51.100.0/24 via 10.1.2.9 dev net1",
+		},
+		"no defaultRoute": {
+			keys: `"defaultRoute": false,`,
+			want: eth0 + "\n198.51.100.0/24 via 10.1.2.9 dev net1",
+		},
 		"sbr": {
 			then:    behind("sbr"),
 			want:    "default via 10.1.2.1 dev net1 table 100\n198.51.100.0/24 via 10.1.2.9 dev net1 table 100\n" + eth0,

@@ -57,7 +57,7 @@ func (v verbs) add(args *plugin.CmdArgs) error {
 		if err := a.address(delegate, call); err != nil {
 			return nil, err
 		}
-		d.base().DefaultRoute.apply(a.Result)
+		d.base().DefaultRoute.Apply(a.Result)
 		plugin.Step("configure")
 		if err := d.base().CheckIPv6(a, a.link.Attrs().MTU); err != nil {
 			return nil, err

@@ -45,7 +45,7 @@ func (v verbs) check(args *plugin.CmdArgs) error {
 		return err
 	}
 	defer a.close()
-	d.base().DefaultRoute.apply(result)
+	d.base().DefaultRoute.Apply(result)
 	a.Result = result
 	if a.index, err = containerInterface(result, args); err != nil {
 		return err

@@ -66,9 +66,9 @@ func (d DefaultRoute) Metric() int {
 	return *d.metric
 }
 
-// apply makes of the default routes of a result what they are to be. A prevResult of a
+// Apply makes of the default routes of a result what they are to be. A prevResult of a
 // version before 1.1.0, which has no priority of routes, may have lost it meanwhile.
-func (d DefaultRoute) apply(result *current.Result) {
+func (d DefaultRoute) Apply(result *current.Result) {
 	routes := result.Routes
 	result.Routes = nil
 	for _, r := range routes {

@@ -31,7 +31,7 @@ func TestDefaultRoute(t *testing.T) {
 			t.Fatal(err)
 		}
 		for range 2 { // CHECK does it once more
-			d.apply(&result)
+			d.Apply(&result)
 		}
 		var got []string
 		for _, r := range result.Routes {

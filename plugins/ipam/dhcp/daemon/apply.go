@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"encoding/json"
 	"fmt"
 
 	"github.com/containernetworking/plugins/pkg/iface"
@@ -8,9 +9,23 @@ import (
 	"github.com/containernetworking/plugins/plugins/ipam/dhcp/store"
 )
 
+// defaultRoute returns what the plugin that makes the interface does with default routes. To one of
+// others the key may mean something else.
+func defaultRoute(conf []byte) iface.DefaultRoute {
+	var main struct {
+		DefaultRoute iface.DefaultRoute `json:"defaultRoute"`
+	}
+	if json.Unmarshal(conf, &main) != nil {
+		return iface.DefaultRoute{}
+	}
+	return main.DefaultRoute
+}
+
 // kernelConfig is what plugins make of the result of a lease.
 func (b *binding) kernelConfig(r *store.Record) ip.Config {
-	return iface.SetUp{}.Config(result(b.conf, r))
+	reported := result(b.conf, r)
+	b.defaultRoute.Apply(reported)
+	return iface.SetUp{}.Config(reported)
 }
 
 // changeMTU sets the MTU that the server says, or else that from before.

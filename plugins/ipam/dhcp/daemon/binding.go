@@ -12,6 +12,7 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
+	"github.com/containernetworking/plugins/pkg/iface"
 	"github.com/containernetworking/plugins/pkg/ip"
 	"github.com/containernetworking/plugins/pkg/link"
 	"github.com/containernetworking/plugins/pkg/ns"
@@ -26,6 +27,8 @@ type binding struct {
 	daemon     *Daemon
 	attachment owner.Attachment
 	conf       *config.IPAM
+	// defaultRoute is the key of the plugin that makes the interface.
+	defaultRoute iface.DefaultRoute
 	// place of the interface, for the watcher; zero until it is watched.
 	place place
 	// watching is held while that changes.
@@ -61,7 +64,10 @@ func (d *Daemon) newBinding(r *store.Record) (*binding, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &binding{daemon: d, attachment: r.Attachment(), conf: conf.IPAM, record: *r, done: make(chan struct{})}
+	b := &binding{
+		daemon: d, attachment: r.Attachment(), conf: conf.IPAM, defaultRoute: defaultRoute(r.Config),
+		record: *r, done: make(chan struct{}),
+	}
 	b.keepers = []*keeper{b.newKeeper("lease", v4{b})}
 	if conf.IPAM.LeasesIPv6() {
 		b.keepers = append(b.keepers, b.newKeeper("DHCPv6 lease", v6{b}))
