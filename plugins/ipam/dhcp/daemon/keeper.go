@@ -3,10 +3,10 @@ package daemon
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"time"
 
 	"github.com/containernetworking/plugins/pkg/plugin"
+	"github.com/containernetworking/plugins/plugins/ipam/dhcp/dhcp4"
 )
 
 // errRefused says that a server took the lease back.
@@ -213,7 +213,7 @@ func (k *keeper) pause() time.Duration {
 	const first = 2 * time.Second
 	pause := min(first<<min(k.failed, 10), k.daemon.options.ResendMax)
 	k.failed++
-	return jitter(pause)
+	return dhcp4.Jitter(pause)
 }
 
 // takeOff withdraws a lease that is over.
@@ -273,9 +273,4 @@ func (k *keeper) logExpiry(done string) {
 	if t, leased := k.times(); leased {
 		k.logf("%s %s, expiration is %v", k.title, done, t.expiry)
 	}
-}
-
-// jitter keeps clients that began together from going on together.
-func jitter(d time.Duration) time.Duration {
-	return time.Duration(float64(d) * (0.8 + 0.4*rand.Float64()))
 }

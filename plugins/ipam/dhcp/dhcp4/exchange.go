@@ -18,7 +18,7 @@ import (
 // ctx ends, which is a NoAnswer if no server offered any.
 func (c *Client) Acquire(ctx context.Context) (*Lease, error) {
 	for {
-		offer, via, err := c.discover(ctx)
+		offer, err := c.discover(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -29,43 +29,41 @@ func (c *Client) Acquire(ctx context.Context) (*Lease, error) {
 			return lease, nil
 		case over(ctx):
 			// The server may have granted it, and nobody will hear of it.
-			return nil, errors.Join(err, c.decline(offer, via))
+			return nil, errors.Join(err, c.decline(offer))
 		case !errors.Is(err, ErrRefused) && !errors.As(err, &silent):
 			return nil, err
 		}
 		// Somebody else got the address meanwhile: from the start, though not
 		// at once (RFC 2131, section 3.1, point 5).
-		if !sleep(ctx, jitter(firstWait)) {
+		if !sleep(ctx, Jitter(firstWait)) {
 			return nil, err
 		}
 	}
 }
 
-func (c *Client) discover(ctx context.Context) (offer *dhcpv4.DHCPv4, via net.HardwareAddr, err error) {
-	offer, err = c.exchange(ctx, conversation{
-		heard:   func(_ time.Time, from net.HardwareAddr) { via = from },
+func (c *Client) discover(ctx context.Context) (*heard, error) {
+	return c.exchange(ctx, conversation{
 		message: c.message(dhcpv4.MessageTypeDiscover, newXID()),
 		accept: func(answer *dhcpv4.DHCPv4) bool {
 			_, identified := addrFrom(answer.ServerIdentifier())
 			return answer.MessageType() == dhcpv4.MessageTypeOffer && identified && !answer.YourIPAddr.IsUnspecified()
 		},
 	})
-	return offer, via, err
 }
 
 // decline gives back what was asked for.
-func (c *Client) decline(offer *dhcpv4.DHCPv4, via net.HardwareAddr) error {
+func (c *Client) decline(offer *heard) error {
 	address, okAddress := addrFrom(offer.YourIPAddr)
 	server, okServer := addrFrom(offer.ServerIdentifier())
 	if !okAddress || !okServer {
 		return nil
 	}
-	return c.Release(&Lease{Address: netip.PrefixFrom(address, address.BitLen()), Server: server, Via: via.String()})
+	return c.Release(&Lease{Address: netip.PrefixFrom(address, address.BitLen()), Server: server, Via: offer.via.String()})
 }
 
 // request asks for what was offered, in one exchange: without an answer the offer
 // counts as void.
-func (c *Client) request(ctx context.Context, offer *dhcpv4.DHCPv4) (*Lease, error) {
+func (c *Client) request(ctx context.Context, offer *heard) (*Lease, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
 	m := c.message(dhcpv4.MessageTypeRequest, offer.TransactionID)
@@ -128,31 +126,22 @@ type conversation struct {
 	to     *Lease
 	from   netip.Addr
 	accept func(answer *dhcpv4.DHCPv4) bool
-	// heard is when the message that was answered was sent, and the hardware
-	// address that answered.
-	heard func(sent time.Time, via net.HardwareAddr)
+}
+
+// heard is an answer, with the hardware address that it came from, and when the message was sent
+// that it answers.
+type heard struct {
+	*dhcpv4.DHCPv4
+	via  net.HardwareAddr
+	sent time.Time
 }
 
 // ask has the conversation that a DHCPACK or DHCPNAK ends.
 func (c *Client) ask(ctx context.Context, talk conversation) (*Lease, error) {
-	var sent time.Time
-	var via net.HardwareAddr
-	talk.heard = func(s time.Time, v net.HardwareAddr) { sent, via = s, v }
 	from := talk.accept
-	var lease *Lease
-	var unusable error
 	talk.accept = func(answer *dhcpv4.DHCPv4) bool {
-		if !from(answer) {
-			return false
-		}
-		switch answer.MessageType() {
-		case dhcpv4.MessageTypeNak:
-			return true
-		case dhcpv4.MessageTypeAck:
-			lease, unusable = newLease(answer, time.Now())
-			return true
-		}
-		return false
+		kind := answer.MessageType()
+		return (kind == dhcpv4.MessageTypeAck || kind == dhcpv4.MessageTypeNak) && from(answer)
 	}
 	answer, err := c.exchange(ctx, talk)
 	switch {
@@ -162,16 +151,18 @@ func (c *Client) ask(ctx context.Context, talk conversation) (*Lease, error) {
 		return nil, fmt.Errorf("%w: %q", ErrRefused, answer.Message())
 	case answer.MessageType() == dhcpv4.MessageTypeNak:
 		return nil, ErrRefused
-	case unusable != nil:
-		return nil, unusable
 	}
-	lease.Via = via.String()
-	return lease, lease.schedule(answer, sent)
+	lease, err := newLease(answer.DHCPv4, answer.sent)
+	if err != nil {
+		return nil, err
+	}
+	lease.Via = answer.via.String()
+	return lease, nil
 }
 
 // exchange sends a message, again and again, until an answer comes that is
 // accepted, or ctx ends.
-func (c *Client) exchange(ctx context.Context, talk conversation) (*dhcpv4.DHCPv4, error) {
+func (c *Client) exchange(ctx context.Context, talk conversation) (*heard, error) {
 	stop := context.AfterFunc(ctx, func() { c.socket.file.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
 	start := time.Now()
@@ -193,10 +184,7 @@ func (c *Client) exchange(ctx context.Context, talk conversation) (*dhcpv4.DHCPv
 			return nil, fmt.Errorf("receive on %s: %w", c.Interface, err)
 		}
 		if answer != nil {
-			if talk.heard != nil {
-				talk.heard(time.Now().Add(-time.Since(sent)), via) // by the clock as it is set now
-			}
-			return answer, nil
+			return &heard{answer, via, time.Now().Add(-time.Since(sent))}, nil // by the clock as it is set now
 		}
 	}
 	if err := ctx.Err(); errors.Is(err, context.Canceled) {
@@ -307,12 +295,6 @@ func parse(data []byte) (*dhcpv4.DHCPv4, error) {
 func newXID() dhcpv4.TransactionID {
 	n := rand.Uint32()
 	return dhcpv4.TransactionID{byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)}
-}
-
-// jitter returns a time that differs from d by up to a fifth, so that clients
-// that began together do not go on together.
-func jitter(d time.Duration) time.Duration {
-	return time.Duration(float64(d) * (0.8 + 0.4*rand.Float64()))
 }
 
 // sleep waits and reports whether ctx is still going on.

@@ -1,6 +1,9 @@
 package dhcp4
 
-import "time"
+import (
+	"math/rand/v2"
+	"time"
+)
 
 const (
 	// firstWait is how long the first wait for an answer takes, about. The next ones
@@ -32,11 +35,17 @@ func (s *schedule) next(sent time.Time) time.Duration {
 	if !sent.Before(s.end) {
 		s.end, s.wait = sent.Add(s.exchange), min(firstWait, s.longest)
 	}
-	wait := jitter(s.wait)
+	wait := Jitter(s.wait)
 	s.wait = min(2*s.wait, s.longest)
 	if left := s.end.Sub(sent); wait >= left {
-		wait = left + jitter(s.pause)
+		wait = left + Jitter(s.pause)
 		s.pause = min(2*s.pause, s.longest)
 	}
 	return wait
+}
+
+// Jitter returns a time that differs from d by up to a fifth, so that clients
+// that began together do not go on together.
+func Jitter(d time.Duration) time.Duration {
+	return time.Duration(float64(d) * (0.8 + 0.4*rand.Float64()))
 }
