@@ -175,3 +175,52 @@ func TestClientGone(t *testing.T) {
 		t.Errorf("leases %v", leases)
 	}
 }
+
+// offered answers a DHCPDISCOVER with an offer, awaits the DHCPREQUEST, and returns it with what makes
+// an answer to it.
+func offered(t *testing.T, listener *dhcpnet.Listener, discover dhcpnet.Message) (request dhcpnet.Message, answer func(...dhcpv4.Modifier) []byte) {
+	t.Helper()
+	reply := func(to *dhcpv4.DHCPv4, kind dhcpv4.MessageType, options ...dhcpv4.Modifier) []byte {
+		m, err := dhcpv4.NewReplyFromRequest(to, append([]dhcpv4.Modifier{
+			dhcpv4.WithMessageType(kind), dhcpv4.WithYourIP(net.IPv4(10, 1, 2, 50)),
+			dhcpv4.WithOption(dhcpv4.OptServerIdentifier(net.IPv4(10, 1, 2, 1))), dhcpv4.WithLeaseTime(3600),
+		}, options...)...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m.ToBytes()
+	}
+	listener.Send(t, reply(discover.DHCPv4, dhcpv4.MessageTypeOffer))
+	request = listener.Next(t, dhcpv4.MessageTypeRequest, limit)
+	return request, func(options ...dhcpv4.Modifier) []byte {
+		return reply(request.DHCPv4, dhcpv4.MessageTypeAck, options...)
+	}
+}
+
+// An address that the server has granted in a way that is of no use, it gets back.
+func TestUnusableGrant(t *testing.T) {
+	t.Parallel()
+	n := node.New(t)
+	s := dhcpnet.NewSegment(t, n, "br0", "10.1.2")
+	listener := s.Listen(t)
+	dhcpnet.Daemon(t, n)
+	c := plugged(t, n, s, "c")
+	for text, option := range map[string]dhcpv4.Modifier{
+		"DHCP option Subnet Mask not found in DHCPACK": func(*dhcpv4.DHCPv4) {},
+		"DHCPACK grants the address for no time":       func(m *dhcpv4.DHCPv4) { dhcpv4.WithNetmask(net.CIDRMask(24, 32))(m); dhcpv4.WithLeaseTime(0)(m) },
+	} {
+		done := make(chan error)
+		go func() { done <- n.Run(t, "ADD", call(c, "")).Err() }()
+		_, answer := offered(t, listener, listener.Next(t, dhcpv4.MessageTypeDiscover, limit))
+		listener.Send(t, answer(option))
+		release := listener.Next(t, dhcpv4.MessageTypeRelease, limit)
+		if !release.ClientIPAddr.Equal(net.IPv4(10, 1, 2, 50)) || !release.ServerIdentifier().Equal(net.IPv4(10, 1, 2, 1)) {
+			t.Errorf("%s: released %v to %v", text, release.ClientIPAddr, release.ServerIdentifier())
+		}
+		if err := <-done; err == nil {
+			t.Errorf("%s: ADD succeeds", text)
+		} else {
+			wantIn(t, err, text)
+		}
+	}
+}

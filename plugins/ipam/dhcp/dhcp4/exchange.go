@@ -27,11 +27,10 @@ func (c *Client) Acquire(ctx context.Context) (*Lease, error) {
 		switch {
 		case err == nil:
 			return lease, nil
-		case over(ctx):
-			// The server may have granted it, and nobody will hear of it.
+		case over(ctx), !errors.Is(err, ErrRefused) && !errors.As(err, &silent):
+			// The server may have granted it, and nobody will hear of it, or has, in a way
+			// that is of no use.
 			return nil, errors.Join(err, c.decline(offer))
-		case !errors.Is(err, ErrRefused) && !errors.As(err, &silent):
-			return nil, err
 		}
 		// Somebody else got the address meanwhile: from the start, though not
 		// at once (RFC 2131, section 3.1, point 5).
