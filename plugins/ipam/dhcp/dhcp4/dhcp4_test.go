@@ -2,6 +2,7 @@ package dhcp4
 
 import (
 	"bytes"
+	"errors"
 	"net"
 	"net/netip"
 	"testing"
@@ -116,6 +117,19 @@ func TestNames(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, lease, compare); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// Some servers end texts with a NUL.
+func TestTrailingNUL(t *testing.T) {
+	lease, err := newLease(ack(generic(15, []byte("example.test\x00\x00")...)), time.Now())
+	if err != nil || lease.Domain != "example.test" {
+		t.Errorf("domain %q, %v", lease.Domain, err)
+	}
+	for message, want := range map[string]string{"no\x00": `refused by the server: "no"`, "\x00": "refused by the server"} {
+		if err := refusal(message); err.Error() != want || !errors.Is(err, ErrRefused) {
+			t.Errorf("%v, want %s", err, want)
+		}
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
@@ -146,10 +147,8 @@ func (c *Client) ask(ctx context.Context, talk conversation) (*Lease, error) {
 	switch {
 	case err != nil:
 		return nil, err
-	case answer.MessageType() == dhcpv4.MessageTypeNak && answer.Message() != "":
-		return nil, fmt.Errorf("%w: %q", ErrRefused, answer.Message())
 	case answer.MessageType() == dhcpv4.MessageTypeNak:
-		return nil, ErrRefused
+		return nil, refusal(answer.Message())
 	}
 	lease, err := newLease(answer.DHCPv4, answer.sent)
 	if err != nil {
@@ -157,6 +156,14 @@ func (c *Client) ask(ctx context.Context, talk conversation) (*Lease, error) {
 	}
 	lease.Via = answer.via.String()
 	return lease, nil
+}
+
+// refusal is ErrRefused with what the server says of it.
+func refusal(message string) error {
+	if message = strings.TrimRight(message, "\x00"); message == "" {
+		return ErrRefused
+	}
+	return fmt.Errorf("%w: %q", ErrRefused, message)
 }
 
 // exchange sends a message, again and again, until an answer comes that is

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
@@ -173,8 +174,9 @@ func mtu(option []byte) int {
 }
 
 // text returns a name from the network if it consists of what a name may have:
-// it ends up in files such as resolv.conf.
+// it ends up in files such as resolv.conf. Some servers end it with a NUL (RFC 2132, section 2).
 func text(name string) string {
+	name = strings.TrimRight(name, "\x00")
 	for _, c := range []byte(name) {
 		if c <= ' ' || c > '~' {
 			return ""
