@@ -224,3 +224,28 @@ func TestUnusableGrant(t *testing.T) {
 		}
 	}
 }
+
+// A DHCPREQUEST has the same secs as the DHCPDISCOVER whose offer it takes, however often it is sent.
+func TestSecs(t *testing.T) {
+	t.Parallel()
+	n := node.New(t)
+	s := dhcpnet.NewSegment(t, n, "br0", "10.1.2")
+	listener := s.Listen(t)
+	dhcpnet.Daemon(t, n)
+	c := plugged(t, n, s, "c")
+	done := make(chan error)
+	go func() { done <- n.Run(t, "ADD", call(c, "")).Err() }()
+	discover := listener.Next(t, dhcpv4.MessageTypeDiscover, limit)
+	for discover.NumSeconds == 0 {
+		discover = listener.Next(t, dhcpv4.MessageTypeDiscover, limit)
+	}
+	request, answer := offered(t, listener, discover)
+	again := listener.Next(t, dhcpv4.MessageTypeRequest, limit)
+	if request.NumSeconds != discover.NumSeconds || again.NumSeconds != discover.NumSeconds {
+		t.Errorf("secs %d, then %d, of the DHCPDISCOVER %d", request.NumSeconds, again.NumSeconds, discover.NumSeconds)
+	}
+	listener.Send(t, answer(dhcpv4.WithNetmask(net.CIDRMask(24, 32))))
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}

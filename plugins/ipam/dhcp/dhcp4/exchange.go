@@ -62,7 +62,8 @@ func (c *Client) decline(offer *heard) error {
 }
 
 // request asks for what was offered, in one exchange: without an answer the offer
-// counts as void.
+// counts as void. Its secs are those of the DHCPDISCOVER, as relays that choose a server by them
+// have to send both to the same one (RFC 2131, section 3.1, point 3).
 func (c *Client) request(ctx context.Context, offer *heard) (*Lease, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
@@ -71,6 +72,7 @@ func (c *Client) request(ctx context.Context, offer *heard) (*Lease, error) {
 	m.UpdateOption(dhcpv4.OptServerIdentifier(offer.ServerIdentifier()))
 	return c.ask(ctx, conversation{
 		message: m,
+		secs:    &offer.secs,
 		accept:  func(answer *dhcpv4.DHCPv4) bool { return answer.ServerIdentifier().Equal(offer.ServerIdentifier()) },
 	})
 }
@@ -126,14 +128,17 @@ type conversation struct {
 	to     *Lease
 	from   netip.Addr
 	accept func(answer *dhcpv4.DHCPv4) bool
+	// secs is the value of that field, by default the time since the message was sent first.
+	secs *uint16
 }
 
-// heard is an answer, with the hardware address that it came from, and when the message was sent
-// that it answers.
+// heard is an answer, with the hardware address that it came from, and when, and with which value of
+// secs, the message was sent that it answers.
 type heard struct {
 	*dhcpv4.DHCPv4
 	via  net.HardwareAddr
 	sent time.Time
+	secs uint16
 }
 
 // ask has the conversation that a DHCPACK or DHCPNAK ends.
@@ -177,6 +182,9 @@ func (c *Client) exchange(ctx context.Context, talk conversation) (*heard, error
 	times := newSchedule(c.Timeout, c.MaxWait)
 	for !over(ctx) {
 		talk.message.NumSeconds = seconds(start)
+		if talk.secs != nil {
+			talk.message.NumSeconds = *talk.secs
+		}
 		err := c.send(talk)
 		if isLost(err) {
 			return nil, fmt.Errorf("send %s on %s: %w", silence.Message, c.Interface, err)
@@ -190,7 +198,8 @@ func (c *Client) exchange(ctx context.Context, talk conversation) (*heard, error
 			return nil, fmt.Errorf("receive on %s: %w", c.Interface, err)
 		}
 		if answer != nil {
-			return &heard{answer, via, time.Now().Add(-time.Since(sent))}, nil // by the clock as it is set now
+			// By the clock as it is set now.
+			return &heard{answer, via, time.Now().Add(-time.Since(sent)), talk.message.NumSeconds}, nil
 		}
 	}
 	if err := ctx.Err(); errors.Is(err, context.Canceled) {
