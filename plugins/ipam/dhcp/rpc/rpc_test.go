@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	netrpc "net/rpc"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/containernetworking/cni/pkg/skel"
 	current "github.com/containernetworking/cni/pkg/types/100"
+	"golang.org/x/sys/unix"
 )
 
 // serve starts a server and returns its socket.
@@ -35,6 +37,43 @@ func serve(t *testing.T, methods map[string]Method, budget time.Duration) string
 		}
 	})
 	return path
+}
+
+// short is a listener that cannot accept the first connections.
+type short struct {
+	net.Listener
+	errors []error
+}
+
+func (s *short) Accept() (net.Conn, error) {
+	if len(s.errors) == 0 {
+		return s.Listener.Accept()
+	}
+	err := s.errors[0]
+	s.errors = s.errors[1:]
+	return nil, &net.OpError{Op: "accept", Net: "unix", Err: os.NewSyscallError("accept4", err)}
+}
+
+// A server that is out of files, as when many leases are due at once, goes on when there are some
+// again; one whose socket is gone ends.
+func TestShortOfFiles(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "socket")
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error)
+	s := Server{Methods: methods(), Budget: time.Minute, Log: t.Logf}
+	lacks := []error{unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM, unix.ECONNABORTED}
+	go func() { done <- s.Serve(context.Background(), &short{l, lacks}) }()
+	if err := dial(t, path).Call(context.Background(), "DHCP.None", new(skel.CmdArgs), nil); err != nil {
+		t.Error(err)
+	}
+	l.Close()
+	if err := <-done; !errors.Is(err, net.ErrClosed) {
+		t.Errorf("Serve: %v", err)
+	}
 }
 
 func dial(t *testing.T, path string) *Client {

@@ -7,9 +7,12 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/containernetworking/plugins/pkg/plugin"
 	"github.com/containernetworking/plugins/plugins/ipam/dhcp/rpc/wire"
@@ -38,21 +41,50 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	defer stop()
 	var running sync.WaitGroup
 	defer running.Wait()
-	for {
+	ended := make(chan struct{}, 1) // a connection, whose file is one for the next
+	for wait := firstWait; ; {
 		conn, err := l.Accept()
-		if ctx.Err() != nil {
+		switch {
+		case ctx.Err() != nil:
 			return nil
-		}
-		if err != nil {
+		case isPassing(err):
+			s.Log("accept connections: %v, again in %v", err, wait)
+			select {
+			case <-ended:
+			case <-time.After(wait):
+			case <-ctx.Done():
+			}
+			wait = min(2*wait, maxWait)
+			continue
+		case err != nil:
 			cancel()
 			return fmt.Errorf("accept connections: %w", err)
 		}
+		wait = firstWait
 		running.Go(func() {
 			if err := s.serve(ctx, conn); err != nil {
 				s.Log("connection: %v", err)
 			}
+			select {
+			case ended <- struct{}{}:
+			default: // it is known
+			}
 		})
 	}
+}
+
+// firstWait and maxWait bound how long a connection waits that cannot be accepted: that files or memory
+// are there again, the kernel tells nobody. They are those of net/http.
+const (
+	firstWait = 5 * time.Millisecond
+	maxWait   = time.Second
+)
+
+// isPassing reports whether an error of accept(2) is about the one connection, or about something that
+// the process, or the node, is short of.
+func isPassing(err error) bool {
+	return slices.ContainsFunc([]error{unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM, unix.ECONNABORTED},
+		func(passing error) bool { return errors.Is(err, passing) })
 }
 
 // connection is one of a client.
