@@ -353,6 +353,13 @@ func (b *binding) notify() {
 	}
 }
 
+// wake makes the keepers look what is due.
+func (b *binding) wake() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.notify()
+}
+
 // look makes the keepers find out by themselves what happened to the interface.
 func (b *binding) look() {
 	b.mu.Lock()

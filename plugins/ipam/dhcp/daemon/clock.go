@@ -13,7 +13,8 @@ import (
 	"github.com/containernetworking/plugins/plugins/ipam/dhcp/store"
 )
 
-// clock hears of the wall clock being set. The times of leases are by that, as they have to
+// clock hears of the wall clock being set, and of the end of a suspension, during which the timers of
+// keepers stand still. The times of leases are by that, as they have to
 // mean the same to the next daemon: they would come too early or too late. At boot it may be
 // wrong by days, and set when the first containers are there.
 type clock struct {
@@ -51,7 +52,7 @@ func ahead() (time.Duration, error) {
 	return time.Duration(time.Now().UnixNano() - up.Nano()), nil
 }
 
-// run tells by how much the clock was set until it is closed.
+// run tells by how much the clock was set, 0 after a suspension, until it is closed.
 func (c *clock) run(tell func(by time.Duration)) error {
 	for buffer := make([]byte, 8); ; {
 		// The end of the timer, in 2038, says nothing.
@@ -66,15 +67,24 @@ func (c *clock) run(tell func(by time.Duration)) error {
 		if err != nil {
 			return err
 		}
-		if by := now - c.ahead; by.Abs() >= time.Second {
-			c.ahead = now
-			tell(by.Round(time.Millisecond))
+		by := now - c.ahead
+		if by.Abs() < time.Second {
+			tell(0)
+			continue
 		}
+		c.ahead = now
+		tell(by.Round(time.Millisecond))
 	}
 }
 
-// setClock makes the times of all leases go with the clock.
+// setClock makes the times of all leases go with the clock, and keepers look what is due by that.
 func (d *Daemon) setClock(by time.Duration) {
+	if by == 0 {
+		for _, b := range d.all() {
+			b.wake()
+		}
+		return
+	}
 	log.Printf("the clock was set by %v, and the times of leases go with it", by)
 	for _, b := range d.all() {
 		b.move(by)
