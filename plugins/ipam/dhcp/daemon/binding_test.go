@@ -138,3 +138,39 @@ func TestRestoreSpread(t *testing.T) {
 	case <-time.After(100 * time.Millisecond):
 	}
 }
+
+// asking is a lessor whose servers do not answer.
+type asking struct {
+	lessor
+	asked chan struct{}
+}
+
+func (a asking) confirm(ctx context.Context) error {
+	close(a.asked)
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// A confirmation that news interrupt, be it of another name, is made up for. One that nobody answers
+// is not.
+func TestInterruptedConfirmation(t *testing.T) {
+	for _, interrupted := range []bool{true, false} {
+		b := &binding{daemon: &Daemon{options: Options{Timeout: 50 * time.Millisecond}}}
+		k := b.newKeeper("lease", asking{asked: make(chan struct{})})
+		b.keepers = []*keeper{k}
+		if interrupted {
+			b.daemon.options.Timeout = time.Hour
+		}
+		ctx, done := k.interruptible(t.Context())
+		if interrupted {
+			go func() {
+				<-k.lessor.(asking).asked
+				b.hear(event{kind: unix.RTM_NEWLINK, name: "net1"})
+			}()
+		}
+		wait, err := k.reconfirm(ctx, times{expiry: time.Now().Add(2 * time.Hour)})
+		if done(); err == nil || wait != 0 || k.toConfirm() != interrupted {
+			t.Errorf("interrupted %v: %v, waits %v", interrupted, err, wait)
+		}
+	}
+}

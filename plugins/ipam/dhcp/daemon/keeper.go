@@ -226,9 +226,10 @@ func (k *keeper) takeOff() (time.Duration, error) {
 
 func (k *keeper) reconfirm(ctx context.Context, t times) (wait time.Duration, err error) {
 	k.setState("confirming")
-	ctx, cancel := k.limited(ctx, t.expiry)
+	limited, cancel := k.limited(ctx, t.expiry)
 	defer cancel()
-	err = k.confirm(ctx)
+	err = k.confirm(limited)
+	interrupted := false
 	switch {
 	case errors.Is(err, errRefused):
 		k.logf("%s not confirmed: %v", k.title, err)
@@ -238,8 +239,10 @@ func (k *keeper) reconfirm(ctx context.Context, t times) (wait time.Duration, er
 	case err == nil:
 		k.failed = 0
 		k.logExpiry("confirmed")
+	default: // without an answer the lease holds, unless nobody waited for that
+		interrupted = ctx.Err() != nil
 	}
-	if isUnreached(err) {
+	if isUnreached(err) || interrupted {
 		k.mu.Lock()
 		defer k.mu.Unlock()
 		k.unconfirmed = true // still
