@@ -49,9 +49,9 @@ type binding struct {
 	record store.Record
 	// link is the state in which the link was last heard of.
 	link linkState
-	// renamed says that the record has a new name for the interface; gone that
-	// interface or namespace are.
-	renamed, gone bool
+	// renamed says that the record has a new name for the interface; doubtful that
+	// interface or namespace may be gone, gone that they are.
+	renamed, doubtful, gone bool
 	// flushed says that the kernel may have dropped IPv4 routes, as the interface was down.
 	flushed bool
 }
@@ -256,6 +256,26 @@ func (b *binding) withdrawBy(take func(*reached) error, forget func(*store.Recor
 	return errors.Join(err, b.save(forget))
 }
 
+// ensureThere looks for an interface that was said to be gone. The kernel gives numbers anew, of
+// namespaces soon, and of interfaces in each namespace, so that may have been another one.
+func (b *binding) ensureThere() error {
+	if !b.setDoubtful(false) {
+		return nil
+	}
+	err := b.reach(func(*reached) error { return nil })
+	if isUnreached(err) {
+		b.setDoubtful(true) // still
+	}
+	return err
+}
+
+func (b *binding) setDoubtful(doubtful bool) (before bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	before, b.doubtful = b.doubtful, doubtful
+	return before
+}
+
 // ensureWatched is watch for an interface that is not watched yet.
 func (b *binding) ensureWatched() error {
 	b.watching.Lock()
@@ -317,7 +337,9 @@ func (b *binding) hear(e event) {
 	defer b.mu.Unlock()
 	switch {
 	case e.kind != unix.RTM_NEWLINK:
-		b.gone = true
+		b.doubtful = true
+		b.notify()
+		return
 	case e.name != "" && e.name != b.record.Name:
 		b.record.Name, b.renamed = e.name, true
 	case e.linkState == b.link:

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/containernetworking/plugins/pkg/link"
 	"github.com/containernetworking/plugins/pkg/owner"
 	"github.com/containernetworking/plugins/plugins/ipam/dhcp/dhcp4"
 	"github.com/containernetworking/plugins/plugins/ipam/dhcp/dhcp6"
@@ -136,6 +137,41 @@ func TestRestoreSpread(t *testing.T) {
 	case <-d.get(r.Attachment()).done:
 		t.Error("it was looked at without delay")
 	case <-time.After(100 * time.Millisecond):
+	}
+}
+
+// News of a namespace or link that is gone may be about an earlier one, whose number another one has
+// by now. What is there keeps its leases.
+func TestStaleNews(t *testing.T) {
+	for name, news := range map[string]event{
+		"namespace": {kind: unix.RTM_DELNSID, place: place{nsid: 7}},
+		"link":      {kind: unix.RTM_DELLINK, place: place{nsid: 7, index: 1}},
+	} {
+		for _, isThere := range []bool{true, false} {
+			d, r := stored(t, t.TempDir(), "/proc/self/ns/net")
+			lend(r, time.Now().Round(0))
+			if isThere {
+				n, err := link.Open(r.Netns)
+				if err != nil {
+					t.Fatal(err)
+				}
+				r.Namespace, err = identify(n)
+				n.Close()
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			d.restore(r, 1)
+			b := d.get(r.Attachment())
+			<-b.done
+			d.put(b, place{7, 1})
+			b.keepers[0].toConfirm()
+			d.hear(news)
+			b.keepers[0].step(t.Context())
+			if b.isGone() == isThere {
+				t.Errorf("%s, still there %v: gone is %v", name, isThere, b.isGone())
+			}
+		}
 	}
 }
 

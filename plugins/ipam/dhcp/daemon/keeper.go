@@ -104,7 +104,10 @@ func (k *keeper) step(ctx context.Context) time.Duration {
 	k.saveName()
 	wait := afterMishap
 	err := plugin.Guard(func() (err error) {
-		if err = k.ensureWatched(); err == nil {
+		if err = k.ensureThere(); err == nil {
+			err = k.ensureWatched()
+		}
+		if err == nil {
 			wait, err = k.advance(ctx)
 		}
 		return err
