@@ -167,3 +167,41 @@ func TestIPv6Silence(t *testing.T) {
 		})
 	}
 }
+
+// The default route that a router advertises is the kernel's, which takes it back when the router
+// goes, and has the metric that the configuration says, or is none.
+func TestAdvertisedDefaultRoute(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		key, value, ipam string
+		want             []string
+	}{
+		"default":               {want: []string{"proto ra", "metric 1024"}},
+		"defaultRoute metric":   {key: "defaultRoute", value: `{"metric": 2000}`, want: []string{"proto ra", "metric 2000"}},
+		"defaultRoute false":    {key: "defaultRoute", value: "false"},
+		"priority":              {ipam: `, "priority": 300`, want: []string{"proto ra", "metric 300"}},
+		"priority, and another": {key: "defaultRoute", value: `{"metric": 2000}`, ipam: `, "priority": 300`, want: []string{"proto ra", "metric 2000"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			n, _, _, c, call := site6(t, "ra", "--enable-ra", slaac)
+			dhcpnet.Daemon(t, n)
+			call.Config = strings.Replace(call.Config, `"dns": true`, `"dns": true`+test.ipam, 1)
+			if test.key != "" {
+				call = call.With(test.key, []byte(test.value))
+			}
+			_, call = allocate(t, n, call)
+			routes := strings.TrimSpace(c.Exec(t, "ip", "-6", "route", "show", "default"))
+			if lines := strings.Count(routes, "default"); lines != min(1, len(test.want)) {
+				t.Errorf("%d default routes:\n%s", lines, routes)
+			}
+			for _, part := range test.want {
+				if !strings.Contains(routes, part) {
+					t.Errorf("%s lacks %s", routes, part)
+				}
+			}
+			n.Must(t, "CHECK", call)
+			n.Must(t, "DEL", call)
+		})
+	}
+}

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -153,9 +154,13 @@ func (b *binding) acquireV4(ctx context.Context, at *reached) (*dhcp4.Lease, err
 // awaitRouter waits for a router advertisement, and asks a server for what it does
 // not say of name servers, unless DHCPv6 tells that with the addresses.
 func (b *binding) awaitRouter(ctx context.Context, at *reached) (*dhcp6.Advertisement, error) {
-	address := !b.conf.LeasesIPv6()
-	a, err := dhcp6.AwaitAdvertisement(ctx, at.Namespace, at.link, address, &b.ignored6)
-	if err != nil || !b.conf.DNS || !a.Other || !address {
+	wanted := dhcp6.Wanted{
+		Address:        !b.conf.LeasesIPv6(),
+		NoDefaultRoute: b.defaultRoute.IsDropped(),
+		Metric:         cmp.Or(b.defaultRoute.Metric(), b.conf.Priority),
+	}
+	a, err := dhcp6.AwaitAdvertisement(ctx, at.Namespace, at.link, wanted, &b.ignored6)
+	if err != nil || !b.conf.DNS || !a.Other || !wanted.Address {
 		return a, err
 	}
 	information, err := v6{b}.client().Inquire(ctx, at.Namespace, at.link)

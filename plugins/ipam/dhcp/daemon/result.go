@@ -83,7 +83,7 @@ func addRA(out *current.Result, conf *config.IPAM, a *dhcp6.Advertisement) {
 		out.IPs = append(out.IPs, &current.IPConfig{Address: ipNet(address.Prefix), Gateway: router})
 	}
 	all := netip.PrefixFrom(netip.IPv6Unspecified(), 0)
-	out.Routes = append(out.Routes, &types.Route{Dst: ipNet(all), GW: router})
+	out.Routes = append(out.Routes, &types.Route{Dst: ipNet(all), GW: router, Priority: conf.Priority})
 	addDNS(out, conf, a.DNS, a.Search)
 }
 

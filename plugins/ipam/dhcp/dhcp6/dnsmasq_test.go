@@ -110,7 +110,7 @@ func TestStateless(t *testing.T) {
 	net.dnsmasq(t, "--enable-ra", "--ra-param=srv0,60,900", "--dhcp-range=2001:db8:1::,ra-stateless,64,10m",
 		"--dhcp-option=option6:dns-server,[2001:db8::53]", "--dhcp-option=option6:domain-search,example.test")
 	client := newClient()
-	a, err := AwaitAdvertisement(withBudget(t), net.container, net.eth0, true, client.Ignored)
+	a, err := AwaitAdvertisement(withBudget(t), net.container, net.eth0, Wanted{Address: true}, client.Ignored)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,14 +151,14 @@ func TestManaged(t *testing.T) {
 	t.Parallel()
 	net := newNetwork(t, "2001:db8:1::1/64")
 	net.dnsmasq(t, "--enable-ra", stateful)
-	a, err := AwaitAdvertisement(withBudget(t), net.container, net.eth0, false, nil)
+	a, err := AwaitAdvertisement(withBudget(t), net.container, net.eth0, Wanted{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !a.Managed || len(a.Addresses) > 0 {
 		t.Errorf("advertisement %+v", a)
 	}
-	_, err = AwaitAdvertisement(within(t, 2*time.Second), net.container, net.eth0, true, nil)
+	_, err = AwaitAdvertisement(within(t, 2*time.Second), net.container, net.eth0, Wanted{Address: true}, nil)
 	if !errors.Is(err, ErrNoRouter) || !strings.Contains(err.Error(), "with a prefix for addresses") {
 		t.Error(err)
 	}
@@ -167,7 +167,7 @@ func TestManaged(t *testing.T) {
 func TestNoRouter(t *testing.T) {
 	t.Parallel()
 	net := newNetwork(t)
-	_, err := AwaitAdvertisement(within(t, time.Second), net.container, net.eth0, true, nil)
+	_, err := AwaitAdvertisement(within(t, time.Second), net.container, net.eth0, Wanted{Address: true}, nil)
 	if !errors.Is(err, ErrNoRouter) || !strings.Contains(err.Error(), `no router advertisement on "eth0" in 1`) {
 		t.Error(err)
 	}
@@ -178,7 +178,7 @@ func TestNoDefaultRouter(t *testing.T) {
 	t.Parallel()
 	net := newNetwork(t, "2001:db8:1::1/64")
 	net.dnsmasq(t, "--enable-ra", "--ra-param=srv0,60,0", "--dhcp-range=2001:db8:1::,ra-only,64,10m")
-	_, err := AwaitAdvertisement(within(t, 2*time.Second), net.container, net.eth0, true, nil)
+	_, err := AwaitAdvertisement(within(t, 2*time.Second), net.container, net.eth0, Wanted{Address: true}, nil)
 	if !errors.Is(err, ErrNoRouter) || !strings.Contains(err.Error(), "which is none") {
 		t.Error(err)
 	}
@@ -190,7 +190,7 @@ func TestAdvertisedIsApplied(t *testing.T) {
 	t.Parallel()
 	network := newNetwork(t, "2001:db8:1::1/64")
 	network.dnsmasq(t, "--enable-ra", "--dhcp-range=2001:db8:1::,ra-only,64,10m")
-	a, err := AwaitAdvertisement(withBudget(t), network.container, network.eth0, true, nil)
+	a, err := AwaitAdvertisement(withBudget(t), network.container, network.eth0, Wanted{Address: true}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

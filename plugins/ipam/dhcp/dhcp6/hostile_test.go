@@ -334,7 +334,7 @@ func TestForgedAdvertisements(t *testing.T) {
 	ignored := new(Ignored)
 	done := make(chan error, 1)
 	go func() {
-		_, err := AwaitAdvertisement(within(t, 3*time.Second), net.container, net.eth0, true, ignored)
+		_, err := AwaitAdvertisement(within(t, 3*time.Second), net.container, net.eth0, Wanted{Address: true}, ignored)
 		done <- err
 	}()
 	// It listens when it asks; but so does the kernel ask, of itself.

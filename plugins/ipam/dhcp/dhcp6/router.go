@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/vishvananda/netlink"
@@ -50,16 +51,25 @@ var ErrNoRouter = errors.New("no router advertisement")
 // answers within half a second.
 var solicitRouterTimes = schedule{initial: time.Second, longest: time.Hour}
 
+// Wanted is what the kernel is to make of router advertisements.
+type Wanted struct {
+	// Address: an advertisement that has no prefix to make an address of is not enough.
+	Address bool
+	// NoDefaultRoute: the kernel makes no default route.
+	NoDefaultRoute bool
+	// Metric of the default route, since Linux 5.11. Default: 1024.
+	Metric int
+}
+
 // AwaitAdvertisement makes the link accept router advertisements (accept_ra, also
 // if the container forwards packets), asks for one, and waits until the kernel
-// has the default route that it brings and the addresses of all its prefixes.
-// With address, an advertisement that has no prefix to make an address of is not
-// enough. Give ctx a deadline; ignored may be nil.
-func AwaitAdvertisement(ctx context.Context, n *link.Namespace, l netlink.Link, address bool, ignored *Ignored) (*Advertisement, error) {
+// has what is wanted of it: the default route and the addresses of all its prefixes.
+// Give ctx a deadline; ignored may be nil.
+func AwaitAdvertisement(ctx context.Context, n *link.Namespace, l netlink.Link, wanted Wanted, ignored *Ignored) (*Advertisement, error) {
 	if ignored == nil {
 		ignored = new(Ignored)
 	}
-	if err := n.Do(func() error { return acceptAdvertisements(l.Attrs().Name) }); err != nil {
+	if err := n.Do(func() error { return wanted.accept(l.Attrs().Name) }); err != nil {
 		return nil, err
 	}
 	if _, err := awaitLinkLocal(ctx, n, l); err != nil {
@@ -70,22 +80,28 @@ func AwaitAdvertisement(ctx context.Context, n *link.Namespace, l netlink.Link, 
 		return nil, fmt.Errorf("listen for router advertisements on %q: %w", l.Attrs().Name, err)
 	}
 	defer s.file.Close()
-	w := &routerWait{socket: s, namespace: n, link: l, name: l.Attrs().Name, address: address, ignored: ignored}
+	w := &routerWait{socket: s, namespace: n, link: l, name: l.Attrs().Name, address: wanted.Address, ignored: ignored}
 	a, err := w.solicit(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return a.await(ctx, n, l)
+	return a.await(ctx, n, l, wanted)
 }
 
-// acceptAdvertisements works inside the container's namespace.
-func acceptAdvertisements(name string) error {
+// accept works inside the container's namespace.
+func (w Wanted) accept(name string) error {
 	directory := "net/ipv6/conf/" + name + "/"
-	settings := []struct{ key, value string }{
+	type setting struct{ key, value string }
+	settings := []setting{
 		{"accept_ra", "2"},
 		{"accept_ra_defrtr", "1"},
 		{"accept_ra_pinfo", "1"},
 		{"autoconf", "1"},
+	}
+	if w.NoDefaultRoute {
+		settings[1].value = "0"
+	} else if w.Metric > 0 {
+		settings = append(settings, setting{"ra_defrtr_metric", strconv.Itoa(w.Metric)})
 	}
 	for _, s := range settings {
 		if err := sysctl.Ensure(directory+s.key, s.value); err != nil {
@@ -185,15 +201,15 @@ func (w *routerWait) noRouter(waited time.Duration) error {
 	}
 }
 
-// await waits until the kernel has made of the advertisement what it says.
-func (a *advertised) await(ctx context.Context, n *link.Namespace, l netlink.Link) (*Advertisement, error) {
+// await waits until the kernel has made of the advertisement what is wanted.
+func (a *advertised) await(ctx context.Context, n *link.Namespace, l netlink.Link, wanted Wanted) (*Advertisement, error) {
 	var addresses []AutoAddress
 	look := func() (bool, error) {
 		var err error
 		if addresses, err = a.addresses(n, l); err != nil || len(addresses) < len(a.autonomous) {
 			return false, err
 		}
-		return a.hasRoute(n, l)
+		return a.hasRoute(n, l, wanted)
 	}
 	done, err := n.Await(ctx, noLimit, look, unix.RTNLGRP_IPV6_IFADDR, unix.RTNLGRP_IPV6_ROUTE)
 	switch {
@@ -244,12 +260,17 @@ func isAutonomous(present netlink.Addr, prefix netip.Prefix) bool {
 	return ones == prefix.Bits() && prefix.Contains(address) && present.Flags&(unix.IFA_F_PERMANENT|unix.IFA_F_TEMPORARY) == 0
 }
 
-// hasRoute reports whether there is a default route through the router.
-func (a *advertised) hasRoute(n *link.Namespace, l netlink.Link) (bool, error) {
+// hasRoute reports whether there is the default route through the router that is wanted.
+func (a *advertised) hasRoute(n *link.Namespace, l netlink.Link, wanted Wanted) (bool, error) {
+	if wanted.NoDefaultRoute {
+		return true, nil
+	}
 	filter := &netlink.Route{LinkIndex: l.Attrs().Index, Gw: a.router.AsSlice()}
 	routes, err := n.RouteListFiltered(netlink.FAMILY_V6, filter, netlink.RT_FILTER_OIF|netlink.RT_FILTER_GW)
 	if err != nil {
 		return false, fmt.Errorf("list routes of %q: %w", l.Attrs().Name, err)
 	}
-	return slices.ContainsFunc(routes, func(r netlink.Route) bool { return ip.IsIPNetZero(r.Dst) }), nil
+	return slices.ContainsFunc(routes, func(r netlink.Route) bool {
+		return ip.IsIPNetZero(r.Dst) && (wanted.Metric == 0 || r.Priority == wanted.Metric)
+	}), nil
 }
