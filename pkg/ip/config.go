@@ -31,6 +31,11 @@ func (c Config) HasIPv6() bool {
 	return slices.ContainsFunc(c.Addrs, func(a netlink.Addr) bool { return a.IP.To4() == nil })
 }
 
+// With returns what c and another one have.
+func (c Config) With(other Config) Config {
+	return Config{slices.Concat(c.Addrs, other.Addrs), slices.Concat(c.Routes, other.Routes)}
+}
+
 // Apply gives the interface its addresses, sets it up unless it is, and adds its routes.
 // Addresses come first: an interface announces those it has when it goes up
 // (arp_notify, ndisc_notify). What the kernel has already from router

@@ -8,6 +8,7 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
+	"github.com/containernetworking/plugins/pkg/ip"
 	"github.com/containernetworking/plugins/plugins/ipam/dhcp/dhcp4"
 	"github.com/containernetworking/plugins/plugins/ipam/dhcp/dhcp6"
 	"github.com/containernetworking/plugins/plugins/ipam/dhcp/store"
@@ -42,9 +43,9 @@ func (v v4) confirm(ctx context.Context) error {
 			return refused(err)
 		}
 		if err != nil {
-			return errors.Join(err, v.change(at, lease, lease))
+			confirmed = lease
 		}
-		return v.adopt(at, confirmed, true)
+		return errors.Join(err, v.adopt(at, confirmed, true))
 	})
 }
 
@@ -71,26 +72,48 @@ func refused(err error) error {
 }
 
 // adopt takes a lease over. With lost, the interface may have lost what it had of
-// the same one before.
+// the same one before. What the interface may still have of earlier leases is on record until
+// that is gone: a daemon that ends here, or fails, does it another time.
 func (v v4) adopt(at *reached, lease *dhcp4.Lease, lost bool) error {
-	before := v.snapshot().V4
-	err := v.save(func(r *store.Record) { r.V4 = lease })
-	if before != nil && before.SameSettings(lease) && !lost {
+	r := v.snapshot()
+	before := r.HeldV4()
+	isNew := r.V4 == nil || !r.V4.SameSettings(lease)
+	err := v.save(func(r *store.Record) {
+		if r.V4 = lease; isNew {
+			r.FormerV4, r.UnappliedV4 = before, true
+		}
+	})
+	if !isNew && !lost && !r.UnappliedV4 {
 		return err
 	}
-	return errors.Join(err, v.change(at, before, lease))
+	if r.UnappliedV4 {
+		v.setFlushed(true)
+	}
+	failed := v.change(at, before, lease)
+	if failed == nil && (isNew || r.UnappliedV4) {
+		failed = v.save(func(r *store.Record) { r.FormerV4, r.UnappliedV4 = nil, false })
+	}
+	return errors.Join(err, failed)
 }
 
 func (v v4) withdraw() error {
-	before := v.snapshot().V4
+	r := v.snapshot()
+	before := r.HeldV4()
+	var left []*dhcp4.Lease
 	return v.withdrawBy(
-		func(at *reached) error { return v.change(at, before, nil) },
-		func(r *store.Record) { r.V4 = nil })
+		func(at *reached) error {
+			err := v.change(at, before, nil)
+			if err != nil {
+				left = before
+			}
+			return err
+		},
+		func(r *store.Record) { r.V4, r.FormerV4, r.UnappliedV4 = nil, left, false })
 }
 
-// change gives the interface what one lease says in place of another, and tells
+// change gives the interface what one lease says in place of others, and tells
 // the neighbours. Nil is none.
-func (v v4) change(at *reached, before, after *dhcp4.Lease) error {
+func (v v4) change(at *reached, before []*dhcp4.Lease, after *dhcp4.Lease) error {
 	r := v.snapshot()
 	r.V4 = after
 	err := errors.Join(v.changeMTU(at, &r), v.place(at, before, after))
@@ -105,21 +128,30 @@ func (v v4) change(at *reached, before, after *dhcp4.Lease) error {
 
 // place does that with addresses and routes. Those of a lease that follows one which was withdrawn
 // take the places of that one's.
-func (v v4) place(at *reached, before, after *dhcp4.Lease) error {
+func (v v4) place(at *reached, before []*dhcp4.Lease, after *dhcp4.Lease) error {
 	flushed := v.setFlushed(false)
 	err := func() (err error) {
-		if before != nil {
-			v.placed, err = v.kernelConfig(&store.Record{V4: before}).Locate(at.Namespace, at.link, flushed)
+		if len(before) > 0 {
+			v.placed, err = v.config(before...).Locate(at.Namespace, at.link, flushed)
 			if err != nil {
 				return err
 			}
 		}
-		return v.placed.Change(at.Namespace, at.link, v.kernelConfig(&store.Record{V4: after}))
+		return v.placed.Change(at.Namespace, at.link, v.config(after))
 	}()
 	if err != nil && flushed {
 		v.setFlushed(true) // still
 	}
 	return err
+}
+
+// config is what plugins make of the results of leases. Nil is none.
+func (v v4) config(leases ...*dhcp4.Lease) ip.Config {
+	var all ip.Config
+	for _, lease := range leases {
+		all = all.With(v.kernelConfig(&store.Record{V4: lease}))
+	}
+	return all
 }
 
 // exchange opens a client for one exchange with a server.

@@ -7,8 +7,8 @@ import (
 
 	"github.com/vishvananda/netlink"
 
+	"github.com/containernetworking/plugins/pkg/ip"
 	"github.com/containernetworking/plugins/pkg/link"
-
 	"github.com/containernetworking/plugins/plugins/ipam/dhcp/dhcp6"
 	"github.com/containernetworking/plugins/plugins/ipam/dhcp/store"
 )
@@ -47,7 +47,7 @@ func (v v6) confirm(ctx context.Context) error {
 			return refused(err)
 		}
 		// The kernel may have forgotten addresses when the link went down.
-		return errors.Join(err, v.change(at, lease, lease))
+		return errors.Join(err, v.adopt(at, lease))
 	})
 }
 
@@ -66,29 +66,53 @@ func (v v6) prolong(ctx context.Context, ask func(context.Context, *link.Namespa
 	})
 }
 
-// adopt takes a lease over.
+// adopt takes a lease over, as that of v4 does.
 func (v v6) adopt(at *reached, lease *dhcp6.Lease) error {
-	before := v.snapshot().V6
-	return errors.Join(
-		v.save(func(r *store.Record) { r.V6 = lease }),
-		v.change(at, before, lease))
+	r := v.snapshot()
+	before := r.HeldV6()
+	if r.V6 != nil && !r.V6.SameAddresses(lease) {
+		r.FormerV6 = before
+	}
+	err := v.save(func(now *store.Record) { now.V6, now.FormerV6 = lease, r.FormerV6 })
+	failed := v.change(at, before, lease)
+	if failed == nil && len(r.FormerV6) > 0 {
+		failed = v.save(func(r *store.Record) { r.FormerV6 = nil })
+	}
+	return errors.Join(err, failed)
 }
 
 func (v v6) withdraw() error {
-	before := v.snapshot().V6
+	r := v.snapshot()
+	before := r.HeldV6()
+	var left []*dhcp6.Lease
 	return v.withdrawBy(
-		func(at *reached) error { return v.change(at, before, nil) },
-		func(r *store.Record) { r.V6 = nil })
+		func(at *reached) error {
+			err := v.change(at, before, nil)
+			if err != nil {
+				left = before
+			}
+			return err
+		},
+		func(r *store.Record) { r.V6, r.FormerV6 = nil, left })
 }
 
-// change gives the interface what one lease says in place of another. Nil is
+// change gives the interface what one lease says in place of others. Nil is
 // none.
-func (v v6) change(at *reached, before, after *dhcp6.Lease) error {
-	was, err := v.kernelConfig(&store.Record{V6: before}).Locate(at.Namespace, at.link, false)
+func (v v6) change(at *reached, before []*dhcp6.Lease, after *dhcp6.Lease) error {
+	was, err := v.config(before...).Locate(at.Namespace, at.link, false)
 	if err != nil {
 		return err
 	}
-	return was.Change(at.Namespace, at.link, v.kernelConfig(&store.Record{V6: after}))
+	return was.Change(at.Namespace, at.link, v.config(after))
+}
+
+// config is what plugins make of the results of leases. Nil is none.
+func (v v6) config(leases ...*dhcp6.Lease) ip.Config {
+	var all ip.Config
+	for _, lease := range leases {
+		all = all.With(v.kernelConfig(&store.Record{V6: lease}))
+	}
+	return all
 }
 
 // releaseTime bounds the wait for a server to say that it has an address back: it

@@ -70,6 +70,11 @@ func (l *Lease) RebindAt() time.Time { return l.Obtained.Add(l.T2.Duration()) }
 // up.
 func (l *Lease) ExpiresAt() time.Time { return l.Obtained.Add(l.valid().Duration()) }
 
+// SameAddresses reports whether leases have the same addresses, for whatever time.
+func (l *Lease) SameAddresses(other *Lease) bool {
+	return slices.EqualFunc(l.Addresses, other.Addresses, func(a, b Address) bool { return a.IP == b.IP })
+}
+
 // Moved returns the lease by a clock that has been set.
 func (l *Lease) Moved(by time.Duration) *Lease {
 	moved := *l

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/containernetworking/plugins/pkg/owner"
@@ -45,6 +46,12 @@ type Record struct {
 	// V4 and V6 are the leases; a missing one is over, or was not wanted.
 	V4 *dhcp4.Lease `json:"v4,omitempty"`
 	V6 *dhcp6.Lease `json:"v6,omitempty"`
+	// FormerV4 and FormerV6 are earlier leases of which the interface may still have something, since
+	// what came after them is being applied, or that failed; UnappliedV4 says that it may lack routes
+	// of V4 for the same reason.
+	FormerV4    []*dhcp4.Lease `json:"formerV4,omitempty"`
+	FormerV6    []*dhcp6.Lease `json:"formerV6,omitempty"`
+	UnappliedV4 bool           `json:"unappliedV4,omitempty"`
 	// RA is what a router advertised when ADD waited for that.
 	RA *dhcp6.Advertisement `json:"ra,omitempty"`
 }
@@ -167,13 +174,34 @@ func (r *Record) check(path string) error {
 	if r.ContainerID == "" || r.IfName == "" || r.Netns == "" || r.Index <= 0 {
 		return fmt.Errorf("read lease %s: container, interface or namespace is missing", path)
 	}
-	if r.V4 != nil && (!r.V4.Address.Addr().Is4() || !r.V4.Server.Is4() || r.V4.Expiry.Before(r.V4.Obtained)) {
-		return fmt.Errorf("read lease %s: the lease is incomplete", path)
+	for _, l := range r.HeldV4() {
+		if l == nil || !l.Address.Addr().Is4() || !l.Server.Is4() || l.Expiry.Before(l.Obtained) {
+			return fmt.Errorf("read lease %s: the lease is incomplete", path)
+		}
 	}
-	if r.V6 != nil {
-		if err := r.V6.Check(); err != nil {
+	for _, l := range r.HeldV6() {
+		if l == nil {
+			return fmt.Errorf("read lease %s: the lease is incomplete", path)
+		}
+		if err := l.Check(); err != nil {
 			return fmt.Errorf("read lease %s: %w", path, err)
 		}
 	}
 	return nil
+}
+
+// HeldV4 returns all leases of which the interface may have something.
+func (r *Record) HeldV4() []*dhcp4.Lease {
+	if r.V4 == nil {
+		return r.FormerV4
+	}
+	return append(slices.Clone(r.FormerV4), r.V4)
+}
+
+// HeldV6 is HeldV4 for IPv6.
+func (r *Record) HeldV6() []*dhcp6.Lease {
+	if r.V6 == nil {
+		return r.FormerV6
+	}
+	return append(slices.Clone(r.FormerV6), r.V6)
 }

@@ -14,14 +14,17 @@ import (
 
 func sample(container string) *Record {
 	now := time.Unix(1e9, 0).UTC()
-	return &Record{
+	r := &Record{
 		ContainerID: container, Netns: "/run/netns/x", IfName: "eth0", Name: "eth0", Config: []byte(`{"name": "net"}`),
 		Namespace: Namespace{4, 4026532000}, Index: 7, MAC: "02:00:00:00:00:07",
 		V4: &dhcp4.Lease{
 			Address: netip.MustParsePrefix("10.1.2.50/24"), Gateway: netip.MustParseAddr("10.1.2.1"), Server: netip.MustParseAddr("10.1.2.1"),
 			Obtained: now, Renew: now.Add(1), Rebind: now.Add(2), Expiry: now.Add(3),
 		},
+		UnappliedV4: true,
 	}
+	r.FormerV4 = []*dhcp4.Lease{r.V4}
+	return r
 }
 
 func open(t *testing.T, dir, socket string) *Store {
@@ -74,8 +77,9 @@ func TestRubbish(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	s := open(t, dir, "/mine")
-	paths := []string{s.path(sample("a").Attachment()), s.path(sample("b").Attachment()), s.path(sample("c").Attachment()) + ".cut-off"}
-	for i, text := range []string{"{", `{"containerID": "b"}`, ""} {
+	paths := []string{s.path(sample("a").Attachment()), s.path(sample("b").Attachment()), s.path(sample("c").Attachment()) + ".cut-off", s.path(sample("d").Attachment())}
+	nothing := `{"containerID": "d", "netns": "/run/netns/d", "ifName": "eth0", "index": 7, "formerV4": [null]}`
+	for i, text := range []string{"{", `{"containerID": "b"}`, "", nothing} {
 		if err := os.WriteFile(paths[i], []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -94,7 +98,7 @@ func TestRubbish(t *testing.T) {
 			told++
 		}
 	}
-	if len(records) != 0 || told != 4 {
+	if len(records) != 0 || told != 5 {
 		t.Errorf("records %v, problems %v", records, problems)
 	}
 	if left, _ := os.ReadDir(dir); len(left) != 2 {
