@@ -50,7 +50,7 @@ func parseClientID(text string) ([]byte, error) {
 
 // ClientIDOf returns the value of option 61 (RFC 2132, section 9.14). An option
 // 61 among those to provide takes its place.
-func (c *IPAM) ClientIDOf(a owner.Attachment, mac net.HardwareAddr, hardwareType uint16) []byte {
+func (c *IPAM) ClientIDOf(a owner.Attachment, mac net.HardwareAddr) []byte {
 	switch c.ClientID {
 	case clientIDContainer:
 		return append([]byte{0}, Key(a)...)
@@ -58,7 +58,8 @@ func (c *IPAM) ClientIDOf(a owner.Attachment, mac net.HardwareAddr, hardwareType
 		identity := dhcp6.Identify(a)
 		return append(binary.BigEndian.AppendUint32([]byte{255}, identity.IAID), identity.DUID...)
 	case clientIDMAC:
-		return append([]byte{byte(hardwareType)}, mac...)
+		const ethernet = 1
+		return append([]byte{ethernet}, mac...)
 	}
 	id, _ := parseClientID(c.ClientID)
 	return id

@@ -88,12 +88,12 @@ func TestClientID(t *testing.T) {
 	for text, want := range map[string]string{
 		"": "\x00id/net/eth0", "mac": "\x01\x02\x00\x00\x00\x00\x07", "0x0102": "\x01\x02", "x": "\x00x",
 	} {
-		if got := string((&IPAM{ClientID: text}).ClientIDOf(a, mac, 1)); got != want {
+		if got := string((&IPAM{ClientID: text}).ClientIDOf(a, mac)); got != want {
 			t.Errorf("%q: %q, want %q", text, got, want)
 		}
 	}
 	a.ContainerID = strings.Repeat("i", 300)
-	if got := len((&IPAM{}).ClientIDOf(a, mac, 1)); got != 255 {
+	if got := len((&IPAM{}).ClientIDOf(a, mac)); got != 255 {
 		t.Errorf("%d bytes", got)
 	}
 }
@@ -124,7 +124,7 @@ func FuzzParse(f *testing.F) {
 				}
 			}
 		}
-		if id := conf.IPAM.ClientIDOf(owner.Attachment{}, nil, 1); len(id) > 255 {
+		if id := conf.IPAM.ClientIDOf(owner.Attachment{}, nil); len(id) > 255 {
 			t.Errorf("client identifier has %d bytes", len(id))
 		}
 	})

@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/vishvananda/netlink"
-	"golang.org/x/sys/unix"
 
 	"github.com/containernetworking/plugins/pkg/ip"
 	"github.com/containernetworking/plugins/plugins/ipam/dhcp/dhcp4"
@@ -178,18 +177,17 @@ func (v v4) client(at *reached) (*dhcp4.Client, error) {
 	}
 	attrs := at.link.Attrs()
 	c := dhcp4.Config{
-		Interface:    attrs.Name,
-		Index:        attrs.Index,
-		HardwareType: hardwareType(attrs.EncapType),
-		MAC:          attrs.HardwareAddr,
-		Options:      options,
-		Requested:    requested,
-		Broadcast:    v.broadcast(at.link),
-		Timeout:      v.daemon.options.Timeout,
-		MaxWait:      v.daemon.options.ResendMax,
-		Ignored:      &v.ignored4,
+		Interface: attrs.Name,
+		Index:     attrs.Index,
+		MAC:       attrs.HardwareAddr,
+		Options:   options,
+		Requested: requested,
+		Broadcast: v.broadcast(at.link),
+		Timeout:   v.daemon.options.Timeout,
+		MaxWait:   v.daemon.options.ResendMax,
+		Ignored:   &v.ignored4,
 	}
-	c.ClientID = v.conf.ClientIDOf(v.attachment, c.MAC, c.HardwareType)
+	c.ClientID = v.conf.ClientIDOf(v.attachment, c.MAC)
 	var client *dhcp4.Client
 	err = v.daemon.threads.limit(func() error {
 		return at.Do(func() (err error) {
@@ -198,14 +196,6 @@ func (v v4) client(at *reached) (*dhcp4.Client, error) {
 		})
 	})
 	return client, err
-}
-
-// hardwareType turns netlink's name into ARP's number.
-func hardwareType(name string) uint16 {
-	if name == "infiniband" {
-		return unix.ARPHRD_INFINIBAND
-	}
-	return unix.ARPHRD_ETHER
 }
 
 // broadcast reports whether servers have to broadcast their answers. An ipvlan

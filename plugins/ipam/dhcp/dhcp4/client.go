@@ -25,9 +25,8 @@ type Config struct {
 	Interface string
 	// Index of the interface in its namespace.
 	Index int
-	// HardwareType of the interface (ARPHRD_ETHER, …) and its address.
-	HardwareType uint16
-	MAC          net.HardwareAddr
+	// MAC is the interface's hardware address.
+	MAC net.HardwareAddr
 	// ClientID is the value of option 61.
 	ClientID []byte
 	// Options go into every message but DHCPRELEASE.
@@ -55,6 +54,10 @@ type Client struct {
 // Open opens a client in the network namespace of the calling thread. The other
 // methods run on any thread.
 func Open(c Config) (*Client, error) {
+	// To send, the kernel wants an address of the link's length in a struct sockaddr_ll (5.2).
+	if longest := len(unix.RawSockaddrLinklayer{}.Addr); len(c.MAC) > longest {
+		return nil, fmt.Errorf("%s has a hardware address of %d bytes, more than %d: DHCP over InfiniBand is not supported", c.Interface, len(c.MAC), longest)
+	}
 	s, err := openSocket(c.Index)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", c.Interface, err)
@@ -103,13 +106,10 @@ func (c *Client) clientID() []byte {
 func (c *Client) message(kind dhcpv4.MessageType, xid dhcpv4.TransactionID) *dhcpv4.DHCPv4 {
 	m := &dhcpv4.DHCPv4{
 		OpCode:        dhcpv4.OpcodeBootRequest,
-		HWType:        iana.HWType(c.HardwareType),
+		HWType:        iana.HWTypeEthernet,
 		TransactionID: xid,
 		ClientHWAddr:  c.MAC,
 		Options:       make(dhcpv4.Options),
-	}
-	if c.HardwareType == unix.ARPHRD_INFINIBAND { // RFC 4390, section 2.1
-		m.ClientHWAddr = nil
 	}
 	if kind != dhcpv4.MessageTypeRelease {
 		for code, value := range c.Options {
@@ -117,7 +117,7 @@ func (c *Client) message(kind dhcpv4.MessageType, xid dhcpv4.TransactionID) *dhc
 		}
 		m.Options[dhcpv4.OptionParameterRequestList.Code()] = c.Requested
 		m.Options[dhcpv4.OptionMaximumDHCPMessageSize.Code()] = []byte{1500 >> 8, 1500 & 0xff}
-		if c.Broadcast || c.HardwareType == unix.ARPHRD_INFINIBAND {
+		if c.Broadcast {
 			m.SetBroadcast()
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -117,6 +118,14 @@ func TestNames(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, lease, compare); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// InfiniBand is refused, with its name.
+func TestLongHardwareAddress(t *testing.T) {
+	_, err := Open(Config{Interface: "ib0", Index: 1, MAC: make(net.HardwareAddr, 20)})
+	if err == nil || !strings.Contains(err.Error(), "InfiniBand is not supported") {
+		t.Errorf("error %v", err)
 	}
 }
 
