@@ -223,7 +223,7 @@ fd00::3/64 noprefixroute nodad
 fd00::1/128 src fd00::3 scope link
 10.2.0.0/16 via 10.1.2.7 onlink
 10.3.0.0/16 via 192.168.7.7 onlink
-fd01::/64 via fe80::7 onlink
+fd01::/64 via fe80::7
 10.1.2.0/24 via 10.1.2.1 src 10.1.2.3
 fd00::/64 via fd00::1 src fd00::3
 `,
