@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/containernetworking/plugins/pkg/record"
+	"github.com/containernetworking/plugins/pkg/unpolled"
 )
 
 // conflistName sorts before what other networks call theirs: runtimes take the first.
@@ -84,7 +85,7 @@ func (c conflist) write(f facts) error {
 	if err := c.havePlugins(list); err != nil {
 		return err
 	}
-	there, err := os.ReadFile(c.path())
+	there, err := unpolled.ReadFile(c.path())
 	if err != nil || !bytes.Equal(there, text) {
 		if err := c.place(text); err != nil {
 			return err
@@ -128,7 +129,7 @@ func (c conflist) remove() error {
 // not ready and starts no container, but can remove those that there are, for which it needs
 // the rest. It reports whether there is a configuration.
 func (c conflist) drain() (bool, error) {
-	text, err := os.ReadFile(c.path())
+	text, err := unpolled.ReadFile(c.path())
 	if record.IsMissing(err) {
 		return false, nil
 	}
