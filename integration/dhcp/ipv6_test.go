@@ -205,3 +205,29 @@ func TestAdvertisedDefaultRoute(t *testing.T) {
 		})
 	}
 }
+
+// It has, too, where the kernel had made the route before ADD.
+func TestAdvertisedBeforeADD(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string]string{"false": "", `{"metric": 2000}`: "metric 2000"} {
+		t.Run(value, func(t *testing.T) {
+			t.Parallel()
+			n, s, _, _, _ := site6(t, "ra", "--enable-ra", slaac)
+			dhcpnet.Daemon(t, n)
+			c := plugged(t, n, s, "plugged")
+			c.Exec(t, "sh", "-ec", "sysctl -qw net.ipv6.conf.eth0.accept_ra=2; ip link set eth0 up")
+			routes := func() string { return strings.TrimSpace(c.Exec(t, "ip", "-6", "route", "show", "default")) }
+			eventually(t, limit, func() string {
+				if got := routes(); !strings.Contains(got, "metric 1024") {
+					return "routes are " + got
+				}
+				return ""
+			})
+			_, call := allocate(t, n, call(c, `, "ipv6": "ra"`).With("defaultRoute", []byte(value)))
+			if got := routes(); (got == "") != (want == "") || !strings.Contains(got, want) || strings.Contains(got, "1024") {
+				t.Errorf("routes are %s", got)
+			}
+			n.Must(t, "DEL", call)
+		})
+	}
+}

@@ -10,7 +10,10 @@ import (
 	"time"
 
 	"github.com/containernetworking/cni/pkg/types"
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 
+	"github.com/containernetworking/plugins/pkg/ip"
 	"github.com/containernetworking/plugins/pkg/link"
 	"github.com/containernetworking/plugins/pkg/plugin"
 	"github.com/containernetworking/plugins/plugins/ipam/dhcp/dhcp4"
@@ -160,6 +163,9 @@ func (b *binding) awaitRouter(ctx context.Context, at *reached) (*dhcp6.Advertis
 		Metric:         cmp.Or(b.defaultRoute.Metric(), b.conf.Priority),
 	}
 	a, err := dhcp6.AwaitAdvertisement(ctx, at.Namespace, at.link, wanted, &b.ignored6)
+	if err == nil && wanted.NoDefaultRoute {
+		err = at.dropAdvertised()
+	}
 	if err != nil || !b.conf.DNS || !a.Other || !wanted.Address {
 		return a, err
 	}
@@ -169,6 +175,21 @@ func (b *binding) awaitRouter(ctx context.Context, at *reached) (*dhcp6.Advertis
 	}
 	a.DNS, a.Search = append(a.DNS, information.DNS...), append(a.Search, information.Search...)
 	return a, nil
+}
+
+// dropAdvertised removes the default routes that the kernel made before it was told not to: it asks
+// for an advertisement as soon as the interface is up.
+func (at *reached) dropAdvertised() error {
+	routes, err := at.Routes(at.link, netlink.FAMILY_V6)
+	for _, r := range routes {
+		if r.Protocol != unix.RTPROT_RA || !ip.IsIPNetZero(r.Dst) {
+			continue
+		}
+		if failed := at.RouteDel(&r); failed != nil && !errors.Is(failed, unix.ESRCH) {
+			err = errors.Join(err, fmt.Errorf("remove route %s dev %s: %w", ip.RouteText(r), at.link.Attrs().Name, failed))
+		}
+	}
+	return err
 }
 
 // abandon takes back what obtain did.
