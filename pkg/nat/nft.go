@@ -89,7 +89,7 @@ func addEntries(c *nft.Conn, tx *nft.Transaction, a owner.Attachment, wanted, re
 	for _, e := range wanted {
 		// An address can be in the name of another attachment, be it one that was never
 		// deleted.
-		_, found, err := c.Element(masqTable(), e.set, nft.Addr(e.ip))
+		x, found, err := c.Element(masqTable(), e.set, nft.Addr(e.ip))
 		if err != nil {
 			return err
 		}
@@ -97,7 +97,7 @@ func addEntries(c *nft.Conn, tx *nft.Transaction, a owner.Attachment, wanted, re
 			e.shared = e.shared || removed[i].shared
 		} else if found {
 			tx.DeleteElement(masqTable(), e.set, nft.Addr(e.ip))
-			e.shared = true
+			e.shared = e.shared || !a.Owns(x.Comment)
 		}
 		tx.AddElement(masqTable(), e.set, nft.Element{Key: nft.Addr(e.ip), Comment: a.Tag()})
 		tx.AddElement(masqTable(), attachments, e.element())
