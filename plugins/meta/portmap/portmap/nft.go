@@ -78,21 +78,17 @@ func (viaNFTables) add(f, old *forward, others []*forward) error {
 // remove removes what the record says, as far as it is there, and gives ports to
 // the others.
 func (viaNFTables) remove(f *forward, others []*forward) error {
-	return nft.WithTable(table(), func(c *nft.Conn) error {
-		return change(c, func(x *changes) error {
-			if err := x.uninstall(f, nil); err != nil {
-				return err
-			}
-			return x.installAll(others, f.contested())
-		})
+	return withTable(func(x *changes) error {
+		if err := x.uninstall(f, nil); err != nil {
+			return err
+		}
+		return x.installAll(others, f.contested())
 	})
 }
 
 // give gives ports that f had to those of the attachments, the oldest first, that want them.
 func (viaNFTables) give(f *forward, all []*forward) error {
-	return nft.WithTable(table(), func(c *nft.Conn) error {
-		return change(c, func(x *changes) error { return x.installAll(all, f.contested()) })
-	})
+	return withTable(func(x *changes) error { return x.installAll(all, f.contested()) })
 }
 
 // removeUnrecorded removes what upstream made, and without any records also what
@@ -115,9 +111,7 @@ func (viaNFTables) collect(network string, valid []owner.Attachment, _ []*forwar
 // removeOwned removes all that has an owner's tag, at a cost that grows with the
 // number of mappings.
 func removeOwned(owned func(tag string) bool) error {
-	return nft.WithTable(table(), func(c *nft.Conn) error {
-		return change(c, func(x *changes) error { return x.removeOwned(owned) })
-	})
+	return withTable(func(x *changes) error { return x.removeOwned(owned) })
 }
 
 func (viaNFTables) available() error { return nft.Available(table()) }
@@ -130,6 +124,21 @@ func change(c *nft.Conn, build func(*changes) error) error {
 		x := &changes{c: c, tx: tx, again: again, pending: map[string]*nft.Element{}, seen: map[string]bool{}}
 		again = true
 		return build(x)
+	})
+}
+
+// withTable is change where the table exists. Somebody may flush it after that look, and only a
+// repair makes it again.
+func withTable(build func(*changes) error) error {
+	return nft.WithTable(table(), func(c *nft.Conn) error {
+		return change(c, func(x *changes) error {
+			if x.again {
+				if exists, err := c.HasTable(table()); err != nil || !exists {
+					return err
+				}
+			}
+			return build(x)
+		})
 	})
 }
 
