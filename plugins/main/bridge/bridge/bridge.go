@@ -179,7 +179,8 @@ func (c *Conf) checkRules(a *iface.Attachment, mac string) error {
 // expectHost describes the bridge, the port, and the gateway of the VLAN. The
 // bridge's MTU is not compared: it may change with other ports.
 func (c *Conf) expectHost(a *iface.Attachment, gateways []netlink.Addr) ([]check.Expect, error) {
-	if made, err := a.Host.Bridge(c.Bridge); err == nil {
+	made, missing := a.Host.Bridge(c.Bridge)
+	if missing == nil {
 		c.Bridge = made.Name // which the configuration may have an alternative one for
 	}
 	bridge, err := a.ExpectHost(c.Bridge, "bridge")
@@ -192,7 +193,10 @@ func (c *Conf) expectHost(a *iface.Attachment, gateways []netlink.Addr) ([]check
 	if err != nil {
 		return nil, err
 	}
-	port.Port = c.expectPort(a)
+	port.Port = &check.Port{Bridge: c.Bridge, Flags: c.portFlags()}
+	if missing == nil {
+		port.Port.VLANs = c.vlans(link.Connection{Bridge: made}.DefaultVLAN())
+	}
 	if c.VLAN == 0 || len(gateways) == 0 {
 		bridge.Addrs = gateways
 		return []check.Expect{bridge, port}, nil
@@ -200,14 +204,6 @@ func (c *Conf) expectHost(a *iface.Attachment, gateways []netlink.Addr) ([]check
 	gateway, err := a.ExpectHost(c.gatewayName(), "") // or an administrator's
 	gateway.Addrs = gateways
 	return []check.Expect{bridge, port, gateway}, err
-}
-
-func (c *Conf) expectPort(a *iface.Attachment) *check.Port {
-	port := &check.Port{Bridge: c.Bridge, Flags: c.portFlags()}
-	if bridge, err := a.Host.Bridge(c.Bridge); err == nil {
-		port.VLANs = c.vlans(link.Connection{Bridge: bridge}.DefaultVLAN())
-	}
-	return port
 }
 
 // Remove deletes the veth pair, the masquerade, what the container may send and,
