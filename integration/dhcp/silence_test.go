@@ -54,14 +54,21 @@ func TestRetransmission(t *testing.T) {
 	}
 }
 
-// -resendmax bounds the waits.
-func TestResendMax(t *testing.T) {
-	t.Parallel()
+// overheard returns a container whose DHCP messages the test hears in a server's place, with a
+// daemon of these flags.
+func overheard(t *testing.T, flags ...string) (*node.Node, *dhcpnet.Listener, *node.Container) {
+	t.Helper()
 	n := node.New(t)
 	s := dhcpnet.NewSegment(t, n, "br0", "10.1.2")
 	listener := s.Listen(t)
-	dhcpnet.Daemon(t, n, "-timeout", "20s", "-resendtimeout", "2s", "-resendmax", "100ms")
-	c := plugged(t, n, s, "c")
+	dhcpnet.Daemon(t, n, flags...)
+	return n, listener, plugged(t, n, s, "c")
+}
+
+// -resendmax bounds the waits.
+func TestResendMax(t *testing.T) {
+	t.Parallel()
+	n, listener, c := overheard(t, "-timeout", "20s", "-resendtimeout", "2s", "-resendmax", "100ms")
 	fails(t, n, "ADD", call(c, ""))
 	if count := len(listener.Messages); count < 15 || count > 30 {
 		t.Errorf("%d messages in 2 s", count)
@@ -72,11 +79,7 @@ func TestResendMax(t *testing.T) {
 // them counts.
 func TestHostile(t *testing.T) {
 	t.Parallel()
-	n := node.New(t)
-	s := dhcpnet.NewSegment(t, n, "br0", "10.1.2")
-	listener := s.Listen(t)
-	dhcpnet.Daemon(t, n)
-	c := plugged(t, n, s, "c")
+	n, listener, c := overheard(t)
 	done := make(chan error)
 	go func() { done <- n.Run(t, "ADD", call(c, "")).Err() }()
 
@@ -142,11 +145,7 @@ func TestHostile(t *testing.T) {
 // A client that hangs up ends what the daemon does for it.
 func TestClientGone(t *testing.T) {
 	t.Parallel()
-	n := node.New(t)
-	s := dhcpnet.NewSegment(t, n, "br0", "10.1.2")
-	listener := s.Listen(t)
-	dhcpnet.Daemon(t, n)
-	c := plugged(t, n, s, "c")
+	n, listener, c := overheard(t)
 	ctx, hangUp := context.WithCancel(context.Background())
 	ended := make(chan error)
 	go func() {
@@ -200,11 +199,7 @@ func offered(t *testing.T, listener *dhcpnet.Listener, discover dhcpnet.Message)
 // An address that the server has granted in a way that is of no use, it gets back.
 func TestUnusableGrant(t *testing.T) {
 	t.Parallel()
-	n := node.New(t)
-	s := dhcpnet.NewSegment(t, n, "br0", "10.1.2")
-	listener := s.Listen(t)
-	dhcpnet.Daemon(t, n)
-	c := plugged(t, n, s, "c")
+	n, listener, c := overheard(t)
 	for text, option := range map[string]dhcpv4.Modifier{
 		"DHCP option Subnet Mask not found in DHCPACK": func(*dhcpv4.DHCPv4) {},
 		"DHCPACK grants the address for no time":       func(m *dhcpv4.DHCPv4) { dhcpv4.WithNetmask(net.CIDRMask(24, 32))(m); dhcpv4.WithLeaseTime(0)(m) },
@@ -228,11 +223,7 @@ func TestUnusableGrant(t *testing.T) {
 // A DHCPREQUEST has the same secs as the DHCPDISCOVER whose offer it takes, however often it is sent.
 func TestSecs(t *testing.T) {
 	t.Parallel()
-	n := node.New(t)
-	s := dhcpnet.NewSegment(t, n, "br0", "10.1.2")
-	listener := s.Listen(t)
-	dhcpnet.Daemon(t, n)
-	c := plugged(t, n, s, "c")
+	n, listener, c := overheard(t)
 	done := make(chan error)
 	go func() { done <- n.Run(t, "ADD", call(c, "")).Err() }()
 	discover := listener.Next(t, dhcpv4.MessageTypeDiscover, limit)
